@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that can go wrong with a key, one class per cause.
+
+    KeysError
+    ├── Malformed              bytes that are not what they claim to be (wrong shape, not canonical, over a limit)
+    │   ├── MalformedAge       an age header, stanza, armor or recipient that breaks the specification
+    │   ├── MalformedCard      a card whose text breaks docs/format.md §3, or whose self-signature does not verify
+    │   ├── MalformedKeyring   a keyring or VAULT header of the wrong size or form
+    │   └── MalformedSignature an SSHSIG that cannot be parsed
+    ├── NoMatch                well-formed, but none of the identities or passphrases offered opens it
+    ├── Damaged                opened, but an authentication tag says that bytes were changed or cut off
+    ├── BadSignature           well-formed signature that does not verify
+    ├── WeakCost               a password-hashing cost below the floor, or above what a machine should be asked for
+    ├── WeakPassphrase         a typed passphrase that is too short to be worth anything
+    ├── Full                   no free place is left for another journalist
+    └── Wiped                  the kill area changed under us: the vault was wiped while it was open
+
+These never print, never exit and know no exit codes; the command line owns that table.
+"""
+
+from __future__ import annotations
+
+
+class KeysError(Exception):
+    """Base of every error that ``keys`` raises on purpose."""
+
+
+class Malformed(KeysError):
+    """Raised when bytes or text are not what they claim to be."""
+
+
+class MalformedAge(Malformed):
+    """Raised when an age file, recipient or identity breaks the age v1 specification."""
+
+
+class MalformedCard(Malformed):
+    """Raised when a card is not well formed or its self-signature does not verify."""
+
+
+class MalformedKeyring(Malformed):
+    """Raised when a keyring or VAULT header has the wrong size or form."""
+
+
+class MalformedSignature(Malformed):
+    """Raised when an SSHSIG cannot be parsed."""
+
+
+class NoMatch(KeysError):
+    """Raised when no identity or passphrase that was offered opens the file."""
+
+
+class Damaged(KeysError):
+    """Raised when an authentication tag shows that bytes were changed, reordered or cut off."""
+
+
+class BadSignature(KeysError):
+    """Raised when a well-formed signature does not verify."""
+
+
+class WeakCost(KeysError):
+    """Raised when a password-hashing cost lies outside the accepted range."""
+
+
+class WeakPassphrase(KeysError):
+    """Raised when a typed passphrase is too short to be worth anything."""
+
+
+class Full(KeysError):
+    """Raised when no free place is left for another journalist."""
+
+
+class Wiped(KeysError):
+    """Raised when the kill area changed under an open vault: somebody wiped it."""

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The few primitives that keys are made of, each by its own name.
+
+Nothing here is ours: Argon2id (RFC 9106), XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03)
+and Ed25519 (RFC 8032) come from libsodium through PyNaCl, BLAKE2b (RFC 7693) and SHA-256
+from the standard library, HKDF-SHA-256 (RFC 5869) from ``cryptography``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from nacl import bindings
+from nacl.exceptions import CryptoError
+
+from keys.errors import BadSignature, Damaged, WeakCost
+
+KEY_SIZE = 32
+AEAD_NONCE_SIZE = 24
+AEAD_TAG_SIZE = 16
+SIGNATURE_SIZE = 64
+SALT_SIZE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one try of a passphrase costs: Argon2id with one lane.
+
+    One lane, because libsodium computes no more, and because lanes run in threads whose
+    use from two Python threads at once has hung other implementations.
+    """
+
+    memory_kib: int
+    passes: int
+
+
+FLOOR = Cost(64 << 10, 3)
+"""The least a vault may ask for: 64 MiB and 3 passes, the memory of RFC 9106's second recommended option."""
+DEFAULT = Cost(256 << 10, 3)
+"""What a new vault asks for: about half a second on a laptop."""
+CEILING = Cost(4 << 20, 64)
+"""The most a header may ask for, so that a hostile one cannot take the machine down."""
+
+
+def argon2id(passphrase: bytes, salt: bytes, cost: Cost, *, floor: Cost = FLOOR) -> bytes:
+    """Stretch a passphrase to 32 bytes (RFC 9106). Raises WeakCost before computing anything."""
+    check_cost(cost, floor=floor)
+    return bindings.crypto_pwhash_alg(
+        KEY_SIZE, passphrase, salt, cost.passes, cost.memory_kib << 10, bindings.crypto_pwhash_ALG_ARGON2ID13
+    )
+
+
+def check_cost(cost: Cost, *, floor: Cost = FLOOR) -> None:
+    """Raise WeakCost unless floor <= cost <= CEILING in both numbers."""
+    if cost.memory_kib < floor.memory_kib or cost.passes < floor.passes:
+        raise WeakCost(f"a passphrase may not cost less than {floor.memory_kib >> 10} MiB and {floor.passes} passes")
+    if cost.memory_kib > CEILING.memory_kib or cost.passes > CEILING.passes:
+        raise WeakCost(f"a passphrase may not cost more than {CEILING.memory_kib >> 20} GiB and {CEILING.passes} passes")
+
+
+def blake2b(*parts: bytes, key: bytes = b"", person: bytes = b"") -> bytes:
+    """BLAKE2b-256 over the parts, which the caller must keep unambiguous (fixed sizes)."""
+    h = hashlib.blake2b(digest_size=KEY_SIZE, key=key, person=person)
+    for part in parts:
+        h.update(part)
+    return h.digest()
+
+
+def hkdf(secret: bytes, label: str, *, salt: bytes = b"", size: int = KEY_SIZE) -> bytes:
+    """HKDF-SHA-256 (RFC 5869) with a label of docs/format.md §1 as its info."""
+    return HKDF(algorithm=SHA256(), length=size, salt=salt or None, info=label.encode("ascii")).derive(secret)
+
+
+def aead_seal(plaintext: bytes, nonce: bytes, key: bytes) -> bytes:
+    """XChaCha20-Poly1305: plaintext plus 16 bytes."""
+    return bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(plaintext, None, nonce, key)
+
+
+def aead_open(ciphertext: bytes, nonce: bytes, key: bytes) -> bytes:
+    """The plaintext, or Damaged."""
+    try:
+        return bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(ciphertext, None, nonce, key)
+    except CryptoError as exc:
+        raise Damaged("authentication failed") from exc
+
+
+def signing_public(seed: bytes) -> bytes:
+    """The Ed25519 public key (32 bytes) of a 32-byte seed."""
+    public, _ = bindings.crypto_sign_seed_keypair(seed)
+    return public
+
+
+def sign(message: bytes, seed: bytes) -> bytes:
+    """A detached Ed25519 signature, 64 bytes (RFC 8032)."""
+    _, secret = bindings.crypto_sign_seed_keypair(seed)
+    return bindings.crypto_sign(message, secret)[:SIGNATURE_SIZE]
+
+
+def verify(message: bytes, signature: bytes, public: bytes) -> None:
+    """Return, or raise BadSignature."""
+    if len(signature) != SIGNATURE_SIZE or len(public) != KEY_SIZE:
+        raise BadSignature("a signature or key of the wrong size")
+    try:
+        bindings.crypto_sign_open(signature + message, public)
+    except CryptoError as exc:
+        raise BadSignature("the signature does not verify") from exc
