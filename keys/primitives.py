@@ -58,7 +58,7 @@ def check_cost(cost: Cost, *, floor: Cost = FLOOR) -> None:
     if cost.memory_kib < floor.memory_kib or cost.passes < floor.passes:
         raise WeakCost(f"a passphrase may not cost less than {floor.memory_kib >> 10} MiB and {floor.passes} passes")
     if cost.memory_kib > CEILING.memory_kib or cost.passes > CEILING.passes:
-        raise WeakCost(f"a passphrase may not cost more than {CEILING.memory_kib >> 20} GiB and {CEILING.passes} passes")
+        raise WeakCost(f"a passphrase may cost at most {CEILING.memory_kib >> 20} GiB and {CEILING.passes} passes")
 
 
 def blake2b(*parts: bytes, key: bytes = b"", person: bytes = b"") -> bytes:
