@@ -4,20 +4,33 @@
 Standard library only, because ``panic`` uses it. It judges nothing and catches nothing:
 an ``OSError`` reaches the caller, who knows what was being done. ``step`` is called
 before each operation that changes the disk; tests override it to stop there, and so
-walk through every point at which a machine can lose power.
+walk through every point at which a machine can lose power. ``contextlib``, ``secrets`` and ``typing`` are
+left out on purpose: each takes longer to import than the wipe needs to destroy the keys.
 """
 
 from __future__ import annotations
 
+import errno
+import mmap
 import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import stat
+
+TYPE_CHECKING = False  # the same as typing's, without its import: this module is on the way of the emergency wipe
+if TYPE_CHECKING:
+    from types import TracebackType
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # so that a FIFO put in a file's place cannot make an open wait for ever
+_DIRECT = getattr(os, "O_DIRECT", 0)
+_DSYNC = getattr(os, "O_DSYNC", getattr(os, "O_SYNC", 0))
+
+DIRECT_BLOCK = 4096
+"""Bytes to which a transfer past the cache is aligned: no drive of today has larger blocks (open(2), O_DIRECT)."""
+_NO_DIRECT = (errno.EINVAL, errno.EOPNOTSUPP)
+"""What open(2) or the transfer says where there is no O_DIRECT: ramfs, older tmpfs, some FUSE and network systems."""
 
 TEMPORARY_SUFFIX = ".new"
 """Ends the name of a file that is not whole yet. Readers ignore such files; the next writer removes them."""
@@ -45,9 +58,14 @@ class Disk:
         self.sync_folder(os.path.dirname(path))
 
     def create(self, path: str) -> int:
-        """A descriptor for a new file, for reading and writing. Raises FileExistsError."""
+        """A descriptor for a new file, for reading and writing, which holds the file's lock. Raises FileExistsError."""
         self.step("create", path)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC | _BINARY, 0o600)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC | _BINARY, 0o600)
+        try:
+            _lock(fd, wait=False)
+        except OSError:
+            return fd  # only ``sweep`` looks at the lock, and only to spare files that are being written
+        return fd
 
     def write(self, fd: int, data: bytes | bytearray | memoryview, path: str) -> None:
         """Append all of ``data`` at the descriptor's position."""
@@ -80,7 +98,7 @@ class Disk:
 
     def replace(self, path: str, data: bytes) -> None:
         """Put ``data`` at ``path`` so that a reader, at any instant, sees the old or the new file whole."""
-        temporary = f"{path}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
+        temporary = f"{path}-{os.urandom(4).hex()}{TEMPORARY_SUFFIX}"
         fd = self.create(temporary)
         try:
             try:
@@ -90,8 +108,7 @@ class Disk:
                 os.close(fd)
             self.publish(temporary, path)
         except OSError:
-            with suppress(OSError):
-                os.unlink(temporary)
+            _unlink_quietly(temporary)  # the first error is the one that says what happened
             raise
 
     def overwrite(self, path: str, offset: int, data: bytes) -> None:
@@ -109,6 +126,67 @@ class Disk:
         finally:
             os.close(fd)
 
+    def sweep(self, folder: str) -> None:
+        """Remove temporary files that nobody is writing any more: what a crash left behind."""
+        with os.scandir(folder) as entries:
+            stale = [entry.path for entry in entries if entry.name.endswith(TEMPORARY_SUFFIX)]
+        for path in stale:
+            try:
+                fd = os.open(path, os.O_RDWR | _NOFOLLOW | _CLOEXEC | _BINARY)
+            except OSError:
+                continue
+            try:
+                _lock(fd, wait=False)
+                self.unlink(path)
+            except OSError:
+                continue
+            finally:
+                os.close(fd)
+
+    def overwrite_through(self, path: str, offset: int, data: mmap.mmap | bytes) -> bool:
+        """Overwrite bytes of an existing file in place, past the system's cache where possible, and sync.
+
+        ``data`` in an anonymous ``mmap`` is aligned as O_DIRECT wants it; anything else goes through the cache.
+        Returns whether the cache was passed by. The file never grows, moves or is created, a link is not
+        followed. Raises OSError, also when the range is not wholly inside the file.
+        """
+        aligned = isinstance(data, mmap.mmap) and offset % DIRECT_BLOCK == 0 and len(data) % DIRECT_BLOCK == 0
+        if aligned and _DIRECT:
+            try:
+                self._overwrite_once(path, offset, data, _DIRECT)
+                return True
+            except OSError as error:
+                if error.errno not in _NO_DIRECT:
+                    raise
+        self._overwrite_once(path, offset, data, 0)
+        return False
+
+    def _overwrite_once(self, path: str, offset: int, data: mmap.mmap | bytes, flags: int) -> None:
+        fd = os.open(path, os.O_WRONLY | flags | _DSYNC | _NOFOLLOW | _NONBLOCK | _CLOEXEC | _BINARY)
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode) or offset + len(data) > status.st_size:
+                raise OSError(errno.EFBIG, "an overwrite never extends a file", path)
+            self.step("overwrite", path)
+            os.lseek(fd, offset, os.SEEK_SET)
+            with memoryview(data) as whole:
+                done = 0
+                while done < len(whole):
+                    done += os.write(fd, whole[done:])
+            self.sync(fd, path)
+        finally:
+            os.close(fd)
+
+    def read_through(self, path: str, offset: int, size: int) -> tuple[bytes, bool]:
+        """Bytes of a file, from the medium and not from the cache where possible; and whether that was so."""
+        if _DIRECT and offset % DIRECT_BLOCK == 0 and size % DIRECT_BLOCK == 0:
+            try:
+                return _read_once(path, offset, size, _DIRECT), True
+            except OSError as error:
+                if error.errno not in _NO_DIRECT:
+                    raise
+        return _read_once(path, offset, size, 0), False
+
     def unlink(self, path: str) -> None:
         """Remove a name. Raises FileNotFoundError."""
         self.step("unlink", path)
@@ -119,15 +197,48 @@ class Disk:
         self.step("rmdir", path)
         os.rmdir(path)
 
-    @contextmanager
-    def lock(self, path: str, *, wait: bool = True) -> Iterator[None]:
-        """Hold an advisory lock on a file, which is created if needed. Raises BlockingIOError if not ``wait``."""
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | _NOFOLLOW | _CLOEXEC | _BINARY, 0o600)
+    def lock(self, path: str, *, wait: bool = True) -> Lock:
+        """``with`` this: hold an advisory lock on a file, created if needed. Raises BlockingIOError if not ``wait``."""
+        return Lock(path, wait=wait)
+
+
+class Lock:
+    """An advisory lock on a file, held between ``__enter__`` and ``__exit__``."""
+
+    def __init__(self, path: str, *, wait: bool) -> None:
+        self._path, self._wait, self._fd = path, wait, -1
+
+    def __enter__(self) -> None:
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | _NOFOLLOW | _CLOEXEC | _BINARY, 0o600)
         try:
-            _lock(fd, wait)
-            yield
-        finally:
-            os.close(fd)  # closing lets go of the lock
+            _lock(fd, self._wait)
+        except BaseException:
+            os.close(fd)
+            raise
+        self._fd = fd
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        fd, self._fd = self._fd, -1
+        os.close(fd)  # closing lets go of the lock
+
+
+def _unlink_quietly(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return
+
+
+def _read_once(path: str, offset: int, size: int, flags: int) -> bytes:
+    fd = os.open(path, os.O_RDONLY | flags | _NOFOLLOW | _NONBLOCK | _CLOEXEC | _BINARY)
+    try:
+        os.lseek(fd, offset, os.SEEK_SET)
+        if not hasattr(os, "readv"):
+            return os.read(fd, size)
+        with mmap.mmap(-1, size) as aligned:
+            return aligned[: os.readv(fd, [aligned])]
+    finally:
+        os.close(fd)
 
 
 def full_sync(fd: int) -> None:
