@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The index of a case: an SQLCipher file that can be thrown away and rebuilt from the packs.
+
+Owns the schema and the pragmas. It does not judge: what it is told to remember was
+verified before. The key is raw (no passphrase hashing), ``secure_delete`` overwrites what
+is deleted, temporary tables stay in memory, and the write-ahead log is encrypted like the
+file (SQLCipher design, "Security features").
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlcipher3 import dbapi2 as sqlite
+
+from keys.secret import Secret
+from vault import manifest as manifests
+from vault.errors import Busy, Damaged, DiskFailed
+from vault.manifest import Manifest
+from vault.model import Chunk, Event, Extent, Item, ItemId, PackId
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 60
+_SCHEMA = """
+CREATE TABLE packs(n INTEGER PRIMARY KEY, id BLOB UNIQUE NOT NULL, epoch INTEGER NOT NULL, device BLOB NOT NULL,
+  author BLOB NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL, previous BLOB NOT NULL,
+  created_ns INTEGER NOT NULL, size INTEGER NOT NULL, chunks BLOB NOT NULL);
+CREATE INDEX packs_chain ON packs(device, sequence);
+CREATE TABLE chunks(id BLOB PRIMARY KEY, pack INTEGER NOT NULL, no INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE items(n INTEGER PRIMARY KEY, id BLOB UNIQUE NOT NULL, name BLOB NOT NULL, size INTEGER NOT NULL,
+  sha256 BLOB NOT NULL, mtime_ns INTEGER, filed_ns INTEGER NOT NULL, note TEXT NOT NULL, source TEXT NOT NULL,
+  tags TEXT NOT NULL, origin TEXT NOT NULL, signer BLOB NOT NULL, extents BLOB NOT NULL, pack INTEGER NOT NULL,
+  folded TEXT NOT NULL);
+CREATE INDEX items_same ON items(sha256, name);
+CREATE INDEX items_listing ON items(filed_ns, id);
+CREATE TABLE events(n INTEGER PRIMARY KEY, pack INTEGER NOT NULL, at_ns INTEGER NOT NULL, kind TEXT NOT NULL,
+  items BLOB NOT NULL, detail TEXT NOT NULL);
+"""
+_ITEM_COLUMNS = "id, name, size, sha256, mtime_ns, filed_ns, note, source, tags, origin, signer, extents"
+
+
+class IndexUnusable(Damaged):
+    """Raised when the index does not open or is damaged. Nothing is lost: the packs hold everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackRow:
+    """What the index knows of a pack."""
+
+    n: int
+    pack: PackId
+    epoch: int
+    device: bytes
+    author: bytes
+    sequence: int
+    digest: bytes
+    previous: bytes
+    created_ns: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """A custody event with the pack that carries it."""
+
+    event: Event
+    pack: PackRow
+
+
+class Index:
+    """One open index. May be used from several threads; each call holds a lock of its own."""
+
+    def __init__(self, path: str, key: Secret) -> None:
+        """Open or create. Raises IndexUnusable, DiskFailed."""
+        self._lock = threading.RLock()
+        if not os.path.lexists(path):
+            # SQLite would create the file with the umask's mode.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
+        with _translated():
+            self._db = sqlite.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            try:
+                self._prepare(key)
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _prepare(self, key: Secret) -> None:
+        self._db.execute(f"PRAGMA key = \"x'{key.expose().hex()}'\"")
+        self._db.execute("PRAGMA cipher_log_level = NONE")  # SQLCipher writes its complaints to stderr
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON", "temp_store = MEMORY"):
+            self._db.execute(f"PRAGMA {pragma}")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        elif version != SCHEMA_VERSION:
+            raise IndexUnusable("an index of another version")
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        with self._lock:
+            self._db.close()
+
+    def remember(self, manifest: Manifest, digest: bytes, size: int) -> None:
+        """Take a durable pack into the index, in one transaction. A pack that is known already changes nothing."""
+        with self._lock, _translated(), self._transaction():
+            self._insert_pack(manifest, digest, size)
+
+    def _insert_pack(self, manifest: Manifest, digest: bytes, size: int) -> None:
+        cursor = self._db.execute(
+            "INSERT OR IGNORE INTO packs VALUES(NULL,?,?,?,?,?,?,?,?,?,?)",
+            (manifest.pack, manifest.epoch, manifest.device, manifest.author, manifest.sequence, digest,
+             manifest.previous, manifest.created_ns, size, manifests.encode_chunks(manifest.chunks)),
+        )  # fmt: skip
+        if cursor.rowcount == 0:
+            return
+        pack = cursor.lastrowid
+        self._db.executemany(
+            "INSERT OR IGNORE INTO chunks VALUES(?,?,?)", [(c.id, pack, no) for no, c in enumerate(manifest.chunks)]
+        )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO items VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            [(*_item_row(item, PackId(manifest.pack)), pack, fold_item(item)) for item in manifest.items],
+        )
+        self._db.executemany(
+            "INSERT INTO events VALUES(NULL,?,?,?,?,?)",
+            [(pack, e.at_ns, e.kind, b"".join(e.items), e.detail) for e in manifest.events],
+        )
+
+    def forget_everything(self) -> None:
+        """Empty all tables, to be filled again from the packs."""
+        with self._lock, _translated(), self._transaction():
+            for table in ("packs", "chunks", "items", "events"):
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608  # names from the line above
+
+    def packs(self) -> Iterator[PackRow]:
+        """All packs, each device's chain in order."""
+        yield from map(
+            _pack_row,
+            self._rows(
+                "SELECT n, id, epoch, device, author, sequence, digest, previous, created_ns, size FROM packs"
+                " ORDER BY device, sequence, n"
+            ),
+        )
+
+    def pack_ids(self) -> set[PackId]:
+        """The ids of all packs the index knows."""
+        return {PackId(row[0]) for row in self._rows("SELECT id FROM packs")}
+
+    def chunks_of(self, pack: PackId) -> tuple[Chunk, ...]:
+        """A pack's table of chunks. Raises IndexUnusable when the pack is unknown."""
+        rows = self._rows("SELECT chunks FROM packs WHERE id = ?", pack)
+        if not rows:
+            raise IndexUnusable(f"the index does not know pack {pack.hex()[:8]}")
+        return manifests.decode_chunks(rows[0][0])
+
+    def end_of_chain(self, device: bytes) -> tuple[int, bytes]:
+        """The last sequence number of a device and the digest of that manifest; (0, b"") for a new device."""
+        rows = self._rows("SELECT sequence, digest FROM packs WHERE device = ? ORDER BY sequence DESC LIMIT 1", device)
+        return (rows[0][0], rows[0][1]) if rows else (0, b"")
+
+    def find_chunk(self, chunk_id: bytes) -> tuple[PackId, int] | None:
+        """Where a chunk lies: pack and number, or None."""
+        rows = self._rows(
+            "SELECT packs.id, no FROM chunks JOIN packs ON packs.n = chunks.pack WHERE chunks.id = ?", chunk_id
+        )
+        return (PackId(rows[0][0]), rows[0][1]) if rows else None
+
+    def has_item(self, name: bytes, sha256: bytes) -> bool:
+        """Whether a document of this name and content is filed."""
+        return bool(self._rows("SELECT 1 FROM items WHERE sha256 = ? AND name = ? LIMIT 1", sha256, name))
+
+    def items(self, *, containing: str = "") -> Iterator[Item]:
+        """All items in the order they were filed, or those whose name, note, source or tags contain a text."""
+        where, values = ("WHERE instr(folded, ?)", (fold(containing),)) if containing else ("", ())
+        query = f"SELECT {_ITEM_COLUMNS} FROM items {where} ORDER BY filed_ns, id"  # noqa: S608  # no outside text
+        for row in self._rows(query, *values):
+            yield _item(row)
+
+    def item(self, item: ItemId) -> Item | None:
+        """The item with this id."""
+        rows = self._rows(f"SELECT {_ITEM_COLUMNS} FROM items WHERE id = ?", item)  # noqa: S608
+        return _item(rows[0]) if rows else None
+
+    def items_by_prefix(self, digits: str) -> list[Item]:
+        """Items whose id, in hex, begins with these digits; at most two, which is enough to know of a doubt."""
+        query = f"SELECT {_ITEM_COLUMNS} FROM items WHERE substr(lower(hex(id)), 1, ?) = ? LIMIT 2"  # noqa: S608
+        return [_item(row) for row in self._rows(query, len(digits), digits.lower())]
+
+    def items_by_name(self, name: bytes) -> list[Item]:
+        """Items filed under exactly this path."""
+        query = f"SELECT {_ITEM_COLUMNS} FROM items WHERE name = ? ORDER BY filed_ns, id"  # noqa: S608
+        return [_item(row) for row in self._rows(query, name)]
+
+    def totals(self) -> tuple[int, int]:
+        """How many items, and how many bytes they have."""
+        count, size = self._rows("SELECT count(*), coalesce(sum(size), 0) FROM items")[0]
+        return int(count), int(size)
+
+    def events(self) -> Iterator[EventRow]:
+        """The custody record in order of time."""
+        for row in self._rows(
+            "SELECT at_ns, kind, items, detail, packs.n, id, epoch, device, author, sequence, digest, previous,"
+            " created_ns, size FROM events JOIN packs ON packs.n = events.pack ORDER BY at_ns, device, sequence, events.n"
+        ):
+            at_ns, kind, items, detail = row[:4]
+            ids = tuple(items[i : i + 16] for i in range(0, len(items), 16))
+            yield EventRow(Event(at_ns, kind, ids, detail), _pack_row(row[4:]))
+
+    def change_key(self, key: Secret) -> None:
+        """Encrypt the whole file under another key (a new epoch). Interrupted, it may have to be rebuilt."""
+        with self._lock, _translated():
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.execute(f"PRAGMA rekey = \"x'{key.expose().hex()}'\"")
+
+    def _rows(self, query: str, *values: object) -> list[tuple[object, ...]] | list[tuple]:  # type: ignore[type-arg]
+        with self._lock, _translated():
+            return list(self._db.execute(query, values))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+
+def fold(text: str) -> str:
+    """Text as it is compared in a search: compatibility forms and case made equal, ё as е."""
+    return unicodedata.normalize("NFKC", text).casefold().replace("ё", "е")
+
+
+def fold_item(item: Item) -> str:
+    """What a search looks through for one item."""
+    name = item.name.decode("utf-8", "replace")
+    return "\n".join(fold(part) for part in (name, item.note, item.source, *item.tags))
+
+
+def _item_row(item: Item, pack: PackId) -> tuple[object, ...]:
+    extents = tuple(e if e.pack else Extent(pack, e.first, e.count) for e in item.extents)
+    return (item.id, item.name, item.size, item.sha256, item.mtime_ns, item.filed_ns, item.note, item.source,
+            "\0".join(item.tags), item.origin, item.signer, manifests.encode_extents(extents))  # fmt: skip
+
+
+def _item(row: Iterable[object]) -> Item:
+    *head, tags, origin, signer, extents = row
+    split = tuple(str(tags).split("\0")) if tags else ()
+    return Item(*head, split, origin, signer, manifests.decode_extents(extents))  # type: ignore[arg-type]
+
+
+def _pack_row(row: Iterable[object]) -> PackRow:
+    return PackRow(*row)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The one door at which SQLite's errors become ours."""
+    try:
+        yield
+    except sqlite.OperationalError as exc:
+        text = str(exc)
+        if "locked" in text or "busy" in text:
+            raise Busy("another process keeps the index busy", "wait for it to end, then run the command again") from exc
+        if "full" in text or "readonly" in text or "I/O" in text or "unable to open" in text:
+            raise DiskFailed(f"the index cannot be written: {text}") from exc
+        raise IndexUnusable(f"the index is not usable: {text}") from exc
+    except sqlite.DatabaseError as exc:
+        raise IndexUnusable(f"the index does not open: {exc}") from exc

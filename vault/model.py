@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The values everything else passes around: items, chunks, extents, events.
+
+Values only: no I/O, no keys, no clock. They are msgspec structs, because they are also
+what a manifest stores (docs/format.md §6): decoding checks every type and refuses
+fields it does not know.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, NewType
+
+from msgspec import Meta, Struct
+
+CaseId = NewType("CaseId", bytes)
+"""16 random bytes; as 32 hex digits the name of the case's folder."""
+PackId = NewType("PackId", bytes)
+"""16 random bytes; as 32 hex digits the name of the pack's file."""
+ItemId = NewType("ItemId", bytes)
+"""16 random bytes, given when an item is filed and kept for ever."""
+
+ID_SIZE = 16
+HASH_SIZE = 32
+
+Id16 = Annotated[bytes, Meta(min_length=ID_SIZE, max_length=ID_SIZE)]
+Hash32 = Annotated[bytes, Meta(min_length=HASH_SIZE, max_length=HASH_SIZE)]
+U32 = Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
+U63 = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+S63 = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+"""Nanoseconds since 1970; a file may be older than that."""
+Name = Annotated[bytes, Meta(min_length=1, max_length=4096)]
+Text = Annotated[str, Meta(max_length=65_536)]
+Tag = Annotated[str, Meta(min_length=1, max_length=200)]
+
+ORIGIN_FILE = "file"
+"""Filed from this machine's disk or standard input by a member."""
+ORIGIN_DROP = "drop"
+"""Taken in from an unsigned drop."""
+ORIGIN_AGE = "age"
+"""Taken in from a plain age file that somebody made with another program."""
+ORIGIN_BUNDLE = "bundle"
+"""Taken in from a signed bundle; ``signer`` names the key."""
+
+
+class Chunk(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A piece of evidence in a pack: its keyed BLAKE3 id, its length as stored and when unpacked, and how it is packed.
+
+    Chunks lie one behind the other, so offsets are sums of the lengths before.
+    """
+
+    id: Hash32
+    stored: U32
+    raw: U32
+    packing: U32
+
+
+PACKING_NONE = 0
+PACKING_ZSTD = 1
+
+
+class Extent(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """``count`` chunks of one pack, from number ``first`` on. An empty ``pack`` is the pack one is reading."""
+
+    pack: Annotated[bytes, Meta(max_length=ID_SIZE)]
+    first: U32
+    count: U32
+
+
+class Item(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One filed document."""
+
+    id: Id16
+    name: Name
+    """The path as it was filed, with ``/``, in the file system's own bytes."""
+    size: U63
+    sha256: Hash32
+    mtime_ns: S63 | None
+    filed_ns: S63
+    note: Text
+    source: Text
+    tags: Annotated[tuple[Tag, ...], Meta(max_length=100)]
+    origin: Annotated[str, Meta(max_length=20)]
+    signer: Annotated[bytes, Meta(max_length=HASH_SIZE)]
+    """The Ed25519 key that signed the bundle it came in, or nothing."""
+    extents: tuple[Extent, ...]
+
+
+class Event(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """An entry of the custody record: what was done, when, to which items, with what detail."""
+
+    at_ns: S63
+    kind: Annotated[str, Meta(min_length=1, max_length=40)]
+    items: tuple[Id16, ...]
+    detail: Text
+
+
+EVENT_FILED = "filed"
+EVENT_TAKEN_IN = "taken in"
+EVENT_COPIED_OUT = "copied out"
+EVENT_EXPORTED = "exported"
+EVENT_MOVED = "original removed"
+EVENT_GRANTED = "access granted"
+EVENT_REVOKED = "access revoked"
+EVENT_CREATED = "case created"

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writing into a folder that the user chose: never beside it, never over something else, never half a file.
+
+Every folder on the way is opened without following symbolic links, so that a link that
+lies in wait inside the folder cannot lead out of it. A file has a temporary name until
+it is whole.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from vault.errors import AlreadyThere, DiskFailed, UnsafeName
+from vault.names import SafePath, printable
+
+_DIRECTORY = getattr(os, "O_DIRECTORY", 0)
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
+_AT = os.open in os.supports_dir_fd and os.mkdir in os.supports_dir_fd
+
+
+class OutFolder:
+    """A folder to write into. Created if it is not there. Raises DiskFailed."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        except OSError as exc:
+            raise DiskFailed(f"the folder {printable(path)} cannot be made: {exc.strerror}") from exc
+
+    def write(
+        self, path: SafePath, fill: Callable[[Callable[[bytes], object]], None], *,
+        force: bool = False, mtime_ns: int | None = None,
+    ) -> str:  # fmt: skip
+        """Write one file: ``fill`` is called with a function that takes bytes, and may raise to leave nothing behind.
+
+        Returns the path as text. Raises AlreadyThere unless ``force``, UnsafeName, DiskFailed.
+        """
+        where = os.path.join(self.path, os.fsdecode(b"/".join(path.parts)))
+        try:
+            with self._parent(path) as at:
+                self._write_in(at, path.parts[-1], fill, force, mtime_ns)
+        except FileExistsError as exc:
+            raise AlreadyThere(f"{printable(where)} is there already", "--force overwrites it") from exc
+        except OSError as exc:
+            raise DiskFailed(f"{printable(where)} cannot be written: {exc.strerror}") from exc
+        return where
+
+    def _write_in(
+        self, at: _Place, name: bytes, fill: Callable[[Callable[[bytes], object]], None],
+        force: bool, mtime_ns: int | None,
+    ) -> None:  # fmt: skip
+        if not force and at.exists(name):
+            raise FileExistsError(17, "exists")
+        temporary = b".sandyk-" + secrets.token_hex(8).encode()
+        fd = at.open(temporary)
+        try:
+            with os.fdopen(fd, "wb", buffering=0) as f:
+                fill(lambda data: _write_all(f.fileno(), data))
+                if mtime_ns is not None:
+                    with suppress(OSError, OverflowError):
+                        os.utime(f.fileno() if os.utime in os.supports_fd else at.full(temporary), ns=(mtime_ns, mtime_ns))
+            at.publish(temporary, name, force=force)
+        except BaseException:
+            with suppress(OSError):
+                at.unlink(temporary)
+            raise
+
+    @contextmanager
+    def _parent(self, path: SafePath) -> Iterator[_Place]:
+        """The folder that a file goes into, made on the way."""
+        place = _Place(os.fsencode(self.path), os.open(self.path, os.O_RDONLY | _DIRECTORY | _CLOEXEC) if _AT else None)
+        try:
+            for part in path.parts[:-1]:
+                place.enter(part)
+            yield place
+        finally:
+            place.close()
+
+
+class _Place:
+    """A folder, by descriptor where the system can, else by path with a check for links."""
+
+    def __init__(self, path: bytes, fd: int | None) -> None:
+        self._path, self._fd = path, fd
+
+    def full(self, name: bytes) -> bytes:
+        return os.path.join(self._path, name)
+
+    def _name(self, name: bytes) -> bytes:
+        return name if self._fd is not None else self.full(name)
+
+    def enter(self, name: bytes) -> None:
+        with suppress(FileExistsError):
+            os.mkdir(self._name(name), 0o700, dir_fd=self._fd)
+        if self._fd is None:
+            if os.path.islink(self.full(name)) or not os.path.isdir(self.full(name)):
+                raise UnsafeName(f"{printable(self.full(name))} is in the way")
+        else:
+            try:
+                inner = os.open(name, os.O_RDONLY | _DIRECTORY | _NOFOLLOW | _CLOEXEC, dir_fd=self._fd)
+            except NotADirectoryError as exc:
+                raise UnsafeName(f"{printable(self.full(name))} is in the way") from exc
+            except OSError as exc:
+                if os.path.islink(self.full(name)):
+                    raise UnsafeName(f"{printable(self.full(name))} is a symbolic link") from exc
+                raise
+            os.close(self._fd)
+            self._fd = inner
+        self._path = self.full(name)
+
+    def exists(self, name: bytes) -> bool:
+        try:
+            os.stat(self._name(name), dir_fd=self._fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def open(self, name: bytes) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC | _BINARY
+        return os.open(self._name(name), flags, 0o600, dir_fd=self._fd)
+
+    def publish(self, temporary: bytes, name: bytes, *, force: bool) -> None:
+        """Give the file its name. Without ``force`` by a link, which cannot replace; FAT has no links."""
+        old, new = self._name(temporary), self._name(name)
+        if not force:
+            try:
+                os.link(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd, follow_symlinks=False)
+            except FileExistsError:
+                raise
+            except (OSError, NotImplementedError):
+                if self.exists(name):
+                    raise FileExistsError(17, "exists") from None
+            else:
+                os.unlink(old, dir_fd=self._fd)
+                return
+        os.replace(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+
+    def unlink(self, name: bytes) -> None:
+        os.unlink(self._name(name), dir_fd=self._fd)
+
+    def close(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packs: the sealed, immutable files that evidence lies in (docs/format.md §6).
+
+    magic line | chunk … chunk | manifest | signature | zeros | trailer
+
+inside an age file sealed to the case. Owns the order of the bytes and nothing else: what a
+pack holds and which place it takes in the chain is decided by ``vault.store``.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import accumulate
+
+import zstandard
+from blake3 import blake3
+
+from keys import age, primitives
+from keys.errors import BadSignature, KeysError
+from keys.identity import signed_bytes
+from vault import manifest as manifests
+from vault.disk import TEMPORARY_SUFFIX, Disk
+from vault.errors import DamagedPack
+from vault.manifest import Manifest
+from vault.model import PACKING_NONE, Chunk, PackId
+from vault.padding import padme
+
+MAGIC = b"sandyk pack 1\n"
+TRAILER_MAGIC = b"SANDYKP1"
+TRAILER_SIZE = len(TRAILER_MAGIC) + 8 + 8
+LEAST_PLAINTEXT = 32 << 10
+"""A pack with one short note is no smaller than this, so that its size does not say that it is short."""
+
+
+def pack_name(pack: PackId) -> str:
+    """The file name of a pack."""
+    return pack.hex() + ".age"
+
+
+class PackWriter:
+    """Writes one pack into a temporary file; ``finish`` makes it durable and gives it its name.
+
+    Chunks go to the disk as they come, so memory stays constant. Raises OSError.
+    """
+
+    def __init__(self, disk: Disk, folder: str, pack: PackId, recipient: age.Recipient) -> None:
+        self.pack = pack
+        self._disk = disk
+        self._path = os.path.join(folder, pack_name(pack))
+        self._temporary = f"{self._path}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
+        self._fd = disk.create(self._temporary)
+        try:
+            self._sealer = age.Sealer(self, [recipient])
+            self._sealer.write(MAGIC)
+        except OSError:
+            self.abandon()
+            raise
+
+    def write(self, ciphertext: bytes | bytearray | memoryview) -> int:
+        """The sealer's way out; not for anybody else."""
+        self._disk.write(self._fd, ciphertext, self._temporary)
+        return len(ciphertext)
+
+    def add_chunk(self, stored: bytes) -> None:
+        """Append one chunk as it is to lie in the pack."""
+        self._sealer.write(stored)
+
+    def finish(self, compressed_manifest: bytes, signature: bytes) -> int:
+        """Write what follows the chunks, sync, and publish. Returns the file's size."""
+        offset = self._sealer.written
+        end = offset + len(compressed_manifest) + len(signature) + TRAILER_SIZE
+        self._sealer.write(compressed_manifest + signature)
+        self._sealer.write(bytes(padme(end, least=LEAST_PLAINTEXT) - end))
+        self._sealer.write(TRAILER_MAGIC + offset.to_bytes(8, "big") + len(compressed_manifest).to_bytes(8, "big"))
+        self._sealer.finish()
+        self._disk.sync(self._fd, self._temporary)
+        size = os.fstat(self._fd).st_size
+        os.close(self._fd)
+        self._fd = -1
+        self._disk.publish(self._temporary, self._path)
+        return size
+
+    def abandon(self) -> None:
+        """Forget the pack: close and remove the temporary file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        with suppress(OSError):
+            os.unlink(self._temporary)
+
+
+class PackReader:
+    """Random access to one pack. Every byte it returns was authenticated by the case's key.
+
+    Raises DamagedPack when the file is damaged, or was sealed for somebody else; OSError
+    when it cannot be read.
+    """
+
+    def __init__(self, folder: str, pack: PackId, identities: Sequence[age.Identity]) -> None:
+        self.pack = pack
+        self._file = age.FileAccess(os.path.join(folder, pack_name(pack)))
+        try:
+            with _as_damage(pack):
+                self._plain = age.SeekableOpener(self._file, identities)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        self._file.close()
+
+    def __del__(self) -> None:
+        # A reader that a cache lets go of may still be in use by another thread: the last user closes it.
+        if hasattr(self, "_file"):
+            self._file.close()
+
+    def __enter__(self) -> PackReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def size(self) -> int:
+        """The size of the plaintext."""
+        return self._plain.size
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Exactly these bytes of the plaintext. Raises DamagedPack."""
+        with _as_damage(self.pack):
+            data = self._plain.read_at(offset, size)
+        if len(data) != size:
+            raise DamagedPack(f"pack {self.pack.hex()[:8]} is too short")
+        return data
+
+    def manifest(self) -> tuple[Manifest, bytes]:
+        """The manifest and its digest, with its signature checked against the author it names.
+
+        Whether that author may file here is for ``vault.custody`` to judge. Raises DamagedPack.
+        """
+        name = self.pack.hex()[:8]
+        if self.size < len(MAGIC) + TRAILER_SIZE or self.read(0, len(MAGIC)) != MAGIC:
+            raise DamagedPack(f"{name} is not a pack")
+        trailer = self.read(self.size - TRAILER_SIZE, TRAILER_SIZE)
+        offset, length = int.from_bytes(trailer[8:16], "big"), int.from_bytes(trailer[16:], "big")
+        after = offset + length + primitives.SIGNATURE_SIZE
+        if trailer[:8] != TRAILER_MAGIC or length > manifests.MAX_MANIFEST_SIZE or after > self.size - TRAILER_SIZE:
+            raise DamagedPack(f"pack {name} has no proper trailer")
+        untrusted = manifests.decompress(self.read(offset, length))
+        manifest = manifests.decode(untrusted)
+        digest = manifests.digest(untrusted)
+        try:
+            signature = self.read(offset + length, primitives.SIGNATURE_SIZE)
+            primitives.verify(signed_bytes(manifests.SIGNATURE_LABEL, digest), signature, manifest.author)
+        except BadSignature as exc:
+            raise DamagedPack(f"the signature of pack {name} does not verify") from exc
+        if manifest.pack != self.pack:
+            raise DamagedPack(f"pack {name} is another pack under a false name")
+        if len(MAGIC) + sum(c.stored for c in manifest.chunks) != offset:
+            raise DamagedPack(f"pack {name} holds more or less than its manifest says")
+        return manifest, digest
+
+    def check_padding(self, manifest: Manifest) -> None:
+        """Raise DamagedPack unless everything between signature and trailer is zero."""
+        trailer = self.read(self.size - TRAILER_SIZE, TRAILER_SIZE)
+        start = int.from_bytes(trailer[8:16], "big") + int.from_bytes(trailer[16:], "big") + primitives.SIGNATURE_SIZE
+        end = self.size - TRAILER_SIZE
+        while start < end:
+            piece = self.read(start, min(1 << 20, end - start))
+            if piece.count(0) != len(piece):
+                raise DamagedPack(f"pack {self.pack.hex()[:8]} hides something behind its manifest")
+            start += len(piece)
+
+
+def chunk_offsets(chunks: Sequence[Chunk]) -> list[int]:
+    """Where each chunk begins in the plaintext, and where the last one ends."""
+    return list(accumulate((c.stored for c in chunks), initial=len(MAGIC)))
+
+
+def unpack_chunk(untrusted: bytes, chunk: Chunk, id_key: bytes) -> bytes:
+    """The evidence in a stored chunk, checked against its keyed BLAKE3 id. Raises DamagedPack."""
+    raw = untrusted
+    if chunk.packing != PACKING_NONE:
+        try:
+            raw = zstandard.ZstdDecompressor().decompress(untrusted, max_output_size=chunk.raw)
+        except zstandard.ZstdError as exc:
+            raise DamagedPack("a chunk cannot be unpacked") from exc
+    if len(raw) != chunk.raw or blake3(raw, key=id_key).digest() != chunk.id:
+        raise DamagedPack("a chunk is not what its id says")
+    return raw
+
+
+class _as_damage:  # noqa: N801  # reads as a verb: with _as_damage(pack)
+    """Turns the errors of ``keys`` into DamagedPack, in one place."""
+
+    def __init__(self, pack: PackId) -> None:
+        self._pack = pack
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, KeysError):
+            raise DamagedPack(f"pack {self._pack.hex()[:8]}: {error}") from error

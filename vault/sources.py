@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What comes in: files, folders and standard input, read so that a surprise is named and never filed by mistake.
+
+Symbolic links and special files are not followed. A file that changes, shrinks or
+vanishes while it is read is refused as a whole: half of one version and half of another
+is no evidence. Names stay the bytes that the file system gave.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
+
+from vault.errors import ReadFailed
+from vault.model import ORIGIN_FILE
+
+CHUNK_SIZE = 1 << 20
+"""Evidence is cut into pieces of this many bytes (docs/decisions/0002-fixed-chunks.md)."""
+MAX_NAME_SIZE = 4096
+
+
+class Incoming(Protocol):
+    """A document on its way in."""
+
+    @property
+    def name(self) -> bytes:
+        """Its path as it will be filed."""
+
+    @property
+    def mtime_ns(self) -> int | None:
+        """When it was last modified, if that is known."""
+
+    @property
+    def origin(self) -> str:
+        """One of the ORIGIN_… constants of ``vault.model``."""
+
+    @property
+    def signer(self) -> bytes:
+        """The key that signed the bundle it comes from, or nothing."""
+
+    def pieces(self) -> Iterator[tuple[bytes, bool]]:
+        """Pieces of exactly CHUNK_SIZE bytes but the last, each with whether it is the last; one empty piece for an
+        empty document. Raises ReadFailed, after which nothing of the document may be filed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A document that could not be filed, and why."""
+
+    name: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileIncoming:
+    """A regular file on this machine's disk."""
+
+    name: bytes
+    path: bytes
+    origin: str = ORIGIN_FILE
+    signer: bytes = b""
+    _seen: list[os.stat_result] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def mtime_ns(self) -> int | None:
+        """The modification time found when the file was opened; None before."""
+        return self._seen[0].st_mtime_ns if self._seen else None
+
+    def pieces(self) -> Iterator[tuple[bytes, bool]]:
+        """See Incoming. O_NONBLOCK, so that a pipe put in place of the file cannot make us wait for ever."""
+        try:
+            flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+            fd = os.open(self.path, os.O_RDONLY | flags | getattr(os, "O_BINARY", 0))
+        except OSError as exc:
+            raise ReadFailed(reason_of(exc)) from exc
+        try:
+            yield from self._read(fd)
+        except OSError as exc:
+            raise ReadFailed(reason_of(exc)) from exc
+        finally:
+            os.close(fd)
+
+    def _read(self, fd: int) -> Iterator[tuple[bytes, bool]]:
+        before = os.fstat(fd)
+        if not stat.S_ISREG(before.st_mode):
+            raise ReadFailed("not a regular file")
+        self._seen[:] = [before]
+        left = before.st_size
+        while True:
+            piece = os.read(fd, CHUNK_SIZE)
+            # One read may return less than there is (a network disk, a signal).
+            while len(piece) < min(left, CHUNK_SIZE) and (more := os.read(fd, CHUNK_SIZE - len(piece))):
+                piece += more
+            left -= len(piece)
+            last = left <= 0
+            if last or len(piece) < CHUNK_SIZE:
+                self._check_unchanged(fd, before, left)
+            yield piece, last
+            if last:
+                return
+
+    def _check_unchanged(self, fd: int, before: os.stat_result, left: int) -> None:
+        after = os.fstat(fd)
+        if left != 0 or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+            raise ReadFailed("it changed while it was being read")
+
+    def is_still_what_was_filed(self) -> bool:
+        """Whether the path still leads to the very file that was read, unchanged."""
+        try:
+            now = os.lstat(self.path)
+        except OSError:
+            return False
+        return bool(self._seen) and all(
+            getattr(now, key) == getattr(self._seen[0], key) for key in ("st_dev", "st_ino", "st_size", "st_mtime_ns")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StreamIncoming:
+    """A document read from a stream once, such as standard input or a member of a bundle."""
+
+    name: bytes
+    stream: BinaryIO
+    mtime_ns: int | None = None
+    origin: str = ORIGIN_FILE
+    signer: bytes = b""
+
+    def pieces(self) -> Iterator[tuple[bytes, bool]]:
+        """See Incoming."""
+        piece = self._next()
+        while True:
+            following = self._next() if len(piece) == CHUNK_SIZE else b""
+            yield piece, not following
+            if not following:
+                return
+            piece = following
+
+    def _next(self) -> bytes:
+        parts, left = [], CHUNK_SIZE
+        try:
+            while left and (part := self.stream.read(left)):
+                parts.append(part)
+                left -= len(part)
+        except OSError as exc:
+            raise ReadFailed(reason_of(exc)) from exc
+        return b"".join(parts)
+
+
+def walk(paths: list[bytes], *, keep_out: str) -> Iterator[FileIncoming | Problem]:
+    """Every file under the paths, in the order of their names, named from each path's last component on.
+
+    ``keep_out`` is the vault's own folder: it is never filed into itself.
+    """
+    forbidden = os.stat(keep_out) if os.path.isdir(keep_out) else None
+    for path in paths:
+        name = os.path.basename(os.path.abspath(path)) or b"root"
+        yield from _walk(path, name, forbidden)
+
+
+def _walk(path: bytes, name: bytes, forbidden: os.stat_result | None) -> Iterator[FileIncoming | Problem]:
+    try:
+        found = os.lstat(path)
+        if stat.S_ISREG(found.st_mode) and len(name) <= MAX_NAME_SIZE:
+            yield FileIncoming(name, path)
+        elif not stat.S_ISDIR(found.st_mode):
+            yield Problem(name, _why_not(found.st_mode))
+        elif forbidden is not None and os.path.samestat(found, forbidden):
+            yield Problem(name, "this is the vault itself")
+        else:
+            for child in sorted(os.listdir(path)):
+                yield from _walk(os.path.join(path, child), name + b"/" + child, forbidden)
+    except OSError as exc:
+        yield Problem(name, reason_of(exc))
+
+
+def _why_not(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "a symbolic link, which is not followed"
+    if stat.S_ISREG(mode):
+        return f"its path is longer than {MAX_NAME_SIZE} bytes"
+    return "not a regular file"
+
+
+def reason_of(error: OSError) -> str:
+    """Why the system refused, in words, without the path."""
+    if error.errno == errno.ENOENT:
+        return "it vanished"
+    if error.errno == errno.ELOOP:
+        return "a symbolic link, which is not followed"
+    return (error.strerror or "cannot be read").lower()

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One case on disk: the decider that owns the order of writing (docs/format.md §8).
+
+Invariants at any instant: a pack is durable, file and folder, before the index refers to
+it; the index refers to nothing else; a pack that the index does not know is taken into it
+at the next opening, after its signature and its author were checked. The index may be
+lost at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+
+from keys import kdf
+from keys.access import CaseKeys
+from keys.identity import Identity
+from keys.secret import Secret
+from vault import layout
+from vault import manifest as manifests
+from vault.custody import Finding
+from vault.disk import Disk
+from vault.errors import Ambiguous, Damaged, DamagedPack, NotFound
+from vault.index import Index, IndexUnusable
+from vault.intake import About, Intake, new_item_id
+from vault.manifest import Manifest
+from vault.model import CaseId, Chunk, Event, Item, ItemId, PackId
+from vault.pack import PackReader, PackWriter, chunk_offsets, pack_name, unpack_chunk
+from vault.sources import Incoming, Problem
+
+OPEN_READERS = 16
+"""How many packs are kept open for reading at a time."""
+
+
+class CaseStore:
+    """A case that one is a member of. Close it after use.
+
+    ``alive`` raises Wiped when the vault is gone; it is asked before every commit.
+    """
+
+    def __init__(
+        self, folder: str, keys: CaseKeys, me: Identity, device_secret: Secret, *,
+        disk: Disk, alive: Callable[[], None], clock: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self.folder = folder
+        self.keys = keys
+        self._me, self._disk, self._alive, self._clock = me, disk, alive, clock
+        self._packs = os.path.join(folder, layout.PACKS)
+        self._lock_path = os.path.join(folder, layout.LOCK)
+        self._index_path = os.path.join(folder, layout.INDEX)
+        self._index_key = kdf.index_key(device_secret, keys)
+        self._id_key = kdf.chunk_id_key(keys).expose()
+        self._device = kdf.device_id(device_secret, CaseId(keys.case_id))
+        self._identities = [identity.age for identity in reversed(keys.epochs)]
+        self._readers: OrderedDict[PackId, tuple[PackReader, tuple[Chunk, ...], list[int]]] = OrderedDict()
+        self._readers_lock = threading.Lock()
+        self.findings: list[Finding] = []
+        self.index = self._open_index()
+        self.catch_up()
+
+    def close(self) -> None:
+        """Close every file. Safe to call twice."""
+        with self._readers_lock:
+            self._readers.clear()
+        self.index.close()
+
+    def __enter__(self) -> CaseStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # The index
+
+    def _open_index(self) -> Index:
+        try:
+            return Index(self._index_path, self._index_key)
+        except IndexUnusable:
+            # Of another epoch, torn, or not ours: the packs know everything that it knew.
+            self._alive()
+            with self._disk.lock(self._lock_path):
+                for suffix in ("", "-wal", "-shm", "-journal"):
+                    with suppress(FileNotFoundError):
+                        self._disk.unlink(self._index_path + suffix)
+                return Index(self._index_path, self._index_key)
+
+    def catch_up(self) -> None:
+        """Take every pack into the index that it does not know: what a crash, a copy or a rebuild left to do."""
+        on_disk = self._packs_on_disk()
+        for pack in sorted(on_disk - self.index.pack_ids()):
+            try:
+                manifest, digest, size = self._read_manifest(pack)
+            except (Damaged, OSError) as exc:
+                self._find(str(exc), pack)
+                continue
+            if manifest.author not in self.keys.authors(manifest.epoch) or manifest.case != self.keys.case_id:
+                self._find("sealed to this case by a key that is no member of it: not listed", pack)
+                continue
+            self.index.remember(manifest, digest, size)
+
+    def rebuild(self) -> None:
+        """Make the index anew from the packs alone."""
+        self.index.forget_everything()
+        self.findings.clear()
+        self.catch_up()
+
+    def _packs_on_disk(self) -> set[PackId]:
+        names = set()
+        with os.scandir(self._packs) as entries:
+            for entry in entries:
+                stem = entry.name.removesuffix(".age")
+                if len(stem) == 32 and entry.name.endswith(".age"):
+                    with suppress(ValueError):
+                        names.add(PackId(bytes.fromhex(stem)))
+        return names
+
+    def missing_packs(self) -> set[PackId]:
+        """Packs that the index knows and the disk does not hold."""
+        return self.index.pack_ids() - self._packs_on_disk()
+
+    def _find(self, what: str, pack: PackId) -> None:
+        finding = Finding(what, pack.hex()[:8])
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+    # Writing
+
+    def file(
+        self, incoming: Iterable[Incoming | Problem], *, about: About = About(), together: bool = False,
+        events: Callable[[tuple[Item, ...]], tuple[Event, ...]] = lambda items: (),
+        progress: Callable[[int, int], None] = lambda documents, size: None,
+    ) -> Intake:  # fmt: skip
+        """File documents; see ``vault.intake``. ``events`` are added to the custody record with each pack's items.
+
+        Raises DiskFailed, Wiped. What the returned value lists as filed is durable.
+        """
+        self._disk.sweep(self._packs)
+
+        def commit(pack: PackWriter, chunks: tuple[Chunk, ...], items: tuple[Item, ...]) -> None:
+            self._commit(pack, chunks, items, events(items))
+
+        intake = Intake(
+            id_key=self._id_key, known=self.index, begin=self._begin, commit=commit, new_id=new_item_id,
+            clock=self._clock, about=about, together=together, progress=progress,
+        )  # fmt: skip
+        intake.run(incoming)
+        return intake
+
+    def record(self, *events: Event) -> None:
+        """Add events to the custody record, in a pack of their own."""
+        pack = self._begin()
+        try:
+            self._commit(pack, (), (), events)
+        except BaseException:
+            pack.abandon()
+            raise
+
+    def _begin(self) -> PackWriter:
+        self._alive()
+        return PackWriter(self._disk, self._packs, PackId(os.urandom(16)), self.keys.epochs[-1].recipient)
+
+    def _commit(
+        self, pack: PackWriter, chunks: tuple[Chunk, ...], items: tuple[Item, ...], events: tuple[Event, ...]
+    ) -> None:
+        """Give the pack its place in the chain. Only here, and under the lock, are manifests written."""
+        with self._disk.lock(self._lock_path):
+            self._alive()
+            self.catch_up()  # a process that died between pack and index may hold our place in the chain
+            sequence, previous = self.index.end_of_chain(self._device)
+            manifest = Manifest(
+                1, self.keys.case_id, len(self.keys.epochs), pack.pack, self._device, self._me.signing_public,
+                sequence + 1, previous, self._clock(), chunks, items, events,
+            )  # fmt: skip
+            encoded = manifests.encode(manifest)
+            digest = manifests.digest(encoded)
+            signature = self._me.sign(manifests.SIGNATURE_LABEL, digest)
+            size = pack.finish(manifests.compress(encoded), signature)
+            self.index.remember(manifest, digest, size)
+
+    # Reading
+
+    def _read_manifest(self, pack: PackId) -> tuple[Manifest, bytes, int]:
+        with PackReader(self._packs, pack, self._identities) as reader:
+            manifest, digest = reader.manifest()
+        return manifest, digest, os.stat(os.path.join(self._packs, pack_name(pack))).st_size
+
+    def open_pack(self, pack: PackId) -> PackReader:
+        """A reader for one pack, which the caller closes. Raises DamagedPack when it is gone."""
+        try:
+            return PackReader(self._packs, pack, self._identities)
+        except FileNotFoundError as exc:
+            self._alive()
+            raise DamagedPack(f"pack {pack.hex()[:8]} is missing") from exc
+        except OSError as exc:
+            raise DamagedPack(f"pack {pack.hex()[:8]} cannot be read: {exc.strerror}") from exc
+
+    def _reader(self, pack: PackId) -> tuple[PackReader, tuple[Chunk, ...], list[int]]:
+        with self._readers_lock:
+            if pack in self._readers:
+                self._readers.move_to_end(pack)
+                return self._readers[pack]
+            chunks = self.index.chunks_of(pack)
+            self._readers[pack] = self.open_pack(pack), chunks, chunk_offsets(chunks)
+            while len(self._readers) > OPEN_READERS:
+                self._readers.popitem(last=False)
+            return self._readers[pack]
+
+    def read(self, item: Item) -> Iterator[bytes]:
+        """The document's bytes, chunk by chunk, each checked against its id. Raises DamagedPack.
+
+        The caller compares size and SHA-256 of the whole.
+        """
+        for extent in item.extents:
+            reader, chunks, offsets = self._reader(PackId(extent.pack))
+            if extent.first + extent.count > len(chunks):
+                raise DamagedPack(f"pack {extent.pack.hex()[:8]} holds fewer chunks than an item needs")
+            for no in range(extent.first, extent.first + extent.count):
+                yield unpack_chunk(reader.read(offsets[no], chunks[no].stored), chunks[no], self._id_key)
+
+    def unpack(self, untrusted: bytes, chunk: Chunk) -> bytes:
+        """The evidence in a stored chunk. Raises DamagedPack."""
+        return unpack_chunk(untrusted, chunk, self._id_key)
+
+    def find(self, reference: str) -> Item:
+        """The item with this id, unambiguous prefix of an id, or exact path. Raises NotFound, Ambiguous."""
+        by_name = self.index.items_by_name(os.fsencode(reference))
+        if len(by_name) == 1:
+            return by_name[0]
+        digits = reference.lower()
+        by_id = self.index.items_by_prefix(digits) if _is_hex(digits) else []
+        if len(by_id) == 1 and not by_name:
+            return by_id[0]
+        if by_id or by_name:
+            several = ", ".join(item.id.hex()[:8] for item in (by_name or by_id)[:5])
+            raise Ambiguous(f"several items answer to {reference!r}", f"say which by its id: {several}")
+        raise NotFound(f"no item answers to {reference!r}", "`sandyk list CASE` shows what is there")
+
+    def item(self, item: ItemId) -> Item | None:
+        """The item with exactly this id."""
+        return self.index.item(item)
+
+
+def _is_hex(text: str) -> bool:
+    return bool(text) and len(text) <= 32 and all(c in "0123456789abcdef" for c in text)
+
+

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading everything back: encryption, chunk ids, hashes, signatures and chains.
+
+Each pack is read once. Documents that lie in one run of chunks, nearly all, are hashed on
+the way; the others are read once more at the end. Every failure names the documents it
+costs. Nothing is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from vault.custody import Finding, judge_chains
+from vault.errors import DamagedPack
+from vault.index import PackRow
+from vault.model import Chunk, Item, PackId
+from vault.pack import PackReader, chunk_offsets
+from vault.store import CaseStore
+
+WORKERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedItem:
+    """A document that does not read back, and why."""
+
+    item: Item
+    reason: str
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What a verification found. Whole when ``findings`` and ``damaged`` are empty."""
+
+    packs: int = 0
+    items: int = 0
+    size: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    damaged: list[DamagedItem] = field(default_factory=list)
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything was found to be as it should."""
+        return not (self.findings or self.damaged)
+
+
+@dataclass(slots=True)
+class _Run:
+    """A document that lies in one run of chunks, while its pack is read."""
+
+    item: Item
+    first: int
+    end: int
+    hasher: Any = None
+
+
+def verify(store: CaseStore, *, progress: Callable[[int, int], None] = lambda packs, size: None) -> Verdict:
+    """Read the whole case back. ``progress`` is told of packs and ciphertext bytes read."""
+    verdict = Verdict(findings=list(store.findings))
+    missing = store.missing_packs()
+    verdict.findings += [Finding("this pack is missing from the disk", pack.hex()[:8]) for pack in sorted(missing)]
+    verdict.findings += judge_chains(store.index.packs())
+    runs, scattered = _sort_items(store, verdict)
+    rows = list(store.index.packs())
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for row, found in zip(rows, pool.map(lambda row: _verify_pack(store, row, runs[row.pack]), rows), strict=True):
+            verdict.packs += 1
+            verdict.findings += found[0]
+            verdict.damaged += found[1]
+            progress(1, row.size)
+    for item in scattered:
+        verdict.damaged += _verify_item(store, item)
+    return verdict
+
+
+def _sort_items(store: CaseStore, verdict: Verdict) -> tuple[dict[PackId, list[_Run]], list[Item]]:
+    runs: dict[PackId, list[_Run]] = defaultdict(list)
+    scattered = []
+    for item in store.index.items():
+        verdict.items += 1
+        verdict.size += item.size
+        if len(item.extents) == 1:
+            extent = item.extents[0]
+            runs[PackId(extent.pack)].append(_Run(item, extent.first, extent.first + extent.count))
+        else:
+            scattered.append(item)
+    return runs, scattered
+
+
+def _verify_pack(store: CaseStore, row: PackRow, runs: list[_Run]) -> tuple[list[Finding], list[DamagedItem]]:
+    try:
+        with store.open_pack(row.pack) as reader:
+            manifest, digest = reader.manifest()
+            if digest != row.digest:
+                raise DamagedPack("it is not the pack that was filed under this name")
+            reader.check_padding(manifest)
+            damaged = list(_verify_chunks(store, reader, manifest.chunks, runs))
+    except (DamagedPack, OSError) as exc:
+        lost = [DamagedItem(run.item, f"its pack does not read: {exc}") for run in runs]
+        return [Finding(str(exc), row.pack.hex()[:8])], lost
+    return [Finding(d.reason, row.pack.hex()[:8]) for d in damaged[:1]], damaged
+
+
+def _verify_chunks(
+    store: CaseStore, reader: PackReader, chunks: tuple[Chunk, ...], runs: list[_Run]
+) -> Iterator[DamagedItem]:
+    offsets = chunk_offsets(chunks)
+    waiting = sorted(runs, key=lambda run: run.first, reverse=True)
+    active: list[_Run] = []
+    for no, chunk in enumerate(chunks):
+        while waiting and waiting[-1].first == no:
+            run = waiting.pop()
+            run.hasher = hashlib.sha256()
+            active.append(run)
+        try:
+            data = store.unpack(reader.read(offsets[no], chunk.stored), chunk)
+        except DamagedPack as exc:
+            yield from (DamagedItem(run.item, str(exc)) for run in active)
+            active = []
+            continue
+        for run in active:
+            run.hasher.update(data)
+            if run.end == no + 1 and run.hasher.digest() != run.item.sha256:
+                yield DamagedItem(run.item, "its SHA-256 is not the one that was filed")
+        active = [run for run in active if run.end > no + 1]
+    yield from (DamagedItem(run.item, "its pack holds fewer chunks than it needs") for run in (*active, *waiting))
+
+
+def _verify_item(store: CaseStore, item: Item) -> Iterator[DamagedItem]:
+    try:
+        read_whole(store, item, lambda data: None)
+    except DamagedPack as exc:
+        yield DamagedItem(item, str(exc))
+
+
+def read_whole(store: CaseStore, item: Item, sink: Callable[[bytes], Any]) -> None:
+    """Send a document's bytes to ``sink``, then check size and SHA-256. Raises DamagedPack."""
+    hasher, size = hashlib.sha256(), 0
+    for data in store.read(item):
+        hasher.update(data)
+        size += len(data)
+        sink(data)
+    if size != item.size or hasher.digest() != item.sha256:
+        raise DamagedPack("its SHA-256 is not the one that was filed")
