@@ -6,13 +6,16 @@
     │   ├── MalformedAge       an age header, stanza, armor or recipient that breaks the specification
     │   ├── MalformedCard      a card whose text breaks docs/format.md §3, or whose self-signature does not verify
     │   ├── MalformedKeyring   a keyring or VAULT header of the wrong size or form
+    │   ├── MalformedRecord    an access file, book or roster that opened but breaks docs/format.md §4
     │   └── MalformedSignature an SSHSIG that cannot be parsed
     ├── NoMatch                well-formed, but none of the identities or passphrases offered opens it
     ├── Damaged                opened, but an authentication tag says that bytes were changed or cut off
     ├── BadSignature           well-formed signature that does not verify
     ├── WeakCost               a password-hashing cost below the floor, or above what a machine should be asked for
     ├── WeakPassphrase         a typed passphrase that is too short to be worth anything
-    ├── Full                   no free place is left for another journalist
+    ├── Full                   no free place is left for another journalist, member or name
+    ├── NameTaken              a name, card or case that is already there under another entry
+    ├── NotFound               nothing has this name or id
     └── Wiped                  the kill area changed under us: the vault was wiped while it was open
 
 These never print, never exit and know no exit codes; the command line owns that table.
@@ -41,6 +44,10 @@ class MalformedKeyring(Malformed):
     """Raised when a keyring or VAULT header has the wrong size or form."""
 
 
+class MalformedRecord(Malformed):
+    """Raised when what an access file, book or roster holds is not of the form it must have."""
+
+
 class MalformedSignature(Malformed):
     """Raised when an SSHSIG cannot be parsed."""
 
@@ -66,7 +73,15 @@ class WeakPassphrase(KeysError):
 
 
 class Full(KeysError):
-    """Raised when no free place is left for another journalist."""
+    """Raised when no free place is left for another journalist, member or name."""
+
+
+class NameTaken(KeysError):
+    """Raised when a name, card or case is already there under another entry."""
+
+
+class NotFound(KeysError):
+    """Raised when nothing has the name or id that was asked for."""
 
 
 class Wiped(KeysError):

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from nacl import bindings
 from nacl.exceptions import CryptoError
+from nacl.exceptions import RuntimeError as SodiumFailed
 
 from keys.errors import BadSignature, Damaged, WeakCost
 
@@ -46,11 +47,17 @@ CEILING = Cost(4 << 20, 64)
 
 
 def argon2id(passphrase: bytes, salt: bytes, cost: Cost, *, floor: Cost = FLOOR) -> bytes:
-    """Stretch a passphrase to 32 bytes (RFC 9106). Raises WeakCost before computing anything."""
+    """Stretch a passphrase to 32 bytes (RFC 9106), with a 16-byte salt.
+
+    Raises WeakCost before computing anything, and when this machine cannot give that much memory.
+    """
     check_cost(cost, floor=floor)
-    return bindings.crypto_pwhash_alg(
-        KEY_SIZE, passphrase, salt, cost.passes, cost.memory_kib << 10, bindings.crypto_pwhash_ALG_ARGON2ID13
-    )
+    try:
+        return bindings.crypto_pwhash_alg(
+            KEY_SIZE, passphrase, salt, cost.passes, cost.memory_kib << 10, bindings.crypto_pwhash_ALG_ARGON2ID13
+        )
+    except SodiumFailed as exc:
+        raise WeakCost(f"this machine cannot give the {cost.memory_kib >> 10} MiB that one try needs") from exc
 
 
 def check_cost(cost: Cost, *, floor: Cost = FLOOR) -> None:
@@ -61,7 +68,7 @@ def check_cost(cost: Cost, *, floor: Cost = FLOOR) -> None:
         raise WeakCost(f"a passphrase may cost at most {CEILING.memory_kib >> 20} GiB and {CEILING.passes} passes")
 
 
-def blake2b(*parts: bytes, key: bytes = b"", person: bytes = b"") -> bytes:
+def blake2b(*parts: bytes | memoryview, key: bytes = b"", person: bytes = b"") -> bytes:
     """BLAKE2b-256 over the parts, which the caller must keep unambiguous (fixed sizes)."""
     h = hashlib.blake2b(digest_size=KEY_SIZE, key=key, person=person)
     for part in parts:
@@ -81,6 +88,8 @@ def aead_seal(plaintext: bytes, nonce: bytes, key: bytes) -> bytes:
 
 def aead_open(ciphertext: bytes, nonce: bytes, key: bytes) -> bytes:
     """The plaintext, or Damaged."""
+    if len(ciphertext) < AEAD_TAG_SIZE:  # PyNaCl would ask for an array of negative size
+        raise Damaged("too short to be authentic")
     try:
         return bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(ciphertext, None, nonce, key)
     except CryptoError as exc:

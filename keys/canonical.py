@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One spelling for each value in our text files: base64 (RFC 4648 §4) and decimal numbers.
+
+Python's decoders forgive a lot: ``b64decode("QUJDRB==")`` is ``b"ABCD"`` even with ``validate=True``, ``int("٣")``
+is 3. A second spelling of signed or fingerprinted bytes is a way round a comparison, so none is accepted.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+
+from keys.errors import Malformed
+
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
+
+
+def encode_base64(raw: bytes) -> str:
+    """Padded standard base64."""
+    return base64.b64encode(raw).decode("ascii")
+
+
+def decode_base64(untrusted: str, *, size: int) -> bytes:
+    """The ``size`` bytes that ``encode_base64`` turns into exactly this text. Raises Malformed."""
+    try:
+        raw = base64.b64decode(untrusted.encode("ascii"), validate=True)
+    except ValueError as exc:
+        raise Malformed("not base64") from exc
+    if len(raw) != size or encode_base64(raw) != untrusted:
+        raise Malformed(f"not the canonical base64 of {size} bytes")
+    return raw
+
+
+def decode_number(untrusted: str) -> int:
+    """A decimal number below 10**18 without sign or leading zeros. Raises Malformed."""
+    if not _NUMBER.fullmatch(untrusted):
+        raise Malformed("not a plain decimal number")
+    return int(untrusted)

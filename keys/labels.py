@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every label that keeps one use of a key apart from another (docs/format.md §1). Constants only.
+
+A label is never reused for something else: a new meaning gets a new number. Labels of what
+the vault signs with an ``Identity`` (packs, receipts) are listed where those are made; they have the
+same form, ``sandyk <purpose> v<number>``, which no other program's signed messages begin with.
+"""
+
+CARD_SIGNATURE = "sandyk card v1"
+ACCESS_SIGNATURE = "sandyk access v1"
+BOOK_SIGNATURE = "sandyk book v1"
+ROSTER_SIGNATURE = "sandyk roster v1"
+"""Ed25519 signatures over label | NUL | message (``keys.identity``)."""
+
+CARD_FINGERPRINT = "sandyk card fingerprint v1"
+"""SHA-256 over label | NUL | fields (``keys.card``)."""
+
+CHUNK_ID = "sandyk chunk id v1"
+INDEX = "sandyk index v1"
+COMPARTMENT = "sandyk compartment v1"
+"""HKDF-SHA-256 info (``keys.kdf``)."""
+
+FILLER = "sandyk filler v1"
+"""SHAKE-256 over label | seed (``keys.slots``)."""
+
+ENVIRONMENT_PERSON = b"sandyk E"
+ALIVE_PERSON = b"sandyk alive"
+"""BLAKE2b personalisation, at most 16 bytes (``keys.slots``)."""
