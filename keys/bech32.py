@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bech32 (BIP 173) as age uses it: keys as text with a checksum, of any length.
+
+One spelling per value: the prefix decides the case of the whole text, and padding bits must
+be zero, so whatever decodes encodes back to the same text. Never shows the text in an
+error, because half of the texts that come here are secret keys.
+"""
+
+from __future__ import annotations
+
+from keys.errors import MalformedAge
+
+MAX_TEXT_SIZE = 4096
+"""Characters. The longest key of the age specification, ``age1tagpq1…``, has about 2,010."""
+
+_ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+_CHECKSUM_SIZE = 6
+
+
+def encode(prefix: str, data: bytes) -> str:
+    """``prefix``, ``1``, the data and its checksum; in capitals when the prefix is in capitals."""
+    values = _regroup(data)
+    polymod = _polymod([*_expand(prefix), *values, *bytes(_CHECKSUM_SIZE)]) ^ 1
+    values += [polymod >> 5 * (5 - i) & 31 for i in range(_CHECKSUM_SIZE)]
+    text = prefix.lower() + "1" + "".join(_ALPHABET[value] for value in values)
+    return text.upper() if prefix.isupper() else text
+
+
+def prefix_of(untrusted_text: str) -> str:
+    """What stands before the last ``1``: names the kind of key, and is checked by nothing yet."""
+    return untrusted_text.rpartition("1")[0]
+
+
+def decode(prefix: str, untrusted_text: str) -> bytes:
+    """The data of a text that carries exactly this prefix, in the prefix's case. Raises MalformedAge."""
+    if len(untrusted_text) > MAX_TEXT_SIZE:
+        raise MalformedAge("longer than any key")
+    body = untrusted_text.removeprefix(prefix + "1")
+    if body == untrusted_text or len(body) < _CHECKSUM_SIZE:
+        raise MalformedAge(f"not a key that begins with {prefix}1")
+    if prefix.isupper():
+        if body != body.upper():
+            raise MalformedAge("a key of mixed case")
+        body = body.lower()
+    try:
+        values = [_VALUES[character] for character in body]
+    except KeyError:
+        raise MalformedAge("a character that no key contains") from None
+    if _polymod([*_expand(prefix), *values]) != 1:
+        raise MalformedAge("the key's checksum is wrong: a letter was lost or changed")
+    return _join(values[:-_CHECKSUM_SIZE])
+
+
+def _expand(prefix: str) -> list[int]:
+    codes = prefix.lower().encode("ascii")
+    return [*(code >> 5 for code in codes), 0, *(code & 31 for code in codes)]
+
+
+def _polymod(values: list[int]) -> int:
+    checksum = 1
+    for value in values:
+        top = checksum >> 25
+        checksum = (checksum & 0x1FFFFFF) << 5 ^ value
+        for i, generator in enumerate(_GENERATORS):
+            if top >> i & 1:
+                checksum ^= generator
+    return checksum
+
+
+def _regroup(data: bytes) -> list[int]:
+    """Bytes as 5-bit values, the last one filled up with zero bits."""
+    count = (len(data) * 8 + 4) // 5
+    number = int.from_bytes(data, "big") << (count * 5 - len(data) * 8)
+    return [number >> 5 * (count - 1 - i) & 31 for i in range(count)]
+
+
+def _join(values: list[int]) -> bytes:
+    """5-bit values as bytes; what is left over must be fewer than five zero bits."""
+    size, spare = divmod(len(values) * 5, 8)
+    number = 0
+    for value in values:
+        number = number << 5 | value
+    if spare >= 5 or number & ((1 << spare) - 1):
+        raise MalformedAge("the key's last letter is not canonical")
+    return (number >> spare).to_bytes(size, "big")
