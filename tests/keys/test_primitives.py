@@ -107,7 +107,7 @@ def test_signatures_and_keys_of_any_size_and_of_zeros_are_bad_not_a_crash(signat
 
 
 def test_xchacha20_poly1305_is_the_draft() -> None:
-    """draft-irtf-cfrg-xchacha-03 §A.3.1: the first 16 bytes of its ciphertext; the tag depends on data we do not use."""
+    """draft-irtf-cfrg-xchacha-03 §A.3.1: the first 16 bytes of its ciphertext; its tag covers data we do not use."""
     key, nonce = bytes(range(0x80, 0xA0)), bytes(range(0x40, 0x58))
     sealed = aead_seal(b"Ladies and Gentlemen", nonce, key)
     assert sealed[:16].hex() == "bd6d179d3e83d43b9576579493c0e939"
