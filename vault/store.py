@@ -23,11 +23,11 @@ from vault import layout
 from vault import manifest as manifests
 from vault.custody import Finding
 from vault.disk import Disk
-from vault.errors import Ambiguous, Damaged, DamagedPack, NotFound
+from vault.errors import Ambiguous, Busy, Damaged, DamagedPack, NotFound
 from vault.index import Index, IndexUnusable
 from vault.intake import About, Intake, new_item_id
 from vault.manifest import Manifest
-from vault.model import CaseId, Chunk, Event, Item, ItemId, PackId
+from vault.model import Chunk, Event, Item, ItemId, PackId
 from vault.pack import PackReader, PackWriter, chunk_offsets, pack_name, unpack_chunk
 from vault.sources import Incoming, Problem
 
@@ -46,20 +46,23 @@ class CaseStore:
         disk: Disk, alive: Callable[[], None], clock: Callable[[], int],
     ) -> None:  # fmt: skip
         self.folder = folder
-        self.keys = keys
         self._me, self._disk, self._alive, self._clock = me, disk, alive, clock
         self._packs = os.path.join(folder, layout.PACKS)
         self._lock_path = os.path.join(folder, layout.LOCK)
         self._index_path = os.path.join(folder, layout.INDEX)
-        self._index_key = kdf.index_key(device_secret, keys)
-        self._id_key = kdf.chunk_id_key(keys).expose()
-        self._device = kdf.device_id(device_secret, CaseId(keys.case_id))
-        self._identities = [identity.age for identity in reversed(keys.epochs)]
+        self._use(keys, device_secret)
         self._readers: OrderedDict[PackId, tuple[PackReader, tuple[Chunk, ...], list[int]]] = OrderedDict()
         self._readers_lock = threading.Lock()
         self.findings: list[Finding] = []
         self.index = self._open_index()
         self.catch_up()
+
+    def _use(self, keys: CaseKeys, device_secret: Secret) -> None:
+        self.keys = keys
+        self._index_key = kdf.index_key(device_secret, keys)
+        self._id_key = kdf.chunk_id_key(keys).expose()
+        self._device = kdf.device_id(device_secret, keys.case_id)
+        self._identities = [identity.age for identity in reversed(keys.epochs)]
 
     def close(self) -> None:
         """Close every file. Safe to call twice."""
@@ -158,6 +161,18 @@ class CaseStore:
             pack.abandon()
             raise
 
+    def begin_epoch(self, keys: CaseKeys, device_secret: Secret, publish: Callable[[], None]) -> None:
+        """Go over to the keys of a new epoch, which ``publish`` makes durable.
+
+        Under the lock, so that a pack of the old epoch is either in its place before, or refused after. An index
+        that is interrupted here does not open any more, and is rebuilt.
+        """
+        with self._disk.lock(self._lock_path):
+            self.catch_up()
+            publish()
+            self._use(keys, device_secret)
+            self.index.change_key(self._index_key)
+
     def _begin(self) -> PackWriter:
         self._alive()
         return PackWriter(self._disk, self._packs, PackId(os.urandom(16)), self.keys.epochs[-1].recipient)
@@ -168,6 +183,7 @@ class CaseStore:
         """Give the pack its place in the chain. Only here, and under the lock, are manifests written."""
         with self._disk.lock(self._lock_path):
             self._alive()
+            self._check_epoch()
             self.catch_up()  # a process that died between pack and index may hold our place in the chain
             sequence, previous = self.index.end_of_chain(self._device)
             manifest = Manifest(
@@ -179,6 +195,11 @@ class CaseStore:
             signature = self._me.sign(manifests.SIGNATURE_LABEL, digest)
             size = pack.finish(manifests.compress(encoded), signature)
             self.index.remember(manifest, digest, size)
+
+    def _check_epoch(self) -> None:
+        following = os.path.join(self.folder, layout.ACCESS, f"{len(self.keys.epochs) + 1:06}.age")
+        if os.path.lexists(following):
+            raise Busy("the members of this case were changed meanwhile", "run the command again")
 
     # Reading
 
@@ -241,6 +262,28 @@ class CaseStore:
     def item(self, item: ItemId) -> Item | None:
         """The item with exactly this id."""
         return self.index.item(item)
+
+    def filed_before(self, name: bytes, sha256: bytes) -> Item | None:
+        """An item of this name and content."""
+        return next((item for item in self.index.items_by_name(name) if item.sha256 == sha256), None)
+
+    def now(self) -> int:
+        """Nanoseconds since 1970, by the clock the store was given."""
+        return self._clock()
+
+    def forget_cached(self) -> None:
+        """Ask the system to drop the packs from its cache, so that reading them back reads the medium. Best effort."""
+        with self._readers_lock:
+            self._readers.clear()
+        if not hasattr(os, "posix_fadvise"):
+            return
+        for pack in self._packs_on_disk():
+            with suppress(OSError):
+                fd = os.open(os.path.join(self._packs, pack_name(pack)), os.O_RDONLY)
+                try:
+                    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+                finally:
+                    os.close(fd)
 
 
 def _is_hex(text: str) -> bool:

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cases and who may read them: the access files of each epoch, and whom they are believed from.
+
+An access file is believed when somebody signed it who is the journalist themself, a member as last seen, or,
+at first sight, a journalist of this vault or a contact whose words were compared. An access file that is
+older than the newest one seen is refused: somebody took the newer one away.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from keys.access import CaseKeys, Former, open_access, seal_access
+from keys.book import Book, CaseEntry
+from keys.card import Card
+from keys.errors import KeysError, NoMatch
+from keys.identity import Identity
+from vault import layout
+from vault.errors import AlreadyThere, Ambiguous, DamagedVault, NotAllowed, NotFound, NotTrusted
+from vault.model import EVENT_CREATED, EVENT_GRANTED, EVENT_REVOKED, CaseId, Event
+from vault.store import CaseStore
+from vault.vaults import Vault
+
+MAX_ACCESS_SIZE = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case that one is a member of."""
+
+    id: CaseId
+    name: str
+    keys: CaseKeys
+    granter: Card
+
+
+def create_case(vault: Vault, name: str) -> Case:
+    """Make a case of which one is the only member. Raises AlreadyThere, DiskFailed."""
+    if _by_name(vault.book(), name):
+        raise AlreadyThere("a case of this name is there already")
+    case_id = CaseId(os.urandom(16))
+    keys = CaseKeys(case_id, name, (Identity.generate(),), (vault.me.card(),), (), vault.clock())
+    folder = case_folder(vault, case_id)
+    with vault.changing():
+        for path in (folder, os.path.join(folder, layout.ACCESS), os.path.join(folder, layout.PACKS)):
+            vault.disk.make_folder(path)
+        vault.disk.replace(_access_path(folder, 1), seal_access(keys, vault.me))
+    case = Case(case_id, name, keys, vault.me.card())
+    _remember(vault, case)
+    with open_store(vault, case) as store:
+        store.record(Event(vault.clock(), EVENT_CREATED, (), ""))
+    return case
+
+
+def list_cases(vault: Vault) -> tuple[list[Case], list[tuple[CaseId, str]]]:
+    """All cases one is a member of, by name, and those that cannot be used: id and why. Learns of new ones."""
+    cases, unusable = [], []
+    for case_id in _on_disk(vault):
+        try:
+            case = load_case(vault, case_id)
+        except (DamagedVault, NotTrusted) as exc:
+            unusable.append((case_id, str(exc)))
+            continue
+        if case is not None:
+            cases.append(case)
+    return sorted(cases, key=lambda case: case.name), unusable
+
+
+def find_case(vault: Vault, reference: str) -> Case:
+    """The case of this name, id, or unambiguous prefix of an id. Raises NotFound, Ambiguous, DamagedVault, NotTrusted."""
+    known = _by_name(vault.book(), reference)
+    if known is not None and (case := load_case(vault, CaseId(known.case_id))) is not None:
+        return case
+    cases, unusable = list_cases(vault)
+    folded = reference.casefold()
+    found = [case for case in cases if case.name.casefold() == folded or case.id.hex() == folded]
+    found = found or [case for case in cases if len(folded) >= 4 and case.id.hex().startswith(folded)]
+    if len(found) > 1:
+        raise Ambiguous("several cases answer to this name", "say which by its id: `sandyk case list`")
+    if found:
+        return found[0]
+    for case_id, reason in unusable:
+        if case_id.hex().startswith(folded):
+            raise DamagedVault(reason)
+    raise NotFound("you are no member of a case of this name", "`sandyk case list` shows your cases")
+
+
+def load_case(vault: Vault, case_id: CaseId) -> Case | None:
+    """The case as its newest access file has it; None when one is no member. Raises DamagedVault, NotTrusted."""
+    folder = case_folder(vault, case_id)
+    epochs = _epochs(folder)
+    if not epochs:
+        raise DamagedVault(f"case {case_id.hex()[:8]} has no access file")
+    try:
+        untrusted = vault.disk.read(_access_path(folder, epochs[-1]), limit=MAX_ACCESS_SIZE)
+        access = open_access(untrusted, vault.me)
+    except NoMatch:
+        return None
+    except KeysError as exc:
+        raise DamagedVault(f"the access file of case {case_id.hex()[:8]} is damaged: {exc}") from exc
+    except OSError as exc:
+        raise DamagedVault(f"the access file of case {case_id.hex()[:8]} cannot be read: {exc.strerror}") from exc
+    if access.keys.case_id != case_id or len(access.keys.epochs) != epochs[-1]:
+        raise DamagedVault(f"the access file of case {case_id.hex()[:8]} belongs elsewhere")
+    case = Case(case_id, access.keys.name, access.keys, access.granter)
+    seen = vault.book().case(case_id)
+    _check_trust(vault, case, seen)
+    if seen is None or seen.epoch != len(case.keys.epochs) or set(seen.members) != _member_keys(case):
+        _remember(vault, case)
+    return replace(case, name=seen.name) if seen is not None else case
+
+
+def _check_trust(vault: Vault, case: Case, seen: CaseEntry | None) -> None:
+    granter = case.granter.signing
+    if granter == vault.me.signing_public:
+        return
+    if seen is not None:
+        if len(case.keys.epochs) < seen.epoch:
+            raise DamagedVault(f"a newer access file of case {case.id.hex()[:8]} was taken away")
+        if granter in seen.members:
+            return
+    else:
+        book = vault.book()
+        friends = {entry.card.signing for entry in vault.roster().entries}
+        friends |= {contact.card.signing for contact in book.contacts if contact.verified_ns is not None}
+        if granter in friends:
+            return
+    raise NotTrusted(
+        f"access to case {case.id.hex()[:8]} was granted by a key that you do not trust: {' '.join(case.granter.words)}",
+        "compare these words by voice, then `sandyk contact add` and `sandyk contact verify`",
+    )
+
+
+def grant(vault: Vault, case: Case, card: Card, label: str) -> Case:
+    """Let somebody read the case, all of it. Raises AlreadyThere, NotAllowed when there are too many."""
+    if card.signing in _member_keys(case):
+        raise AlreadyThere("already a member of this case")
+    with vault.changing():
+        keys = replace(case.keys, members=(*case.keys.members, card), granted_ns=vault.clock())
+        path = _access_path(case_folder(vault, case.id), len(keys.epochs))
+        vault.disk.replace(path, _sealed(keys, vault.me))
+    return _changed(vault, case, keys, Event(vault.clock(), EVENT_GRANTED, (), label))
+
+
+def revoke(vault: Vault, case: Case, card: Card, label: str) -> Case:
+    """Begin a new epoch without somebody: what is filed from now on does not open for them.
+
+    What they could read before, they may have copied; the older access files are removed from this disk all the same.
+    """
+    if card.signing == vault.me.signing_public:
+        raise NotAllowed("you cannot revoke yourself", "another member can")
+    if card.signing not in _member_keys(case):
+        raise NotFound("not a member of this case", "`sandyk case members CASE` shows who is")
+    folder = case_folder(vault, case.id)
+    with vault.changing():
+        old = len(case.keys.epochs)
+        keys = replace(
+            case.keys,
+            epochs=(*case.keys.epochs, Identity.generate()),
+            members=tuple(m for m in case.keys.members if m.signing != card.signing),
+            former=(*case.keys.former, Former(card.signing, old)),
+            granted_ns=vault.clock(),
+        )
+        with open_store(vault, case) as store:
+            sealed = _sealed(keys, vault.me)
+            path = _access_path(folder, old + 1)
+            store.begin_epoch(keys, vault.device_secret, lambda: vault.disk.replace(path, sealed))
+        for epoch in _epochs(folder)[:-1]:
+            with suppress(FileNotFoundError):
+                vault.disk.unlink(_access_path(folder, epoch))
+    return _changed(vault, case, keys, Event(vault.clock(), EVENT_REVOKED, (), label))
+
+
+def _sealed(keys: CaseKeys, me: Identity) -> bytes:
+    try:
+        return seal_access(keys, me)
+    except KeysError as exc:
+        raise NotAllowed(str(exc)) from exc
+
+
+def _changed(vault: Vault, case: Case, keys: CaseKeys, event: Event) -> Case:
+    changed = Case(case.id, case.name, keys, vault.me.card())
+    _remember(vault, changed)
+    with open_store(vault, changed) as store:
+        store.record(event)
+    return changed
+
+
+def open_store(vault: Vault, case: Case) -> CaseStore:
+    """The case's packs and index. The caller closes it."""
+    return CaseStore(
+        case_folder(vault, case.id), case.keys, vault.me, vault.device_secret,
+        disk=vault.disk, alive=vault.check_alive, clock=vault.clock,
+    )  # fmt: skip
+
+
+def case_folder(vault: Vault, case_id: CaseId) -> str:
+    """The folder of a case."""
+    return os.path.join(vault.folder, layout.CASES, case_id.hex())
+
+
+def _on_disk(vault: Vault) -> list[CaseId]:
+    found = []
+    with os.scandir(os.path.join(vault.folder, layout.CASES)) as entries:
+        for entry in entries:
+            with suppress(ValueError):
+                if len(entry.name) == 32:
+                    found.append(CaseId(bytes.fromhex(entry.name)))
+    return sorted(found)
+
+
+def _epochs(folder: str) -> list[int]:
+    try:
+        names = os.listdir(os.path.join(folder, layout.ACCESS))
+    except OSError:
+        return []
+    return sorted(int(n[:6]) for n in names if len(n) == 10 and n[:6].isdecimal() and n.endswith(".age"))
+
+
+def _access_path(folder: str, epoch: int) -> str:
+    return os.path.join(folder, layout.ACCESS, f"{epoch:06}.age")
+
+
+def _member_keys(case: Case) -> set[bytes]:
+    return {member.signing for member in case.keys.members}
+
+
+def _by_name(book: Book, name: str) -> CaseEntry | None:
+    return next((case for case in book.cases if case.name.casefold() == name.casefold()), None)
+
+
+def _remember(vault: Vault, case: Case) -> None:
+    """Pin what was seen: epoch, members, recipient."""
+    entry = CaseEntry(
+        bytes(case.id), case.name, len(case.keys.epochs), tuple(sorted(_member_keys(case))),
+        case.keys.epochs[-1].recipient.raw,
+    )  # fmt: skip
+    vault.change_book(lambda book: book.with_case(entry))

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: it parses, calls one function of ``vault``, and renders. Nothing is decided here."""

@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`case`, `log`, `verify`, `rebuild` and `status`: a case as a whole, and the vault as a whole."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+from keys.card import Card
+from vault import counter, layout, terminal
+from vault.cases import Case, create_case, find_case, grant, list_cases, open_store, revoke
+from vault.cli import exits
+from vault.cli.session import (
+    JsonOption,
+    PassphraseOption,
+    TokenOption,
+    VaultOption,
+    answer,
+    folder_of,
+    opened,
+    shown_path,
+    table,
+)
+from vault.disk import Disk
+from vault.errors import NotFound, VaultError
+from vault.names import printable
+from vault.terminal import size_text, time_text
+from vault.vaults import LockedVault, Vault
+from vault.verifying import Verdict, verify
+
+CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="A case's name or id.")]
+WhoArgument = Annotated[str, typer.Argument(metavar="WHO", help="A journalist of this vault, or a contact.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    case = typer.Typer(no_args_is_help=True, help="Cases: each with its own key and members.")
+    case.command("new")(case_new)
+    case.command("list")(case_list)
+    case.command("members")(case_members)
+    case.command("grant")(case_grant)
+    case.command("revoke")(case_revoke)
+    app.add_typer(case, name="case")
+    app.command("verify")(verify_command)
+    app.command("log")(log)
+    app.command("rebuild")(rebuild)
+    app.command("status")(status)
+
+
+def case_new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name, sealed inside the vault.")],
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a case. You are its only member until you grant access to others."""
+    with opened(vault, passphrase_file, token) as unlocked:
+        case = create_case(unlocked, name)
+    answer(
+        {"case": case.name, "id": case.id.hex()},
+        as_json=as_json,
+        lines=(f"case {printable(case.name)} made, id {case.id.hex()[:8]}",),
+    )
+
+
+def case_list(
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The cases that you are a member of."""
+    with opened(vault, passphrase_file, token) as unlocked:
+        cases, unusable = list_cases(unlocked)
+        rows = []
+        for case in cases:
+            with open_store(unlocked, case) as store:
+                count, size = store.index.totals()
+            rows.append(
+                {
+                    "case": case.name, "id": case.id.hex(), "items": count, "bytes": size,
+                    "members": len(case.keys.members), "epoch": len(case.keys.epochs),
+                }
+            )  # fmt: skip
+        problems = [{"id": case_id.hex(), "problem": reason} for case_id, reason in unusable]
+    lines = [
+        (printable(str(r["case"])), str(r["id"])[:8], f"{r['items']} items", size_text(int(str(r["bytes"]))),
+         f"{r['members']} member(s)")
+        for r in rows
+    ]  # fmt: skip
+    answer({"cases": rows, "unusable": problems}, as_json=as_json, lines=list(table(lines)) or ["no cases yet"])
+    for case_id, reason in unusable:
+        terminal.say(f"case {case_id.hex()[:8]} cannot be used: {printable(reason)}")
+    if unusable:
+        raise typer.Exit(exits.PARTLY)
+
+
+def case_members(
+    case_name: CaseArgument,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Who can read a case."""
+    with opened(vault, passphrase_file, token) as unlocked:
+        case = find_case(unlocked, case_name)
+        rows = [
+            {"name": _name_of(unlocked, member), "words": " ".join(member.words)} for member in case.keys.members
+        ]
+    lines = [(printable(r["name"] or "?"), r["words"]) for r in rows]
+    answer({"case": case.name, "members": rows}, as_json=as_json, lines=list(table(lines)))
+
+
+def _name_of(unlocked: Vault, card: Card) -> str | None:
+    """What the journalist calls somebody."""
+    for entry in unlocked.roster().entries:
+        if entry.card.signing == card.signing:
+            return entry.label
+    contact = unlocked.book().by_signing(card.signing)
+    return contact.name if contact else None
+
+
+def _card_of(unlocked: Vault, who: str) -> tuple[Card, str]:
+    entry = unlocked.roster().by_label(who)
+    if entry is not None:
+        return entry.card, entry.label
+    contact = unlocked.book().contact(who)
+    if contact is None:
+        raise NotFound(
+            f"no journalist or contact is called {printable(who)}", "`sandyk contact add` takes somebody's card"
+        )
+    if contact.verified_ns is None:
+        terminal.say(f"note: the words of {printable(contact.name)} were not compared yet (sandyk contact verify)")
+    return contact.card, contact.name
+
+
+def case_grant(
+    case_name: CaseArgument,
+    who: WhoArgument,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let somebody read a case: all of it, past and future."""
+    with opened(vault, passphrase_file, token) as unlocked:
+        card, name = _card_of(unlocked, who)
+        case = grant(unlocked, find_case(unlocked, case_name), card, name)
+    answer(
+        {"case": case.name, "granted": name, "epoch": len(case.keys.epochs)},
+        as_json=as_json,
+        lines=(f"{printable(name)} can read {printable(case.name)} now",),
+    )
+
+
+def case_revoke(
+    case_name: CaseArgument,
+    who: WhoArgument,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take somebody out of a case: what is filed from now on does not open for them."""
+    with opened(vault, passphrase_file, token) as unlocked:
+        card, name = _card_of(unlocked, who)
+        case = revoke(unlocked, find_case(unlocked, case_name), card, name)
+    answer(
+        {"case": case.name, "revoked": name, "epoch": len(case.keys.epochs)},
+        as_json=as_json,
+        lines=(
+            f"what is filed from now on does not open for {printable(name)}",
+            "what they could read before, they may have copied",
+            "cards of this case that you gave out are of the old epoch: hand out new ones (sandyk card export --case)",
+        ),
+    )
+
+
+def verify_command(
+    case_name: Annotated[str | None, typer.Argument(metavar="[CASE]", help="Only this case.")] = None,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read everything back: encryption, hashes, signatures, and that no pack is missing from a chain."""
+    documents, lines, whole = [], [], True
+    with opened(vault, passphrase_file, token) as unlocked:
+        for case in _chosen(unlocked, case_name):
+            with open_store(unlocked, case) as store, terminal.progress("verifying") as advance:
+                verdict = verify(store, progress=advance)
+            whole = whole and verdict.whole
+            documents.append(_verdict_document(case, verdict))
+            lines += _verdict_lines(case, verdict)
+    answer({"cases": documents, "whole": whole}, as_json=as_json, lines=lines or ["no cases yet"])
+    if not whole:
+        raise typer.Exit(exits.DAMAGED)
+
+
+def _chosen(unlocked: Vault, case_name: str | None) -> list[Case]:
+    if case_name is not None:
+        return [find_case(unlocked, case_name)]
+    cases, unusable = list_cases(unlocked)
+    if unusable:
+        raise VaultError(f"case {unusable[0][0].hex()[:8]} cannot be used: {unusable[0][1]}")
+    return cases
+
+
+def _verdict_document(case: Case, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "case": case.name,
+        "whole": verdict.whole,
+        "packs": verdict.packs,
+        "items": verdict.items,
+        "bytes": verdict.size,
+        "findings": [{"pack": f.about, "what": f.what} for f in verdict.findings],
+        "damaged": [
+            {"id": d.item.id.hex(), "name": shown_path(d.item.name), "reason": d.reason} for d in verdict.damaged
+        ],
+    }
+
+
+def _verdict_lines(case: Case, verdict: Verdict) -> list[str]:
+    read = f"{verdict.items} items, {size_text(verdict.size)}, {verdict.packs} packs read back"
+    lines = [f"{printable(case.name)}: {'whole' if verdict.whole else 'DAMAGED'}: {read}"]
+    lines += [f"  pack {f.about}: {printable(f.what)}" for f in verdict.findings]
+    lines += [f"  {d.item.id.hex()[:8]} {shown_path(d.item.name)}: {printable(d.reason)}" for d in verdict.damaged]
+    return lines
+
+
+def log(
+    case_name: Annotated[str | None, typer.Argument(metavar="[CASE]", help="Only this case.")] = None,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The custody record: what was done, when, on which device, signed by whom."""
+    rows, lines = [], []
+    with opened(vault, passphrase_file, token) as unlocked:
+        for case in _chosen(unlocked, case_name):
+            authors = {m.signing: _name_of(unlocked, m) for m in case.keys.members}
+            with open_store(unlocked, case) as store:
+                for row in store.index.events():
+                    who = authors.get(row.pack.author) or row.pack.author.hex()[:8]
+                    rows.append(
+                        {
+                            "case": case.name, "at_ns": row.event.at_ns, "event": row.event.kind,
+                            "items": [i.hex() for i in row.event.items], "detail": row.event.detail,
+                            "device": row.pack.device.hex(), "sequence": row.pack.sequence,
+                            "signed_by": row.pack.author.hex(), "name": authors.get(row.pack.author),
+                        }
+                    )  # fmt: skip
+                    what = f"{row.event.kind} {row.event.detail}".strip()
+                    count = f"{len(row.event.items)} item(s)" if row.event.items else ""
+                    lines.append(
+                        (time_text(row.event.at_ns), printable(case.name), printable(who),
+                         f"device {row.pack.device.hex()[:6]} no. {row.pack.sequence}", count, printable(what))
+                    )  # fmt: skip
+    answer({"events": rows}, as_json=as_json, lines=list(table(lines)) if lines else ["nothing yet"])
+
+
+def rebuild(
+    case_name: CaseArgument,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the index of a case anew from its packs."""
+    with opened(vault, passphrase_file, token) as unlocked:
+        case = find_case(unlocked, case_name)
+        with open_store(unlocked, case) as store:
+            store.rebuild()
+            count, size = store.index.totals()
+            findings = list(store.findings)
+    answer(
+        {"case": case.name, "items": count, "bytes": size,
+         "findings": [{"pack": f.about, "what": f.what} for f in findings]},
+        as_json=as_json,
+        lines=[f"index rebuilt: {count} items, {size_text(size)}"]
+        + [f"  pack {f.about}: {printable(f.what)}" for f in findings],
+    )  # fmt: skip
+    if findings:
+        raise typer.Exit(exits.DAMAGED)
+
+
+def status(vault: VaultOption = None, as_json: JsonOption = False) -> None:
+    """What can be said of the vault without a passphrase: that it is there, its size, and what waits to leave."""
+    folder = folder_of(vault)
+    LockedVault.at(folder, disk=Disk())
+    cases = _entries(os.path.join(folder, layout.CASES))
+    packs = [
+        os.path.join(folder, layout.CASES, case, layout.PACKS, name)
+        for case in cases
+        for name in _entries(os.path.join(folder, layout.CASES, case, layout.PACKS))
+        if name.endswith(".age")
+    ]
+    size = sum(os.path.getsize(path) for path in packs if os.path.exists(path))
+    waiting = [name for name in _entries(os.path.join(folder, layout.OUTBOX)) if name.endswith(".age")]
+    known = counter.read(folder, Disk())
+    answer(
+        {
+            "vault": folder, "locked": True, "cases": len(cases), "packs": len(packs), "bytes": size,
+            "outbox": waiting, "filed": known.filed, "sealed": known.sealed, "last_sealed": known.last_sealed,
+        },
+        as_json=as_json,
+        lines=(
+            f"vault in {printable(folder)}: locked",
+            f"{len(cases)} case(s), {len(packs)} packs, {size_text(size)}",
+            f"filed here: {known.filed} documents; in sealed exports: {known.sealed}; last export: {known.last_sealed}",
+            f"waiting in the outbox: {len(waiting)}",
+            "an export counts when it was written; whether it arrived, this vault does not know",
+        ),
+    )  # fmt: skip
+
+
+def _entries(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []

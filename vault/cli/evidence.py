@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`add`, `drop`, `list`, `search`, `show` and `get`: documents in and out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from keys.card import MAX_CARD_SIZE, parse_card
+from vault import filing, terminal
+from vault.cases import find_case, list_cases, open_store
+from vault.cli import exits
+from vault.cli.session import (
+    JsonOption,
+    PassphraseOption,
+    TokenOption,
+    VaultOption,
+    answer,
+    opened,
+    read_text,
+    shown_path,
+    table,
+)
+from vault.errors import BadInput, DamagedPack
+from vault.intake import About
+from vault.model import Item
+from vault.names import printable
+from vault.retrieving import CopiedOut, get
+from vault.sources import Problem
+from vault.terminal import say, size_text, time_text
+from vault.verifying import read_whole
+
+CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="A case's name or id.")]
+NoteOption = Annotated[str, typer.Option("--note", help="What these documents are.")]
+SourceOption = Annotated[str, typer.Option("--source", help="Where they come from. Left out of nothing: think first.")]
+TagOption = Annotated[list[str] | None, typer.Option("--tag", help="A word to find them by; may be repeated.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("add")(add)
+    app.command("drop")(drop)
+    app.command("list")(list_items)
+    app.command("search")(search)
+    app.command("show")(show)
+    app.command("get")(get_items)
+
+
+def add(
+    case_name: CaseArgument,
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, or - for standard input.")],
+    note: NoteOption = "",
+    source: SourceOption = "",
+    tag: TagOption = None,
+    name: Annotated[str, typer.Option("--name", help="What to call standard input.")] = "stdin",
+    move: Annotated[
+        bool, typer.Option("--move", help="Remove each original after it was read back from the vault.")
+    ] = False,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """File documents. In a case that you only have the card of, they are sealed into the outbox."""
+    if passphrase_file == "-" and "-" in paths:
+        raise BadInput("standard input cannot be both the passphrase and a document")
+    about = About(note, source, tuple(tag or ()))
+    with opened(vault, passphrase_file, token) as unlocked, terminal.progress("filing") as advance:
+        outcome = filing.add(
+            unlocked, case_name, [os.fsencode(path) for path in paths], about=about, move=move,
+            stdin=sys.stdin.buffer, stdin_name=os.fsencode(name), progress=advance,
+        )  # fmt: skip
+    answer(_outcome_document(outcome), as_json=as_json, lines=list(_outcome_lines(outcome)))
+    _name_problems(outcome.problems)
+
+
+def _outcome_document(outcome: filing.Outcome) -> dict[str, Any]:
+    return {
+        "case": outcome.case,
+        "filed": [
+            {"id": one.item.hex() if one.item else None, "name": shown_path(one.incoming.name), "bytes": one.size,
+             "sha256": one.sha256.hex(), "new": one.item is not None}
+            for one in outcome.filed
+        ],
+        "outbox": outcome.outbox,
+        "moved": [shown_path(one.incoming.name) for one in outcome.moved],
+        "problems": _problem_documents(outcome.problems),
+    }  # fmt: skip
+
+
+def _problem_documents(problems: list[Problem]) -> list[dict[str, str]]:
+    return [{"name": shown_path(p.name), "reason": p.reason} for p in problems]
+
+
+def _outcome_lines(outcome: filing.Outcome) -> list[str]:
+    new = [one for one in outcome.filed if one.item is not None]
+    size = sum(one.size for one in outcome.filed)
+    case = printable(outcome.case)
+    if outcome.outbox:
+        return [
+            f"sealed for {case}: {outcome.dropped} document(s), waiting in {printable(outcome.outbox)}",
+            "this machine cannot read it back; the members of the case can, once the file has reached them",
+        ]
+    lines = [f"filed in {case}: {len(new)} document(s), {size_text(size)} read"]
+    if len(outcome.filed) > len(new):
+        lines.append(f"filed before, under the same name and with the same content: {len(outcome.filed) - len(new)}")
+    if outcome.moved:
+        lines.append(f"originals removed after they were read back: {len(outcome.moved)}")
+        lines.append("the disk may keep their content until it is overwritten: this program cannot change that")
+    return lines
+
+
+def _name_problems(problems: list[Problem]) -> None:
+    for problem in problems:
+        say(f"not done: {shown_path(problem.name)}: {printable(problem.reason)}")
+    if problems:
+        raise typer.Exit(exits.PARTLY)
+
+
+def drop(
+    card: Annotated[str, typer.Argument(metavar="CASE-CARD", help="The card of a case.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="Where to put the sealed file.")] = ".",
+    note: NoteOption = "",
+    source: SourceOption = "",
+    tag: TagOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Seal documents for a case with its card alone: no vault, no passphrase, nothing readable left behind."""
+    case_card = parse_card(read_text(card, MAX_CARD_SIZE))
+    if case_card.kind != "case":
+        raise BadInput("this is a person's card", "a drop goes to a case: ask for the card of the case")
+    with terminal.progress("sealing") as advance:
+        done = filing.drop(
+            case_card, [os.fsencode(path) for path in paths], output,
+            about=About(note, source, tuple(tag or ())), progress=advance,
+        )  # fmt: skip
+    answer(
+        {"file": done.path, "items": done.count, "problems": _problem_documents(done.problems)},
+        as_json=as_json,
+        lines=(
+            f"sealed {done.count} document(s) into {printable(done.path)}",
+            "only members of the case can open it; the originals are where they were",
+        ),
+    )
+    _name_problems(done.problems)
+
+
+def list_items(
+    case_name: Annotated[str | None, typer.Argument(metavar="[CASE]", help="Only this case.")] = None,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List documents, in the order in which they were filed."""
+    _list(case_name, "", vault, passphrase_file, token, as_json)
+
+
+def search(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Part of a name, note, source or tag; case is ignored.")],
+    case_name: Annotated[str | None, typer.Argument(metavar="[CASE]", help="Only this case.")] = None,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find documents by name, note, source or tag."""
+    if not text:
+        raise BadInput("an empty text is in everything", "`sandyk list` lists all documents")
+    _list(case_name, text, vault, passphrase_file, token, as_json)
+
+
+def _list(
+    case_name: str | None, text: str, vault: str | None, passphrase_file: str | None, token: str | None, as_json: bool
+) -> None:
+    rows: list[dict[str, Any]] = []
+    lines: list[tuple[str, ...]] = []
+    with opened(vault, passphrase_file, token) as unlocked:
+        chosen = [find_case(unlocked, case_name)] if case_name else list_cases(unlocked)[0]
+        for case in chosen:
+            with open_store(unlocked, case) as store:
+                for item in store.index.items(containing=text):
+                    rows.append({"case": case.name, **item_document(item)})
+                    lines.append(
+                        (item.id.hex()[:8], f"{size_text(item.size):>10}", time_text(item.filed_ns),
+                         *((printable(case.name),) if not case_name else ()), shown_path(item.name))
+                    )  # fmt: skip
+    answer({"items": rows}, as_json=as_json, lines=list(table(lines)) if lines else ["nothing found"])
+
+
+def item_document(item: Item) -> dict[str, Any]:
+    """An item as JSON shows it. ``name_hex`` is there only when the name is no UTF-8."""
+    name = item.name.decode("utf-8", "replace")
+    document: dict[str, Any] = {
+        "id": item.id.hex(), "name": name, "bytes": item.size, "sha256": item.sha256.hex(),
+        "mtime_ns": item.mtime_ns, "filed_ns": item.filed_ns, "note": item.note, "source": item.source,
+        "tags": list(item.tags), "origin": item.origin, "signer": item.signer.hex() or None,
+    }  # fmt: skip
+    if name.encode("utf-8", "replace") != item.name:
+        document["name_hex"] = item.name.hex()
+    return document
+
+
+def show(
+    reference: Annotated[str, typer.Argument(metavar="ITEM", help="An item's id, the beginning of one, or its path.")],
+    case_name: Annotated[str | None, typer.Option("--case", help="Only in this case.")] = None,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Everything that is known of a document."""
+    with opened(vault, passphrase_file, token) as unlocked:
+        case, item = filing.find_item(unlocked, case_name, reference)
+        with open_store(unlocked, case) as store:
+            events = [row.event for row in store.index.events() if item.id in row.event.items]
+    document = {"case": case.name, **item_document(item),
+                "custody": [{"at_ns": e.at_ns, "event": e.kind, "detail": e.detail} for e in events]}  # fmt: skip
+    lines = [
+        ("name", shown_path(item.name)), ("id", item.id.hex()), ("case", printable(case.name)),
+        ("size", f"{item.size} bytes"), ("SHA-256", item.sha256.hex()), ("modified", time_text(item.mtime_ns)),
+        ("filed", time_text(item.filed_ns)), ("came in as", item.origin),
+        ("signed by", item.signer.hex() or "nobody"), ("note", printable(item.note)),
+        ("source", printable(item.source)), ("tags", printable(", ".join(item.tags))),
+        *((time_text(e.at_ns), printable(f"{e.kind} {e.detail}".strip())) for e in events),
+    ]  # fmt: skip
+    answer(document, as_json=as_json, lines=list(table([line for line in lines if line[1]])))
+
+
+def get_items(
+    references: Annotated[list[str], typer.Argument(metavar="ITEM...", help="Ids, beginnings of ids, or paths.")] = [],  # noqa: B006
+    output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="The folder to write into.")] = "",
+    everything: Annotated[str | None, typer.Option("--all", metavar="CASE", help="All documents of this case.")] = None,
+    case_name: Annotated[str | None, typer.Option("--case", help="Look for items only in this case.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy documents out of the vault, in clear, into a folder; `-o -` writes one to standard output."""
+    if not output or bool(references) == bool(everything):
+        raise BadInput("say which documents, and where to: sandyk get ITEM... -o DIR, or --all CASE -o DIR")
+    if output == "-":
+        _to_stdout(references, case_name, vault, passphrase_file, token)
+        return
+    copied: list[CopiedOut] = []
+    problems: list[Problem] = []
+    with opened(vault, passphrase_file, token) as unlocked, terminal.progress("copying out") as advance:
+        for case, items in filing.choose_items(unlocked, everything, case_name, references):
+            with open_store(unlocked, case) as store:
+                for result in get(store, items, output, force=force, progress=advance):
+                    if isinstance(result, CopiedOut):
+                        copied.append(result)
+                    else:
+                        problems.append(result)
+    answer(
+        {"copied": [{"id": c.item.id.hex(), "path": shown_path(c.path)} for c in copied],
+         "problems": _problem_documents(problems)},
+        as_json=as_json,
+        lines=(f"copied out {len(copied)} document(s) into {printable(output)}, in clear",),
+    )  # fmt: skip
+    _name_problems(problems)
+
+
+def _to_stdout(
+    references: list[str], case_name: str | None, vault: str | None, passphrase_file: str | None, token: str | None
+) -> None:
+    if len(references) != 1:
+        raise BadInput("standard output takes exactly one document")
+    with opened(vault, passphrase_file, token) as unlocked:
+        case, item = filing.find_item(unlocked, case_name, references[0])
+        with open_store(unlocked, case) as store:
+            try:
+                read_whole(store, item, sys.stdout.buffer.write)
+            except DamagedPack as exc:
+                raise DamagedPack(f"{shown_path(item.name)}: {exc}", "what was printed is not whole") from exc
+
+

@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`init`, `journalist`, `card` and `contact`: who uses the vault, and whom they know."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Annotated, Any
+
+import typer
+
+from keys.card import MAX_CARD_SIZE, Card, make_card, parse_card
+from keys.card import encode as encode_card
+from keys.errors import NameTaken
+from keys.keyring import new_token
+from keys.secret import Secret
+from vault import terminal
+from vault.cases import Case, find_case, list_cases, revoke
+from vault.cli.session import (
+    JsonOption,
+    NewPassphraseOption,
+    PassphraseOption,
+    TokenOption,
+    VaultOption,
+    answer,
+    folder_of,
+    opened,
+    read_new_passphrase,
+    read_text,
+    table,
+)
+from vault.disk import Disk
+from vault.errors import AlreadyThere, BadInput, NotFound, UnknownSigner
+from vault.founding import found
+from vault.names import printable
+from vault.terminal import say
+from vault.vaults import Vault
+
+NewTokenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--new-token", metavar="FILE", show_default=False,
+        help="Make an outside half in this new file, on a stick: without it the passphrase opens nothing.",
+    ),
+]  # fmt: skip
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A name, sealed inside the vault.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("init")(init)
+    journalist = typer.Typer(no_args_is_help=True, help="Who has a passphrase for this vault.")
+    journalist.command("add")(journalist_add)
+    journalist.command("list")(journalist_list)
+    journalist.command("passwd")(journalist_passwd)
+    journalist.command("remove")(journalist_remove)
+    app.add_typer(journalist, name="journalist")
+    card = typer.Typer(no_args_is_help=True, help="Cards: public keys to hand to others.")
+    card.command("show")(card_show)
+    card.command("export")(card_export)
+    app.add_typer(card, name="card")
+    contact = typer.Typer(no_args_is_help=True, help="Other people's cards.")
+    contact.command("add")(contact_add)
+    contact.command("list")(contact_list)
+    contact.command("verify")(contact_verify)
+    contact.command("remove")(contact_remove)
+    app.add_typer(contact, name="contact")
+
+
+def init(
+    name: Annotated[str, typer.Option("--name", help="Your name in this vault, sealed inside it.")] = "first",
+    vault: VaultOption = None,
+    new_passphrase_file: NewPassphraseOption = None,
+    new_token_file: NewTokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a vault and its first journalist."""
+    folder = folder_of(vault)
+    if os.path.isdir(folder) and os.listdir(folder):
+        raise AlreadyThere("the vault's folder is there already and not empty", "another folder: --vault DIR")
+    passphrase = read_new_passphrase(new_passphrase_file)
+    token = make_token(new_token_file)
+    found(folder, passphrase, token, disk=Disk(), label=name, now_ns=time.time_ns())
+    answer(
+        {"vault": folder, "journalist": name, "token": new_token_file},
+        as_json=as_json,
+        lines=(
+            f"vault made in {printable(folder)}",
+            "next: sandyk case new NAME, then sandyk add NAME FILES",
+            "rehearse the emergency wipe now: sandyk panic --drill",
+        ),
+    )
+
+
+def make_token(path: str | None) -> Secret | None:
+    """A new outside half in a new file. Raises AlreadyThere, BadInput."""
+    if path is None:
+        return None
+    data = new_token()
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        with os.fdopen(fd, "wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+    except FileExistsError as exc:
+        raise AlreadyThere("the file for the outside half is there already", "name a new one") from exc
+    except OSError as exc:
+        raise BadInput(f"the outside half cannot be written: {exc.strerror}") from exc
+    return Secret(data)
+
+
+def journalist_add(
+    name: NameArgument,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    new_passphrase_file: NewPassphraseOption = None,
+    token: TokenOption = None,
+    new_token_file: NewTokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a colleague a passphrase of their own. It opens only the cases they are let into."""
+    with opened(vault, passphrase_file, token) as unlocked:
+        if unlocked.roster().by_label(name) is not None:
+            raise AlreadyThere("a journalist of this name is there already")
+        if new_passphrase_file is None:
+            say(f"now the new passphrase of {printable(name)}, who should type it:")
+        entry = unlocked.add_journalist(name, read_new_passphrase(new_passphrase_file), make_token(new_token_file))
+        answer(
+            {"journalist": entry.label, "words": " ".join(entry.card.words)},
+            as_json=as_json,
+            lines=(f"added {printable(entry.label)}", f"let them into a case: sandyk case grant CASE {printable(name)}"),
+        )
+
+
+def journalist_list(
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The journalists that you can know of."""
+    with opened(vault, passphrase_file, token) as unlocked:
+        me = unlocked.my_entry()
+        rows = [
+            {
+                "name": e.label, "you": e.pair == me.pair, "added": terminal.time_text(e.added_ns),
+                "words": " ".join(e.card.words),
+            }
+            for e in unlocked.roster().entries
+        ]  # fmt: skip
+        lines = table([(printable(str(r["name"])) + (" (you)" if r["you"] else ""), str(r["words"])) for r in rows])
+        answer({"journalists": rows}, as_json=as_json, lines=list(lines))
+
+
+def journalist_passwd(
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    new_passphrase_file: NewPassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change your passphrase. The old one is overwritten in place."""
+    with opened(vault, passphrase_file, token) as unlocked:
+        unlocked.change_passphrase(read_new_passphrase(new_passphrase_file))
+        answer(
+            {"changed": True},
+            as_json=as_json,
+            lines=(
+                "passphrase changed; the old one opens nothing here any more",
+                "a copy of the keyring made before (a backup, a snapshot, a disk image) still opens with the old one",
+            ),
+        )
+
+
+def journalist_remove(
+    name: NameArgument,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Destroy a colleague's way into this vault, and revoke them from every case that you are in."""
+    with opened(vault, passphrase_file, token) as unlocked:
+        entry = unlocked.remove_journalist(name)
+        cases, _ = list_cases(unlocked)
+        revoked = []
+        for case in cases:
+            if any(member.signing == entry.card.signing for member in case.keys.members):
+                revoke(unlocked, case, entry.card, entry.label)
+                revoked.append(case.name)
+        answer(
+            {"removed": entry.label, "revoked_from": revoked},
+            as_json=as_json,
+            lines=(
+                f"removed {printable(name)}; their passphrase opens nothing here any more",
+                f"revoked from {len(revoked)} case(s) that you are in",
+                "what they could read before, they may have copied",
+            ),
+        )
+
+
+def card_show(
+    file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="Somebody's card; without it, yours.")] = None,
+    case: Annotated[str | None, typer.Option("--case", help="The card of this case.")] = None,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The words of a card, to be compared by voice."""
+    if file is not None:
+        card = parse_card(read_text(file, MAX_CARD_SIZE))
+    else:
+        with opened(vault, passphrase_file, token) as unlocked:
+            card = _own_card(unlocked, case)
+    answer(
+        card_document(card),
+        as_json=as_json,
+        lines=(f"card of a {card.kind}", f"words: {' '.join(card.words)}", f"recipient: {card.recipient}"),
+    )
+
+
+def card_document(card: Card) -> dict[str, Any]:
+    """A card as JSON shows it."""
+    return {
+        "kind": card.kind,
+        "words": " ".join(card.words),
+        "fingerprint": card.fingerprint.hex(),
+        "recipient": str(card.recipient),
+        "case": card.case_id.hex() if card.case_id else None,
+        "epoch": card.epoch,
+    }
+
+
+def card_export(
+    out: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the card there.")] = None,
+    case: Annotated[str | None, typer.Option("--case", help="The card of this case, to let others file to it.")] = None,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+) -> None:
+    """Write a card as a small text file. It names nobody."""
+    with opened(vault, passphrase_file, token) as unlocked:
+        text = encode_card(_own_card(unlocked, case))
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        with open(out, "x", encoding="ascii", newline="\n") as f:
+            f.write(text)
+    except FileExistsError as exc:
+        raise AlreadyThere(f"{printable(out)} is there already") from exc
+    say(f"card written to {printable(out)}")
+
+
+def _own_card(unlocked: Vault, case: str | None) -> Card:
+    if case is None:
+        return make_card(unlocked.me)
+    return case_card(find_case(unlocked, case))
+
+
+def case_card(case: Case) -> Card:
+    """The card with which others file to a case."""
+    return make_card(case.keys.epochs[-1], case_id=bytes(case.id), epoch=len(case.keys.epochs))
+
+
+def contact_add(
+    name: NameArgument,
+    card_file: Annotated[str, typer.Argument(metavar="CARD", help="The card's file; - for standard input.")],
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep somebody's card, or the card of a case to file to, under a name."""
+    card = parse_card(read_text(card_file, MAX_CARD_SIZE))
+    with opened(vault, passphrase_file, token) as unlocked:
+        try:
+            unlocked.change_book(lambda book: book.with_contact(name, card, time.time_ns()))
+        except NameTaken as exc:
+            raise AlreadyThere(str(exc), "`sandyk contact list` shows who is there") from exc
+    answer(
+        {"contact": name, **card_document(card)},
+        as_json=as_json,
+        lines=(
+            f"added {printable(name)}; not verified yet",
+            f"words: {' '.join(card.words)}",
+            f"let {printable(name)} read their words to you by voice, then: sandyk contact verify {printable(name)}",
+        ),
+    )
+
+
+def contact_list(
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Your contacts, and whether their words were compared."""
+    with opened(vault, passphrase_file, token) as unlocked:
+        rows = [
+            {
+                "name": c.name,
+                "kind": c.card.kind,
+                "verified": c.verified_ns is not None,
+                "words": " ".join(c.card.words),
+            }
+            for c in unlocked.book().contacts
+        ]
+    lines = [
+        (printable(str(r["name"])), str(r["kind"]), "verified" if r["verified"] else "not verified", str(r["words"]))
+        for r in rows
+    ]
+    answer({"contacts": rows}, as_json=as_json, lines=list(table(lines)) or ["no contacts yet"])
+
+
+def contact_verify(
+    name: NameArgument,
+    words: Annotated[
+        str | None, typer.Option("--words", help="The words you heard; without it you are asked.", show_default=False)
+    ] = None,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say that you compared the words of a contact by voice."""
+    with opened(vault, passphrase_file, token) as unlocked:
+        contact = unlocked.book().contact(name)
+        if contact is None:
+            raise NotFound("no contact of this name", "`sandyk contact list` shows who is there")
+        expected = " ".join(contact.card.words)
+        if words is None:
+            say(f"the words of {printable(name)} here are:\n\n    {expected}\n")
+            if not terminal.confirm("Did they read exactly these words to you, by voice?"):
+                raise UnknownSigner("not verified", "if the words differ, somebody changed the card on its way")
+        elif " ".join(words.lower().split()) != expected:
+            raise UnknownSigner(
+                "these are not the words of this card: nothing was changed",
+                "if they read them to you like this, somebody changed the card on its way",
+            )
+        unlocked.change_book(lambda book: book.with_verified(name, time.time_ns()))
+    answer({"contact": name, "verified": True}, as_json=as_json, lines=(f"{printable(name)} is verified",))
+
+
+def contact_remove(
+    name: NameArgument,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget a contact. Cases they are a member of are not changed: see `sandyk case revoke`."""
+    with opened(vault, passphrase_file, token) as unlocked:
+        if unlocked.book().contact(name) is None:
+            raise NotFound("no contact of this name", "`sandyk contact list` shows who is there")
+        unlocked.change_book(lambda book: book.without_contact(name))
+    answer({"removed": name}, as_json=as_json, lines=(f"removed {printable(name)}",))

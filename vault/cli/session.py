@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every command shares: its options, the way to an open vault, and how answers are printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from keys.keyring import parse_token
+from keys.secret import Secret
+from vault import terminal
+from vault.disk import Disk
+from vault.errors import BadInput
+from vault.names import json_safe, printable
+from vault.place import NoPlace, vault_folder
+from vault.vaults import LockedVault, Vault
+
+VaultOption = Annotated[
+    str | None, typer.Option("--vault", metavar="DIR", help="The vault's folder.", show_default=False)
+]
+PassphraseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--passphrase-file", metavar="FILE", show_default=False,
+        help="Read the passphrase from a file's first line; - for standard input.",
+    ),
+]  # fmt: skip
+NewPassphraseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--new-passphrase-file", metavar="FILE", show_default=False,
+        help="Read the new passphrase from a file's first line; - for standard input.",
+    ),
+]  # fmt: skip
+TokenOption = Annotated[
+    str | None,
+    typer.Option("--token", metavar="FILE", help="The file with the outside half, on a stick.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def folder_of(vault: str | None) -> str:
+    """The vault's folder. Raises BadInput when there is no telling."""
+    try:
+        return vault_folder(vault)
+    except NoPlace as exc:
+        raise BadInput(f"there is no telling where the vault is: {exc}", "say it: --vault DIR") from exc
+
+
+@contextmanager
+def opened(vault: str | None, passphrase_file: str | None, token: str | None) -> Iterator[Vault]:
+    """The open vault: finds it before asking for a passphrase, and forgets the keys afterwards."""
+    locked = LockedVault.at(folder_of(vault), disk=Disk())
+    outside_half = read_token(token)
+    passphrase = read_passphrase(passphrase_file)
+    try:
+        unlocked = locked.unlock(passphrase, outside_half)
+    finally:
+        passphrase.close()
+    with unlocked:
+        yield unlocked
+
+
+def read_passphrase(passphrase_file: str | None) -> Secret:
+    """From the file that was named, else from the person at the terminal."""
+    if passphrase_file is not None:
+        return terminal.read_passphrase_file(passphrase_file)
+    return terminal.ask_passphrase()
+
+
+def read_new_passphrase(passphrase_file: str | None) -> Secret:
+    """A new passphrase: from the file, or typed twice, or generated."""
+    from keys.words import generate_passphrase, normalise_new
+
+    if passphrase_file is not None:
+        given = terminal.read_passphrase_file(passphrase_file)
+        return normalise_new(given.expose().decode())
+    return terminal.ask_new_passphrase(generate_passphrase)
+
+
+def read_token(path: str | None) -> Secret | None:
+    """The outside half in a file. Raises BadInput, MalformedKeyring."""
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as f:
+            return parse_token(f.read(64))
+    except OSError as exc:
+        raise BadInput(
+            f"the outside half cannot be read: {exc.strerror}", "is the stick in, and mounted?"
+        ) from exc
+
+
+def read_text(path: str, limit: int) -> bytes:
+    """A small file that the user named, or standard input for ``-``. Raises BadInput."""
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read(limit + 1)
+        else:
+            with open(path, "rb") as f:
+                data = f.read(limit + 1)
+    except OSError as exc:
+        raise BadInput(f"{printable(path)} cannot be read: {exc.strerror}") from exc
+    if len(data) > limit:
+        raise BadInput(f"{printable(path)} is too large to be what it should be")
+    return data
+
+
+def answer(document: dict[str, Any], *, as_json: bool, lines: Iterator[str] | list[str] | tuple[str, ...] = ()) -> None:
+    """Print the one JSON document, or the lines for a person."""
+    if as_json:
+        print(json_safe(json.dumps(document, ensure_ascii=False, indent=1)))
+    else:
+        for line in lines:
+            print(line)
+
+
+def table(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """Rows in aligned columns; the last one is not padded."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join([cell.ljust(w) for cell, w in zip(row[:-1], widths, strict=False)] + [row[-1]])
+
+
+def shown_path(path: bytes | str) -> str:
+    """A path of evidence, fit for a terminal."""
+    return printable(os.fsencode(path) if isinstance(path, str) else path)

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `add`, `drop`, `show` and `get` decide: into which case, as item or as drop, and which items are meant."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from keys.card import Card
+from vault import counter, layout
+from vault.cases import Case, find_case, list_cases, open_store
+from vault.dropping import Drop, drop_paths
+from vault.errors import Ambiguous, BadInput, NotFound
+from vault.intake import About, Filed
+from vault.model import EVENT_FILED, Event, Item, ItemId
+from vault.retrieving import remove_originals
+from vault.sources import Incoming, Problem, StreamIncoming, walk
+from vault.vaults import Vault
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of an `add`."""
+
+    case: str
+    filed: list[Filed] = field(default_factory=list)
+    moved: list[Filed] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    outbox: str | None = None
+    dropped: int = 0
+
+
+def add(
+    vault: Vault, case_name: str, paths: list[bytes], *, about: About, move: bool,
+    stdin: BinaryIO, stdin_name: bytes, progress: Progress,
+) -> Outcome:  # fmt: skip
+    """File documents into a case; into the outbox when one only has the case's card.
+
+    Raises NotFound, BadInput, DiskFailed, Wiped. Documents that could not be read are in the outcome.
+    """
+    check_about(about)
+    contact = vault.book().contact(case_name)
+    if contact is not None and contact.card.kind == "case" and not _is_member(vault, case_name):
+        return _add_to_outbox(vault, contact.card, case_name, paths, about=about, move=move, progress=progress)
+    case = find_case(vault, case_name)
+    outcome = Outcome(case.name)
+    with open_store(vault, case) as store:
+
+        def events(items: tuple[Item, ...]) -> tuple[Event, ...]:
+            ids = tuple(item.id for item in items)
+            return (Event(vault.clock(), EVENT_FILED, ids, ""),) if ids else ()
+
+        incoming = _incoming(paths, stdin, stdin_name, vault.folder)
+        intake = store.file(incoming, about=about, events=events, progress=progress)
+        outcome.filed, outcome.problems = intake.filed, intake.problems
+        count_filed(vault, outcome.filed)
+        if move:
+            for one in remove_originals(store, outcome.filed):
+                if isinstance(one, Problem):
+                    outcome.problems.append(one)
+                else:
+                    outcome.moved.append(one)
+    return outcome
+
+
+def check_about(about: About) -> None:
+    """Raise BadInput for a note, source or tag that no manifest takes."""
+    if len(about.note) > 65_536 or len(about.source) > 65_536:
+        raise BadInput("a note or a source has at most 65,536 characters", "file a longer text as a document")
+    if len(about.tags) > 100 or any(not 0 < len(tag) <= 200 or "\0" in tag for tag in about.tags):
+        raise BadInput("there may be 100 tags of at most 200 characters each")
+
+
+def count_filed(vault: Vault, filed: Iterable[Filed]) -> None:
+    """Tell the public counter how many new documents there are."""
+    new = sum(one.item is not None for one in filed)
+    if new:
+        with vault.changing():
+            counter.change(vault.folder, vault.disk, filed=new)
+
+
+def _incoming(paths: list[bytes], stdin: BinaryIO, stdin_name: bytes, vault: str) -> Iterator[Incoming | Problem]:
+    for path in paths:
+        if path == b"-":
+            yield StreamIncoming(stdin_name, stdin)
+        else:
+            yield from walk([path], keep_out=vault)
+
+
+def _is_member(vault: Vault, case_name: str) -> bool:
+    try:
+        find_case(vault, case_name)
+    except NotFound:
+        return False
+    return True
+
+
+def _add_to_outbox(
+    vault: Vault, card: Card, case_name: str, paths: list[bytes], *, about: About, move: bool, progress: Progress
+) -> Outcome:
+    if move:
+        raise BadInput(
+            "--move needs a case that you can read", "what is sealed for others cannot be read back here to be checked"
+        )
+    if b"-" in paths:
+        raise BadInput("standard input cannot be sealed for others", "save it as a file first")
+    vault.check_alive()
+    outbox = os.path.join(vault.folder, layout.OUTBOX)
+    done = drop_paths(card, paths, outbox, about=about, clock_ns=vault.clock(), keep_out=vault.folder, progress=progress)
+    return Outcome(case_name, problems=done.problems, outbox=done.path, dropped=done.count)
+
+
+def drop(card: Card, paths: list[bytes], folder: str, *, about: About, progress: Progress, clock_ns: int) -> Drop:
+    """Seal documents for a case into a new file in ``folder``, with nothing but the case's card."""
+    check_about(about)
+    return drop_paths(card, paths, folder, about=about, clock_ns=clock_ns, keep_out="", progress=progress)
+
+
+def find_item(vault: Vault, case_name: str | None, reference: str) -> tuple[Case, Item]:
+    """The one item that answers to a reference, in one case or in all. Raises NotFound, Ambiguous."""
+    found: list[tuple[Case, Item]] = []
+    for case in [find_case(vault, case_name)] if case_name else list_cases(vault)[0]:
+        with open_store(vault, case) as store:
+            try:
+                found.append((case, store.find(reference)))
+            except Ambiguous:
+                raise
+            except NotFound:
+                continue
+    if len(found) > 1:
+        cases = ", ".join(case.name for case, _ in found)
+        raise Ambiguous("several cases have an item that answers to this", f"say which with --case: {cases}")
+    if not found:
+        raise NotFound("no item answers to this", "`sandyk list` shows what is there")
+    return found[0]
+
+
+def choose_items(
+    vault: Vault, everything: str | None, case_name: str | None, references: list[str]
+) -> list[tuple[Case, list[Item]]]:
+    """The items to copy out, by case: all of one case, or those that were named. Raises NotFound, Ambiguous."""
+    if everything is not None:
+        case = find_case(vault, everything)
+        with open_store(vault, case) as store:
+            return [(case, list(store.index.items()))]
+    chosen: dict[bytes, tuple[Case, dict[ItemId, Item]]] = {}
+    for reference in references:
+        case, item = find_item(vault, case_name, reference)
+        chosen.setdefault(case.id, (case, {}))[1][ItemId(item.id)] = item
+    return [(case, list(items.values())) for case, items in chosen.values()]

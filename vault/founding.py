@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Making a vault: every file at its final size, and the header last, so that half a vault is never taken for one.
+
+Rosters and books exist from the first day in full number, sealed to keys that nobody
+has, so that their count does not say how many people use the vault.
+"""
+
+from __future__ import annotations
+
+import os
+
+from keys import age, keyring
+from keys.book import Book, seal_book
+from keys.identity import Identity
+from keys.keyring import Header, JournalistSlot
+from keys.layout import COMPARTMENTS, KEYRING_SIZE, PAIRS_PER_COMPARTMENT
+from keys.primitives import DEFAULT, FLOOR, SALT_SIZE, Cost
+from keys.roster import Roster, seal_roster
+from keys.secret import Secret
+from vault import layout
+from vault.counter import Counter
+from vault.disk import Disk
+from vault.errors import AlreadyThere, DiskFailed
+from vault.medium import set_nocow
+
+
+class DiskKeyring:
+    """The keyring file as ``keys.keyring`` wants it: read whole, overwritten in place, never renamed."""
+
+    def __init__(self, folder: str, disk: Disk) -> None:
+        self._path = os.path.join(folder, layout.KEYRING)
+        self._disk = disk
+
+    def read(self) -> bytes:
+        """All KEYRING_SIZE bytes. Raises OSError."""
+        return self._disk.read(self._path, limit=KEYRING_SIZE)
+
+    def overwrite(self, offset: int, data: bytes) -> None:
+        """In place and synced. Raises OSError."""
+        self._disk.overwrite(self._path, offset, data)
+
+    def create(self, data: bytes) -> None:
+        """Write every byte of a new file (an unwritten extent would make later overwrites a change of metadata)."""
+        fd = self._disk.create(self._path)
+        try:
+            set_nocow(fd)
+            self._disk.write(fd, data, self._path)
+            self._disk.sync(fd, self._path)
+        finally:
+            os.close(fd)
+        self._disk.sync_folder(os.path.dirname(self._path))
+
+
+def found(
+    folder: str, passphrase: Secret, token: Secret | None, *, disk: Disk, label: str,
+    now_ns: int, cost: Cost = DEFAULT, floor: Cost = FLOOR,
+) -> None:  # fmt: skip
+    """Make a vault with its first journalist. Raises AlreadyThere, DiskFailed."""
+    try:
+        _make_folders(folder, disk)
+        header = Header(cost, os.urandom(SALT_SIZE))
+        file = DiskKeyring(folder, disk)
+        file.create(keyring.create())
+        slot = JournalistSlot.new(Identity.generate(), needs_token=token is not None)
+        opened = keyring.first(file, header, slot, passphrase, token, floor=floor)
+        _write_people(folder, disk, opened, label, now_ns)
+        disk.replace(os.path.join(folder, layout.COUNTER), Counter().encode())
+        # From here on it is a vault.
+        disk.replace(os.path.join(folder, layout.HEADER), header.encode())
+    except OSError as exc:
+        raise DiskFailed(
+            f"the vault cannot be made: {exc.strerror or exc}", "nothing was filed; remove what is in the folder"
+        ) from exc
+
+
+def _make_folders(folder: str, disk: Disk) -> None:
+    if os.path.lexists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
+        if layout.is_vault(folder):
+            raise AlreadyThere("a vault is there already", "another folder: --vault DIR", "to destroy it: sandyk panic")
+        raise AlreadyThere("the folder is not empty", "a vault needs a folder of its own: --vault DIR")
+    os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
+    if not os.path.isdir(folder):
+        disk.make_folder(folder)
+    os.chmod(folder, 0o700)
+    for name in (layout.ROSTERS, layout.BOOKS, layout.CASES, layout.OUTBOX):
+        disk.make_folder(os.path.join(folder, name))
+
+
+def _write_people(folder: str, disk: Disk, opened: keyring.OpenSlot, label: str, now_ns: int) -> None:
+    mine = opened.payload
+    roster = Roster().with_entry(opened.pair, label, mine.identity.card(), now_ns)
+    for compartment in range(COMPARTMENTS):
+        data = _nobodys_roster()
+        if compartment == mine.compartment:
+            data = seal_roster(roster, mine.device_secret)
+        disk.replace(roster_path(folder, compartment), data)
+    for number in range(COMPARTMENTS * PAIRS_PER_COMPARTMENT):
+        owner = mine.identity if number == book_number(opened) else Identity.generate()
+        disk.replace(book_path(folder, number), seal_book(Book(), owner.recipient))
+
+
+def _nobodys_roster() -> bytes:
+    return seal_roster(Roster(), Secret.random())
+
+
+def roster_path(folder: str, compartment: int) -> str:
+    """The file that says who has a slot in a compartment."""
+    return os.path.join(folder, layout.ROSTERS, f"{compartment}.age")
+
+
+def book_path(folder: str, number: int) -> str:
+    """The file with one journalist's contacts and cases."""
+    return os.path.join(folder, layout.BOOKS, f"{number:02}.age")
+
+
+def book_number(opened: keyring.OpenSlot) -> int:
+    """Which book belongs to a slot: one for each pair, 0 to 63."""
+    return opened.payload.compartment * PAIRS_PER_COMPARTMENT + opened.pair
+
+
+def empty_book() -> bytes:
+    """A book that nobody can open, as every unused pair has one."""
+    return seal_book(Book(), age.HybridIdentity.generate().recipient)

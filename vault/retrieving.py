@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Getting documents out of a case, into a folder that the user chose, and removing originals that were filed.
+
+Both stand on the same rule: a document counts only after its bytes were read back from
+its pack and their SHA-256 compared.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from vault.errors import DamagedPack, VaultError
+from vault.intake import Filed
+from vault.model import EVENT_COPIED_OUT, EVENT_MOVED, Event, Item, ItemId
+from vault.names import SafePath
+from vault.outside import OutFolder
+from vault.sources import FileIncoming, Problem, reason_of
+from vault.store import CaseStore
+from vault.verifying import read_whole
+
+WORKERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedOut:
+    """A document that was written to ``path``."""
+
+    item: Item
+    path: str
+
+
+def get(
+    store: CaseStore, items: Iterable[Item], folder: str, *, force: bool = False,
+    progress: Callable[[int, int], None] = lambda documents, size: None,
+) -> Iterator[CopiedOut | Problem]:  # fmt: skip
+    """Write documents below ``folder`` under the paths they were filed with; each result as it is done, in order.
+
+    Two documents of one path (two versions) both come out: the later one with its id in its name.
+    The copies are noted in the custody record when the last one is done. Raises DiskFailed.
+    """
+    out = OutFolder(folder)
+    work = partial(_copy_out, store, out, force)
+    copied: list[ItemId] = []
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for result in pool.map(work, _apart(items)):
+            if isinstance(result, CopiedOut):
+                copied.append(ItemId(result.item.id))
+                progress(1, result.item.size)
+            yield result
+    if copied:
+        store.record(Event(store.now(), EVENT_COPIED_OUT, tuple(copied), ""))
+
+
+def _apart(items: Iterable[Item]) -> Iterator[tuple[Item, bytes]]:
+    """Each item with the path it gets: no two the same."""
+    taken: set[bytes] = set()
+    for item in items:
+        path = item.name
+        if path in taken:
+            stem, dot, ending = path.rpartition(b".")
+            mark = b"." + item.id.hex()[:8].encode()
+            path = stem + mark + dot + ending if dot and b"/" not in ending and stem else path + mark
+        taken.add(path)
+        yield item, path
+
+
+def _copy_out(store: CaseStore, out: OutFolder, force: bool, work: tuple[Item, bytes]) -> CopiedOut | Problem:
+    item, path = work
+    try:
+        where = out.write(
+            SafePath.parse(path), lambda sink: read_whole(store, item, sink), force=force, mtime_ns=item.mtime_ns
+        )
+    except VaultError as exc:
+        return Problem(item.name, str(exc))
+    return CopiedOut(item, where)
+
+
+def remove_originals(store: CaseStore, filed: Iterable[Filed]) -> Iterator[Filed | Problem]:
+    """Remove the originals of what was filed, each only after it was read back from its pack and is still the same.
+
+    Yields what was removed, and what was not and why. The removals are noted in the custody record.
+    """
+    removed = []
+    store.forget_cached()
+    for one in filed:
+        original = one.incoming
+        if not isinstance(original, FileIncoming):
+            continue
+        reason = _why_keep(store, one, original)
+        if reason is None:
+            try:
+                os.unlink(original.path)
+            except OSError as exc:
+                reason = reason_of(exc)
+        if reason is None:
+            removed.append(one)
+            yield one
+        else:
+            yield Problem(one.incoming.name, f"filed, but the original stays: {reason}")
+    if removed:
+        ids = tuple(one.item for one in removed if one.item is not None)
+        store.record(Event(store.now(), EVENT_MOVED, ids, f"{len(removed)}"))
+
+
+def _why_keep(store: CaseStore, one: Filed, original: FileIncoming) -> str | None:
+    item = store.item(one.item) if one.item is not None else store.filed_before(original.name, one.sha256)
+    if item is None:
+        return "it is not in the index"
+    try:
+        read_whole(store, item, lambda data: None)
+    except DamagedPack as exc:
+        return f"it does not read back: {exc}"
+    if not original.is_still_what_was_filed():
+        return "it changed since"
+    return None

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Talking with a person at a terminal.
+
+- What needs an answer goes to the terminal itself, never to standard output.
+- What another program may read goes to standard output; everything else to standard error.
+- A passphrase is read without echo into a buffer that is zeroed afterwards.
+- Nothing depends on colour, and text from evidence is escaped before it gets here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+from keys.secret import Secret
+from keys.words import normalise, normalise_new
+from vault.errors import BadInput
+
+MAX_TYPED = 1024
+
+
+class NoTerminal(BadInput):
+    """Raised when a question has to be asked and nobody can answer."""
+
+
+def say(text: str = "") -> None:
+    """A line for the person, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def ask_passphrase(prompt: str = "Passphrase: ") -> Secret:
+    """Ask for an existing passphrase. Raises NoTerminal, Malformed."""
+    return normalise(_read_hidden(prompt))
+
+
+def ask_new_passphrase(generate: Callable[[], Secret]) -> Secret:
+    """Ask for a new passphrase, twice; an empty answer has one generated and shown once."""
+    first = _read_hidden("New passphrase (press Enter and one is made for you): ")
+    if not first:
+        return _show_generated(generate())
+    new = normalise_new(first)
+    if normalise(_read_hidden("The same once more: ")) != new:
+        raise BadInput("the two passphrases differ", "nothing was changed; run the command again")
+    return new
+
+
+def _show_generated(passphrase: Secret) -> Secret:
+    with _terminal() as (_, out):
+        out.write(b"\nYour passphrase:\n\n    " + passphrase.expose() + b"\n\n")
+        out.write("Learn it by heart; it is not shown again, and nobody can recover it.\n".encode())
+        out.flush()
+    for _ in range(5):
+        if normalise(_read_hidden("Type it once, so that you know it is right: ")) == passphrase:
+            return passphrase
+        say("that is not it; try again")
+    raise BadInput("the passphrase was not repeated", "nothing was changed; run the command again")
+
+
+def ask(prompt: str) -> str:
+    """Ask a question that may be seen. Raises NoTerminal."""
+    with _terminal() as (source, out):
+        out.write(prompt.encode())
+        out.flush()
+        return source.readline(MAX_TYPED).decode("utf-8", "replace").strip()
+
+
+def confirm(prompt: str) -> bool:
+    """Ask for yes or no; anything but a yes is a no."""
+    return ask(f"{prompt} [y/N] ").casefold() in {"y", "yes", "д", "да", "о", "ооба"}
+
+
+def read_passphrase_file(path: str) -> Secret:
+    """The first line of a file, or of standard input for ``-``. Raises BadInput, Malformed."""
+    try:
+        if path == "-":
+            line = sys.stdin.buffer.readline(MAX_TYPED)
+        else:
+            with open(path, "rb") as f:
+                line = f.readline(MAX_TYPED)
+    except OSError as exc:
+        raise BadInput(f"the passphrase file cannot be read: {exc.strerror}") from exc
+    return normalise(_text(line))
+
+
+def _text(typed: bytes) -> str:
+    try:
+        return typed.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise BadInput("the passphrase is not UTF-8 text") from None
+
+
+def _read_hidden(prompt: str) -> str:
+    if os.name == "nt":
+        import getpass
+
+        return getpass.getpass(prompt)
+    with _terminal() as (source, out):
+        import termios
+
+        fd = source.fileno()
+        try:
+            before = termios.tcgetattr(fd)
+        except termios.error:
+            raise NoTerminal("this is no terminal") from None
+        silent = before[:3] + [before[3] & ~termios.ECHO] + before[4:]
+        try:
+            termios.tcsetattr(fd, termios.TCSAFLUSH, silent)
+            out.write(prompt.encode())
+            out.flush()
+            return _text(source.readline(MAX_TYPED))
+        finally:
+            termios.tcsetattr(fd, termios.TCSAFLUSH, before)
+            out.write(b"\n")
+            out.flush()
+
+
+@contextmanager
+def _terminal() -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """The controlling terminal, for reading and writing."""
+    hints = ("in a script: --passphrase-file FILE, or - for standard input",)
+    if os.name == "nt":
+        if not sys.stdin.isatty():
+            raise NoTerminal("nobody is at the terminal to be asked", *hints)
+        yield sys.stdin.buffer, sys.stderr.buffer
+        return
+    try:
+        fd = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        raise NoTerminal("nobody is at the terminal to be asked", *hints) from None
+    with os.fdopen(fd, "rb", buffering=0, closefd=False) as source, os.fdopen(fd, "wb", buffering=0) as out:
+        yield source, out  # type: ignore[misc]  # FileIO reads and writes bytes, which is all that is asked of it
+
+
+@contextmanager
+def progress(what: str, total: int | None = None) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error that appears after a second, only at a terminal. Yields a function of (count, bytes)."""
+    if not sys.stderr.isatty():
+        yield lambda count, size: None
+        return
+    bar = _Bar(what, total)
+    try:
+        yield bar.advance
+    finally:
+        bar.stop()
+
+
+class _Bar:
+    def __init__(self, what: str, total: int | None) -> None:
+        import time
+
+        self._what, self._total, self._count, self._size = what, total, 0, 0
+        self._clock = time.monotonic
+        self._start = self._shown = self._clock()
+        self._rich: object | None = None
+
+    def advance(self, count: int, size: int) -> None:
+        self._count += count
+        self._size += size
+        now = self._clock()
+        if now - self._start < 1 or now - self._shown < 0.1:
+            return
+        self._shown = now
+        self._show()
+
+    def _show(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+        if self._rich is None:
+            columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+            self._rich = bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            bar.add_task(self._what, total=self._total)
+            bar.start()
+        assert isinstance(self._rich, Progress)
+        self._rich.update(self._rich.task_ids[0], completed=self._size, description=f"{self._what} {self._count}")
+
+    def stop(self) -> None:
+        if self._rich is not None:
+            with suppress(Exception):  # a terminal that went away must not turn a finished command into a failed one
+                self._rich.stop()  # type: ignore[attr-defined]
+
+
+def size_text(size: int) -> str:
+    """A size for a person: 1536 is ``1.5 KiB``."""
+    if size < 1024:
+        return f"{size} B"
+    value = float(size)
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        value /= 1024
+        if value < 1024 or unit == "TiB":
+            break
+    return f"{value:.1f} {unit}"
+
+
+def time_text(ns: int | None) -> str:
+    """A time for a person, in the machine's own time zone; ``-`` when unknown."""
+    from datetime import datetime, timezone
+
+    if ns is None:
+        return "-"
+    try:
+        return datetime.fromtimestamp(ns // 10**9, timezone.utc).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (OverflowError, ValueError, OSError):
+        return "-"

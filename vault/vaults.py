@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A vault and the people in it: locked first, then open for one journalist.
+
+``LockedVault.at(folder).unlock(passphrase)`` gives a ``Vault``; there is no other way to one. Owns
+the keyring's, rosters' and books' place in the write order; cases are ``vault.cases``'s.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from keys import keyring
+from keys import layout as layout_of_keys
+from keys.book import Book, open_book, seal_book
+from keys.card import make_card
+from keys.errors import KeysError, NoMatch
+from keys.identity import Identity
+from keys.keyring import Header, JournalistSlot, OpenSlot, parse_header
+from keys.primitives import FLOOR, Cost
+from keys.roster import Roster, RosterEntry, open_roster, seal_roster
+from keys.secret import Secret
+from vault import layout
+from vault.disk import Disk
+from vault.errors import (
+    AlreadyThere,
+    DamagedVault,
+    DiskFailed,
+    DoesNotOpen,
+    NotAllowed,
+    NotFound,
+    NoVault,
+    VaultError,
+    Wiped,
+)
+from vault.founding import DiskKeyring, book_number, book_path, empty_book, roster_path
+
+MAX_HEADER_SIZE = 4096
+MAX_PEOPLE_FILE = 16 << 20
+_ALL_PAIRS = frozenset(range(layout_of_keys.PAIRS_PER_COMPARTMENT))
+
+
+class LockedVault:
+    """A vault as it lies on the disk: nothing of it can be read yet."""
+
+    def __init__(self, folder: str, header: Header, disk: Disk, floor: Cost) -> None:
+        self.folder = folder
+        self._header, self._disk, self._floor = header, disk, floor
+
+    @classmethod
+    def at(cls, folder: str, *, disk: Disk, floor: Cost = FLOOR) -> LockedVault:
+        """The vault in a folder. Raises NoVault, Wiped, DamagedVault."""
+        path = os.path.join(folder, layout.HEADER)
+        try:
+            untrusted = disk.read(path, limit=MAX_HEADER_SIZE)
+        except FileNotFoundError:
+            raise _why_no_header(folder) from None
+        except OSError as exc:
+            raise DamagedVault(f"the vault's header cannot be read: {exc.strerror or exc}") from exc
+        if not os.path.lexists(os.path.join(folder, layout.KEYRING)):
+            raise Wiped("this vault was wiped: its keys are gone", "`sandyk panic` removes what is left of it")
+        try:
+            return cls(folder, parse_header(untrusted, floor=floor), disk, floor)
+        except KeysError as exc:
+            raise DamagedVault(f"the vault's header is damaged: {exc}", "a copy of the file VAULT mends this") from exc
+
+    def unlock(
+        self, passphrase: Secret, token: Secret | None = None, *, clock: Callable[[], int] = time.time_ns
+    ) -> Vault:
+        """The open vault. Raises DoesNotOpen, DamagedVault, Wiped."""
+        file = DiskKeyring(self.folder, self._disk)
+        try:
+            opened = keyring.unlock(file, self._header, passphrase, token, floor=self._floor)
+        except NoMatch as exc:
+            hints = ["check the keyboard's language and Caps Lock"]
+            if token is None:
+                hints.append("if this journalist uses an outside half, give it with --token FILE")
+            raise DoesNotOpen("nothing here opens with this passphrase", *hints) from exc
+        except KeysError as exc:
+            raise DamagedVault(f"the keyring is damaged: {exc}") from exc
+        except FileNotFoundError as exc:
+            raise Wiped("this vault was wiped: its keys are gone") from exc
+        except OSError as exc:
+            raise DiskFailed(f"the keyring cannot be read: {exc.strerror or exc}") from exc
+        return Vault(self.folder, self._header, opened, token, self._disk, clock, self._floor)
+
+
+def _why_no_header(folder: str) -> VaultError:
+    if layout.is_vault(folder):
+        return Wiped("this vault is half made or half wiped, and cannot be opened", "`sandyk panic` removes the rest")
+    return NoVault("there is no vault in this folder", "`sandyk init` makes one", "another folder: --vault DIR")
+
+
+class Vault:
+    """A vault that one journalist opened. Close it after use."""
+
+    def __init__(
+        self, folder: str, header: Header, opened: OpenSlot, token: Secret | None,
+        disk: Disk, clock: Callable[[], int], floor: Cost,
+    ) -> None:  # fmt: skip
+        self.folder, self.disk, self.clock = folder, disk, clock
+        self._header, self._opened, self._floor = header, opened, floor
+        self._token = token if opened.journalist.needs_token else None
+        self._file = DiskKeyring(folder, disk)
+        self._book_path = book_path(folder, book_number(opened))
+        self._finish_what_was_interrupted()
+
+    @property
+    def _slot(self) -> JournalistSlot:
+        return self._opened.journalist
+
+    @property
+    def me(self) -> Identity:
+        """The identity of the journalist who opened the vault."""
+        return self._slot.identity
+
+    @property
+    def device_secret(self) -> Secret:
+        """What this machine adds to the key of every index."""
+        return self._slot.device_secret
+
+    def close(self) -> None:
+        """Zero the keys. Safe to call twice."""
+        self._slot.close()
+
+    def __enter__(self) -> Vault:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def check_alive(self) -> None:
+        """Return, or raise Wiped when the kill area is no longer the one that the vault was opened with."""
+        try:
+            alive = keyring.still_alive(self._file, self._opened)
+        except OSError:
+            alive = False
+        if not alive:
+            raise Wiped("the vault was wiped while it was open; nothing more is written")
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Hold the vault's lock while people or keys change. Raises Wiped, DiskFailed."""
+        self.check_alive()
+        try:
+            with self.disk.lock(os.path.join(self.folder, layout.LOCK)):
+                self.check_alive()
+                yield
+        except OSError as exc:
+            raise DiskFailed(f"the disk refused: {exc.strerror or exc}", "what was there before is unchanged") from exc
+
+    def _finish_what_was_interrupted(self) -> None:
+        """An earlier change of passphrase that was stopped leaves the old one alive: end it now, if we may write."""
+        try:
+            with self.disk.lock(os.path.join(self.folder, layout.LOCK), wait=False):
+                keyring.finish_interrupted(self._file, self._opened)
+        except (OSError, NoMatch):
+            # A read-only medium, or somebody is changing it just now; the next unlock tries again.
+            return
+
+    # Journalists
+
+    def roster(self) -> Roster:
+        """Who has a slot in this compartment. Raises DamagedVault."""
+        with _people("the list of journalists"):
+            untrusted = self.disk.read(roster_path(self.folder, self._slot.compartment), limit=MAX_PEOPLE_FILE)
+            return open_roster(untrusted, self.device_secret)
+
+    def my_entry(self) -> RosterEntry:
+        """The entry of the journalist who opened the vault."""
+        entry = self.roster().by_pair(self._opened.pair)
+        if entry is None:
+            raise DamagedVault("the list of journalists does not name you")
+        return entry
+
+    def add_journalist(self, label: str, passphrase: Secret, token: Secret | None = None) -> RosterEntry:
+        """Give somebody a slot and an identity of their own. Raises AlreadyThere, NotAllowed when all places are taken.
+
+        The list comes first: an entry without a slot opens nothing and can be removed; a slot that no list
+        names would be a way in that nobody knows of.
+        """
+        with self.changing():
+            roster = self.roster()
+            if roster.by_label(label) is not None:
+                raise AlreadyThere("a journalist of this name is there already")
+            free = _ALL_PAIRS - roster.pairs - {self._opened.pair}
+            if not free:
+                raise NotAllowed(f"all {layout_of_keys.PAIRS_PER_COMPARTMENT} places for journalists are taken")
+            pair = secrets.choice(sorted(free))
+            slot = JournalistSlot(Identity.generate(), self.device_secret, os.urandom(16))
+            self._save_roster(roster.with_entry(pair, label, make_card(slot.identity), self.clock()))
+            self.disk.replace(self._book_of(pair), seal_book(Book(), slot.identity))
+            try:
+                keyring.add(
+                    self._file, self._header, self._opened, slot, passphrase, token, _ALL_PAIRS - {pair},
+                    floor=self._floor,
+                )  # fmt: skip
+            except KeysError:
+                self._save_roster(roster)
+                raise
+            return self.roster().by_pair(pair) or self.my_entry()
+
+    def change_passphrase(self, passphrase: Secret) -> None:
+        """Change one's own passphrase, in place; an outside half stays. Until it returns the old one may still open."""
+        with self.changing():
+            self._opened = keyring.change_passphrase(
+                self._file, self._header, self._opened, passphrase, self._token, floor=self._floor
+            )
+
+    def remove_journalist(self, label: str) -> RosterEntry:
+        """Destroy somebody's slot and book. Raises NotFound, NotAllowed for oneself. Cases are for the caller."""
+        with self.changing():
+            roster = self.roster()
+            entry = roster.by_label(label)
+            if entry is None:
+                raise NotFound("no journalist of this name", "`sandyk journalist list` shows who is there")
+            if entry.pair == self._opened.pair:
+                raise NotAllowed("you cannot remove yourself", "another journalist can")
+            keyring.remove(self._file, self._opened.compartment, entry.pair)
+            self.disk.replace(self._book_of(entry.pair), empty_book())
+            self._save_roster(roster.without_pair(entry.pair))
+            return entry
+
+    def _book_of(self, pair: int) -> str:
+        mine = book_number(self._opened)
+        return book_path(self.folder, mine - self._opened.pair + pair)
+
+    def _save_roster(self, roster: Roster) -> None:
+        data = seal_roster(roster, self.device_secret)
+        self.disk.replace(roster_path(self.folder, self._slot.compartment), data)
+
+    # The book
+
+    def book(self) -> Book:
+        """The journalist's contacts and case names. Raises DamagedVault."""
+        with _people("your book of contacts and cases"):
+            return open_book(self.disk.read(self._book_path, limit=MAX_PEOPLE_FILE), self.me)
+
+    def change_book(self, change: Callable[[Book], Book]) -> Book:
+        """Read, change and write the book under the vault's lock. Returns the new one."""
+        with self.changing():
+            before = self.book()
+            after = change(before)
+            if after != before:
+                self.disk.replace(self._book_path, seal_book(after, self.me.recipient))
+            return after
+
+
+@contextmanager
+def _people(what: str) -> Iterator[None]:
+    try:
+        yield
+    except KeysError as exc:
+        raise DamagedVault(f"{what} is damaged: {exc}") from exc
+    except OSError as exc:
+        raise DamagedVault(f"{what} cannot be read: {exc.strerror or exc}") from exc
