@@ -44,11 +44,13 @@ class Disk:
 
     def read(self, path: str, *, limit: int) -> bytes:
         """The whole file, which must be a regular file of at most ``limit`` bytes. Raises OSError."""
-        fd = os.open(path, os.O_RDONLY | _NOFOLLOW | _CLOEXEC | _BINARY)
+        fd = os.open(path, os.O_RDONLY | _NOFOLLOW | _NONBLOCK | _CLOEXEC | _BINARY)
         with os.fdopen(fd, "rb") as f:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file", path)
             data = f.read(limit + 1)
         if len(data) > limit:
-            raise OSError(27, "larger than it may be", path)  # 27: EFBIG
+            raise OSError(errno.EFBIG, "larger than it may be", path)
         return data
 
     def make_folder(self, path: str) -> None:
@@ -220,6 +222,16 @@ class Lock:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         fd, self._fd = self._fd, -1
         os.close(fd)  # closing lets go of the lock
+
+
+def noise(size: int) -> mmap.mmap | bytes:
+    """Random bytes to overwrite with, aligned for ``overwrite_through`` unless there is no memory for that."""
+    try:
+        buffer = mmap.mmap(-1, size)
+    except OSError:
+        return os.urandom(size)
+    buffer[:] = os.urandom(size)
+    return buffer
 
 
 def _unlink_quietly(path: str) -> None:

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way in: decides, with the standard library's smallest modules, whether the rest has to be loaded at all.
+
+``sandyk panic`` must not wait for a command-line framework, for cryptography or for a database; ``--version`` need
+not. Owns the two things that hold for every command: what Ctrl-C and a closed pipe look like.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
+
+
+def main() -> int:
+    """The console script ``sandyk``. Returns the exit code."""
+    argv = sys.argv[1:]
+    panicking = first_word(argv) == "panic"
+    try:
+        code = _dispatch(argv, panicking=panicking)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        after = ": unless KEYS GONE was printed, run it again" if panicking else ""
+        os.write(2, f"interrupted{after}\n".encode())
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes standard output once more at its end, and would complain (docs.python.org, signal, SIGPIPE).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+
+
+def first_word(argv: list[str]) -> str | None:
+    """The command: the first word that is neither an option nor the folder after ``--vault``."""
+    words = iter(argv)
+    for word in words:
+        if word == "--vault":
+            next(words, None)
+        elif word == "--":
+            return None
+        elif not word.startswith("-"):
+            return word
+    return None
+
+
+def _dispatch(argv: list[str], *, panicking: bool) -> int:
+    if panicking:
+        from vault.panic import run as panic
+
+        return panic(argv)
+    if argv == ["--version"]:
+        from vault.version import VERSION
+
+        os.write(1, f"sandyk {VERSION}\n".encode())
+        return 0
+    from vault.cli.app import run  # type: ignore[import-not-found,unused-ignore]
+
+    code: object = run()
+    return code if isinstance(code, int) else 0

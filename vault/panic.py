@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The emergency wipe: the order in which a vault dies, and the command ``sandyk panic``.
+
+Owns the sequence (docs/decisions, "emergency wipe") and nothing else of it: ``wiping`` deletes, ``medium`` gathers
+facts, ``discard`` asks the file system to forget, ``report`` words what happened. It asks nothing, waits for no lock,
+reads no database, opens no connection, and before the keys are gone it imports the standard library's smallest
+modules only, because each millisecond of loading is one in which the door can be opened.
+
+    (1) kill area of the keyring overwritten in place and synced       from here every interruption is fine
+    (2) said so
+    (3) what the file system says about the keyring's blocks           while there still is a keyring
+    (4) the rest of the keyring, in place and synced
+    (5) the kill area read back and compared                           ``--keep`` ends here
+    (6) rosters, books, access files, index headers overwritten; everything of ours deleted; keyring and VAULT last
+    (7) the file system asked to flush and to discard, each for a bounded time
+
+Run again after an interruption it goes on where it was: VAULT goes last, so that a half wiped vault is still found.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+
+from keys.layout import KEYRING_SIZE
+from vault.disk import Disk
+from vault.killing import Kill, kill_keys, overwrite_rest, verify_killed
+from vault.layout import COUNTER, HEADER, KEYRING
+from vault.place import NoPlace, vault_folder
+
+TYPE_CHECKING = False  # the same as typing's, without its import
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vault.medium import Extents, Medium
+    from vault.report import Report
+
+
+def _now() -> float:
+    """Seconds on the clock that /proc counts a process's start on, where there is one."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
+
+
+_LOADED = _now()
+
+DONE, FAILED, USAGE, NO_VAULT = 0, 1, 2, 10
+"""Exit codes, from the one table of docs/cli.md."""
+
+HELP = """\
+Usage: sandyk panic [--vault DIR] [--keep] [--json] [--now]
+       sandyk panic --drill [--keep] [--json] [--vault DIR]
+
+Make the vault unreadable at once: its keys first, then everything else. Asks nothing.
+
+  --vault DIR  the vault folder (else SANDYK_VAULT, else the user's data folder)
+  --keep       stop after the keyring: overwrite it and leave everything in its place,
+               so that the wiped vault looks like a locked one
+  --drill      rehearse on a throw-away vault made beside the real one, which is not touched
+  --json       one JSON document on standard output
+  --now        nothing more than without it; for key bindings
+  --help       this text; nothing is destroyed
+
+Exit codes: 0 all done, 1 something could not be done, 2 wrong usage (nothing destroyed), 10 no vault here.
+"""
+
+
+class NoVaultHere(Exception):
+    """Raised when neither VAULT, nor a keyring, nor remains of a vault lie in the folder. Nothing was touched."""
+
+
+class WrongUsage(Exception):
+    """Raised when the words after ``sandyk panic`` cannot be meant. Nothing was touched."""
+
+
+class Arguments:
+    """What ``sandyk panic`` was told."""
+
+    __slots__ = ("drill", "help", "json", "keep", "vault")
+
+    def __init__(self) -> None:
+        self.vault: str | None = None
+        self.keep = self.drill = self.json = self.help = False
+
+
+def panic(
+    folder: str,
+    *,
+    keep: bool = False,
+    disk: Disk | None = None,
+    say: Callable[[str], None] = lambda _line: None,
+    from_process_start: bool = False,
+    discard: bool = True,
+) -> Report:
+    """Wipe the vault in ``folder`` and report. ``say`` is called once, as soon as the keys are gone (or could not be).
+
+    A folder that is a link is followed (its vault is the one that ``--vault`` names), a keyring that is a link never.
+    Times count from the call, or from the start of the process if ``from_process_start``. ``discard`` says whether
+    the file system is asked to flush and forget afterwards, which may take seconds. Raises NoVaultHere, and nothing
+    else that can be foreseen: what could not be done is in the report.
+    """
+    began = _now()
+    disk = disk or Disk()
+    given, folder = folder, os.path.realpath(folder) if os.path.islink(folder) else folder
+    if not _vault_here(folder):
+        raise NoVaultHere(folder)
+    keyring = os.path.join(folder, KEYRING)
+
+    kill = kill_keys(disk, keyring)  # (1)
+    milliseconds, counted_from = _elapsed(began, _now(), from_process_start)  # (2)
+    say(_first_line(kill, milliseconds, counted_from, keep=keep))
+
+    from vault import medium, wiping  # from here on there is time to load what is needed
+
+    tally = wiping.Tally()
+    extents, no_cow = medium.extents(keyring), medium.is_no_cow(keyring)  # (3)
+    overwrite_rest(disk, keyring, kill, tally)  # (4)
+    verify_killed(disk, keyring, kill)  # (5)
+    untrusted_counter = _read_counter(disk, folder)
+    facts = _facts(folder, extents, no_cow)
+    asked: tuple[tuple[str, str], ...] = ()
+    if not keep:
+        wiping.clear(folder, disk, tally)  # (6)
+        if kill.problem:  # a full file system that writes anew has room again
+            kill = kill_keys(disk, keyring)
+            milliseconds, counted_from = _elapsed(began, _now(), from_process_start)
+            overwrite_rest(disk, keyring, kill, tally)
+            verify_killed(disk, keyring, kill)
+        wiping.finish(folder, disk, tally)
+        if given != folder:
+            wiping.unlink_link(given, disk, tally)
+        if discard:
+            from vault.discard import ask
+
+            asked = ask(facts)  # (7)
+
+    from vault import report
+
+    return report.make(
+        kill=kill,
+        keys_gone_ms=milliseconds,
+        counted_from=counted_from,
+        kept=keep,
+        tally=tally,
+        medium=facts,
+        asked=asked,
+        untrusted_counter=untrusted_counter,
+    )
+
+
+def run(argv: list[str]) -> int:
+    """The command ``sandyk panic``: ``argv`` without the program's name. Returns the exit code."""
+    try:
+        arguments = parse(argv)
+        folder = vault_folder(arguments.vault)
+    except (WrongUsage, NoPlace) as error:
+        _write(2, f"error: {error}\nhint: nothing was destroyed\nhint: sandyk panic --help\n")
+        return USAGE
+    if arguments.help:
+        _write(1, HELP)
+        return DONE
+    if arguments.drill:
+        from vault.drill import drill
+
+        return drill(folder, keep=arguments.keep, json=arguments.json, say=lambda line: _write(1, line + "\n"))
+    return _wipe(folder, arguments)
+
+
+def parse(argv: list[str]) -> Arguments:
+    """Read the words after ``sandyk``. Raises WrongUsage for any that is not known, so that nothing is destroyed."""
+    arguments, named = Arguments(), False
+    words = iter(argv)
+    for word in words:
+        if word == "panic" and not named:
+            named = True
+        elif word == "--vault" or word.startswith("--vault="):
+            value = word[len("--vault=") :] if "=" in word else next(words, "")
+            if not value or (word == "--vault" and value.startswith("-")):
+                raise WrongUsage("--vault needs a folder")
+            if arguments.vault is not None:
+                raise WrongUsage("--vault is given twice")
+            arguments.vault = value
+        elif word in ("--keep", "--drill", "--json"):
+            setattr(arguments, word[2:], True)
+        elif word in ("--help", "-h"):
+            arguments.help = True
+        elif word != "--now":
+            raise WrongUsage(f"panic does not know {word!a}")
+    return arguments
+
+
+def _wipe(folder: str, arguments: Arguments) -> int:
+    def say(line: str) -> None:
+        _ignore_interrupts()
+        if not arguments.json:
+            _write(1, line + "\n")
+
+    try:
+        outcome = panic(folder, keep=arguments.keep, say=say, from_process_start=True)
+    except NoVaultHere:
+        from vault import report
+
+        _write(1, report.no_vault_json() if arguments.json else "")
+        _write(2, f"error: no vault in {report.shown(folder)}\nhint: nothing was touched\n")
+        return NO_VAULT
+    from vault import report
+
+    _write(1, report.as_json(outcome) if arguments.json else report.as_text(outcome))
+    return FAILED if outcome.not_done else DONE
+
+
+def _ignore_interrupts() -> None:
+    """A closed terminal or a Ctrl-C after the keys are gone saves nothing: the rest may as well be finished."""
+    import signal
+
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def _write(fd: int, text: str) -> None:
+    """Straight to the descriptor: nothing is buffered, any script gets through, a reader that left stops nothing."""
+    data = text.encode("utf-8", "backslashreplace")
+    try:
+        while data:
+            data = data[os.write(fd, data) :]
+    except OSError:
+        return
+
+
+def _vault_here(folder: str) -> bool:
+    """VAULT or a keyring of the right size; failing both, files that only a vault has."""
+    try:
+        if not stat.S_ISDIR(os.lstat(os.path.join(folder, HEADER)).st_mode):
+            return True
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError:
+        return os.path.isdir(folder)  # one that we may not look into: try, and report
+    try:
+        status = os.lstat(os.path.join(folder, KEYRING))
+        if stat.S_ISREG(status.st_mode) and status.st_size == KEYRING_SIZE:
+            return True
+    except OSError:
+        pass
+    from vault.wiping import has_remains
+
+    return has_remains(folder)
+
+
+def _read_counter(disk: Disk, folder: str) -> bytes | None:
+    try:
+        return disk.read(os.path.join(folder, COUNTER), limit=4096)
+    except OSError:
+        return None
+
+
+def _facts(folder: str, extents: Extents, no_cow: bool | None) -> Medium:
+    from vault import medium
+
+    try:
+        return medium.gather(folder, extents, no_cow)
+    except Exception:  # whatever a strange system shows in /proc or /sys, it must not stop the wipe
+        return medium.nothing_known(extents, no_cow)
+
+
+def _first_line(kill: Kill, milliseconds: float, counted_from: str, *, keep: bool) -> str:
+    if kill.problem:
+        then = "Nothing else is done, because of --keep: run it again without." if keep else "Going on with the rest."
+        return f"KEYS NOT OVERWRITTEN: {kill.problem}. {then}"
+    since = "" if counted_from == "call" else f" of this program's {counted_from}"
+    return f"KEYS GONE within {milliseconds:.0f} ms{since}: {kill.size >> 10} KiB overwritten in place and flushed."
+
+
+def _elapsed(began: float, at: float, from_process_start: bool) -> tuple[float, str]:
+    """Milliseconds until ``at``, and since what. /proc rounds a start down to 10 ms, so no number is too small."""
+    if not from_process_start:
+        return (at - began) * 1000, "call"
+    try:
+        with open("/proc/self/stat", "rb") as f:  # proc(5): starttime is field 22, the 20th after the name's bracket
+            ticks = int(f.read().rpartition(b")")[2].split()[19])
+        started = ticks / os.sysconf("SC_CLK_TCK")
+        if started <= at:
+            return (at - started) * 1000, "start"
+    except (OSError, ValueError, IndexError, AttributeError):
+        pass
+    return (at - _LOADED) * 1000, "loading"
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the emergency wipe says about itself: as a text for a person, as JSON for a program.
+
+A pure judge: it turns what was done and what was found out into sentences, and does no I/O. Each sentence comes
+from a fact of this run, or says that the fact is unknown. It promises nothing about the medium: overwriting in
+place means what the file system and the drive make of it (docs/threat-model.md). Standard library only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vault.discard import DISCARD_ALL, JOURNAL
+from vault.medium import INLINE, SHARED, Medium
+
+TYPE_CHECKING = False  # the same as typing's, without its import
+if TYPE_CHECKING:
+    from vault.killing import Kill
+    from vault.wiping import Tally
+
+_WRITES_ANEW = frozenset(("btrfs", "zfs", "bcachefs", "f2fs", "nilfs2"))
+"""File systems that do not write in place unless told to, file by file (btrfs only)."""
+_ELSEWHERE = frozenset(("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "afs", "virtiofs", "fuseblk"))
+"""File systems behind which a server or a program decides what is kept."""
+_IN_MEMORY = frozenset(("tmpfs", "ramfs"))
+_SHOWN_STRANGERS = 20
+"""Lines of strangers' names in the text; JSON has all."""
+
+ALWAYS = (
+    "memory: programs that had the vault open may hold its keys until they end. Power the machine off.",
+    "copies that cannot be seen from here: backups, disk images taken before now, synced folders.",
+    "traces of names and times in logs, shell histories and lists of recent files are not removed.",
+)
+LAW = "Wiping once a search has begun, or when you must keep evidence, can be a crime."
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one run did. All texts are safe to print."""
+
+    keys_gone: bool
+    keys_gone_ms: float
+    counted_from: str
+    verified: bool
+    past_the_cache: bool
+    kept: bool
+    destroyed: tuple[tuple[str, int], ...]
+    done_as_well: tuple[str, ...]
+    not_done: tuple[str, ...]
+    not_asked_for: tuple[str, ...]
+    medium: tuple[str, ...]
+    abroad: str
+    left_behind: tuple[str, ...]
+    snapshot: bool
+
+
+def make(
+    *, kill: Kill, keys_gone_ms: float, counted_from: str, kept: bool, tally: Tally,
+    medium: Medium, asked: tuple[tuple[str, str], ...], untrusted_counter: bytes | None,
+) -> Report:  # fmt: skip
+    """The report of a run. ``not_done`` is what makes it a failure; ``not_asked_for`` are favours a system refused."""
+    not_done = []
+    snapshot = bool(medium.extents.flags & SHARED)
+    if kill.problem:
+        not_done.append(f"overwrite the keys: {kill.problem}")
+    elif not kill.verified:
+        not_done.append("verify: what was written over the keys could not be read back as written")
+    if snapshot:
+        not_done.append("reach the old keyring in a snapshot or a copy that shares its blocks")
+    not_done += [_failure(*failure) for failure in tally.failures]
+    not_done += tally.notes
+    return Report(
+        keys_gone=not kill.problem,
+        keys_gone_ms=round(keys_gone_ms, 1),
+        counted_from=counted_from,
+        verified=kill.verified,
+        past_the_cache=kill.past_the_cache,
+        kept=kept,
+        destroyed=(("keyring_bytes", kill.overwritten), *tally.counts.items()),
+        done_as_well=tuple(name for name, why in asked if not why),
+        not_done=tuple(not_done),
+        not_asked_for=tuple(f"{name}: {why}" for name, why in asked if why),
+        medium=lines(medium, asked),
+        abroad=abroad(untrusted_counter),
+        left_behind=tuple(shown(name) for name in tally.left_behind),
+        snapshot=snapshot,
+    )
+
+
+def as_text(report: Report) -> str:
+    """Everything after the first line, which was printed when the keys were gone."""
+    counts = dict(report.destroyed)
+    out = []
+    if report.verified:
+        how = "read back from the medium" if report.past_the_cache else "read back (through the system's cache)"
+        out.append(f"Verified: {how}, the new bytes are there.")
+    if report.keys_gone and report.verified:
+        out.append(
+            "A SNAPSHOT OR A COPY SHARES THE OLD KEYRING. THE VAULT CAN STILL BE OPENED FROM IT. Delete it."
+            if report.snapshot
+            else "No passphrase opens this vault on this disk as the file system shows it."
+        )
+    out.append(
+        f"Overwritten: {counts['keyring_bytes']} bytes of the keyring, {counts['sealed_files']} rosters, books and "
+        f"access files, the heads of {counts['indexes']} index files."
+    )
+    if report.kept:
+        out.append("Everything else was left in its place (--keep).")
+    else:
+        out.append(
+            f"Deleted: {counts['packs']} packs and {counts['drops']} sealed drops (overwriting them adds nothing: "
+            f"they are encrypted), {counts['other_files']} other files, {counts['folders']} folders."
+        )
+    if report.left_behind:
+        out.append("Left behind, because they are not the vault's:")
+        out += [f" - {name}" for name in report.left_behind[:_SHOWN_STRANGERS]]
+        if len(report.left_behind) > _SHOWN_STRANGERS:
+            out.append(f" - and {len(report.left_behind) - _SHOWN_STRANGERS} more")
+    if report.done_as_well:
+        out.append(f"Also done: {'; '.join(report.done_as_well)}.")
+    if report.not_done:
+        out.append("COULD NOT BE DONE:")
+        out += [f" - {line}" for line in report.not_done]
+    out.append("NOT guaranteed, and why:")
+    out += [f" - {line}" for line in (*report.medium, *ALWAYS)]
+    out += [f" - not done: {line}" for line in report.not_asked_for]
+    out += [f"Abroad: {report.abroad}", LAW]
+    return "\n".join(out) + "\n"
+
+
+def as_json(report: Report) -> str:
+    """One document. The names are stable: docs/cli.md."""
+    import json
+
+    document = {
+        "keys_gone": report.keys_gone,
+        "keys_gone_ms": report.keys_gone_ms,
+        "counted_from": report.counted_from,
+        "verified": report.verified,
+        "past_the_cache": report.past_the_cache,
+        "kept": report.kept,
+        "destroyed": dict(report.destroyed),
+        "done_as_well": list(report.done_as_well),
+        "not_done": list(report.not_done),
+        "best_effort_not_done": list(report.not_asked_for),
+        "medium": [*report.medium, *ALWAYS],
+        "abroad": report.abroad,
+        "left_behind": list(report.left_behind),
+    }
+    return json.dumps(document, ensure_ascii=True, indent=2) + "\n"
+
+
+def no_vault_json() -> str:
+    """The document when there is no vault: nothing was touched."""
+    import json
+
+    return json.dumps({"keys_gone": False, "not_done": ["no vault here"]}, indent=2) + "\n"
+
+
+def abroad(untrusted: bytes | None) -> str:
+    """What the public counter says of the last known state abroad. It is not signed, and it may be missing."""
+    if untrusted is None:
+        return "unknown, there is no counter."
+    fields = _counter(untrusted)
+    if fields is None:
+        return "unknown, the counter makes no sense."
+    filed, sealed, day = fields
+    last = f", last on {day}" if day != "-" else ""
+    return (
+        f"the counter says {filed} documents filed here, {sealed} of them sealed for others{last}. "
+        "Whether they arrived is not known here."
+    )
+
+
+def shown(name: str) -> str:
+    """A file name with whatever could confuse a terminal or a reader escaped."""
+    return "".join(
+        c if c.isprintable() and c != "\\" else c.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for c in name
+    )
+
+
+def lines(medium: Medium, asked: tuple[tuple[str, str], ...] = ()) -> tuple[str, ...]:
+    """What this medium and this machine may still hold, one sentence or two for each fact."""
+    done = frozenset(name for name, why in asked if not why)
+    return (
+        *_drives(medium),
+        _encryption(medium),
+        *_file_system(medium, done),
+        _snapshots(medium),
+        *_memory(medium),
+    )
+
+
+def _drives(medium: Medium) -> list[str]:
+    if medium.mount and medium.mount.kind in _IN_MEMORY:
+        return ["drive: none, the vault was in memory; only swap can have taken it to a disk."]
+    out = []
+    for drive in medium.below.drives:
+        name = shown(drive.name)
+        trim = "" if drive.discards is None else f" It takes {'discards' if drive.discards else 'no discards'} (TRIM)."
+        if drive.rotational:
+            out.append(
+                f"drive: {name} says that it is a spinning disk, which USB sticks and virtual disks often say too. "
+                f"If it is flash, it may keep old copies of what was overwritten until it reuses the cells.{trim}"
+            )
+        elif drive.rotational is False:
+            out.append(
+                f"flash: {name} may keep old copies of what was overwritten until it reuses the cells; "
+                f"reading them takes chip-level work.{trim}"
+            )
+        else:
+            out.append(f"drive: what {name} is could not be found out; flash may keep old copies.{trim}")
+    return out or ["drive: unknown. Flash keeps old copies of what was overwritten until it reuses the cells."]
+
+
+def _encryption(medium: Medium) -> str:
+    match medium.below.encrypted:
+        case True:
+            return (
+                "disk encryption below the vault: YES (dm-crypt). Old copies on the drive are encrypted too, "
+                "as long as the disk's passphrase is not given up."
+            )
+        case False:
+            return "disk encryption below the vault: none was found."
+    return "disk encryption below the vault: unknown."
+
+
+def _file_system(medium: Medium, done: frozenset[str]) -> list[str]:
+    mount = medium.mount
+    if mount is None:
+        return ["file system: unknown, and so is whether it writes in place."]
+    kind, out = shown(mount.kind), []
+    if mount.kind in _WRITES_ANEW and not medium.no_cow:
+        fate = "were asked to be discarded" if DISCARD_ALL in done else "stay until they are reused"
+        out.append(
+            f"file system: {kind} writes to new blocks instead of in place; the freed blocks with the old keys {fate}."
+        )
+    elif mount.kind in _ELSEWHERE or mount.kind.startswith("fuse"):
+        out.append(f"file system: {kind}. What the server or program behind it keeps cannot be seen from here.")
+    elif mount.kind == "overlay":
+        out.append("file system: overlay. A lower layer may still hold the old keyring.")
+    elif "data=journal" in mount.options:
+        out.append(
+            "file system: the journal holds whole data (data=journal); it was emptied and zeroed."
+            if JOURNAL in done
+            else "file system: the journal holds whole data (data=journal). COPIES OF THE OLD KEYS MAY BE IN IT."
+        )
+    else:
+        out.append(f"file system: {kind}, {'writes this file' if medium.no_cow else 'usually writes'} in place.")
+    if medium.extents.flags & INLINE:
+        out.append("file system: the keyring lay among the file system's own records, which may keep old versions.")
+    return out
+
+
+def _snapshots(medium: Medium) -> str:
+    if medium.extents.flags & SHARED:
+        return (
+            "snapshots: a snapshot or a copy (reflink) shares the old keyring's blocks. "
+            "THE VAULT CAN BE OPENED FROM IT with a passphrase, until it is deleted."
+        )
+    if not medium.extents.known:
+        return "snapshots: whether one holds the old keyring could not be found out."
+    return (
+        "snapshots: no file of this file system shares the old keyring's blocks. "
+        "Snapshots below it (LVM, virtual machines, storage) cannot be seen from here."
+    )
+
+
+def _memory(medium: Medium) -> list[str]:
+    out = []
+    if medium.swaps is None:
+        out.append("swap: unknown.")
+    elif not medium.swaps:
+        out.append("swap: none is in use now.")
+    for swap in medium.swaps or ():
+        if swap.in_memory:
+            what = "compressed memory, gone at power-off unless it was given a disk to write to"
+        elif swap.encrypted:
+            what = "encrypted (dm-crypt)"
+        else:
+            what = "no encryption was found below it; memory that was moved there may hold keys"
+        out.append(f"swap: {shown(swap.name)}, {what}.")
+    match medium.hibernation:
+        case None:
+            out.append("hibernation: unknown.")
+        case True:
+            out.append("hibernation: possible on this machine; an image made while the vault was open holds its keys.")
+        case False:
+            out.append("hibernation: off.")
+    if medium.core_pattern is None:
+        out.append("crash dumps: unknown.")
+    elif medium.core_pattern:
+        pattern = shown(medium.core_pattern)
+        what = "handed to" if pattern.startswith("|") else "written to files named"
+        out.append(f"crash dumps: {what} {pattern.lstrip('|')}; one of a program that had the vault open holds keys.")
+    return out
+
+
+def _failure(what: str, why: str, count: int, example: str) -> str:
+    if not example:
+        return f"{what}: {why}"
+    if count == 1:
+        return f"{what} {shown(example)}: {why}"
+    return f"{what} {count} files: {why} (the first: {shown(example)})"
+
+
+def _counter(untrusted: bytes) -> tuple[int, int, str] | None:
+    """The three values of the file ``counter``, or None. One spelling for each number."""
+    try:
+        first, *rest = untrusted.decode("ascii").split("\n")
+    except UnicodeDecodeError:
+        return None
+    names = ("filed ", "sealed ", "last-sealed ")
+    if first != "sandyk counter 1" or len(rest) != 4 or rest[3]:
+        return None
+    if not all(line.startswith(name) for line, name in zip(rest, names, strict=False)):
+        return None
+    filed, sealed, day = (line[len(name) :] for line, name in zip(rest, names, strict=False))
+    if not all(n.isdecimal() and len(n) <= 12 and str(int(n)) == n for n in (filed, sealed)):
+        return None
+    if day != "-":
+        import datetime
+
+        try:
+            if datetime.date.fromisoformat(day).isoformat() != day:
+                return None
+        except ValueError:
+            return None
+    return int(filed), int(sealed), day
