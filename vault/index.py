@@ -76,9 +76,9 @@ class Index:
     """One open index. May be used from several threads; each call holds a lock of its own."""
 
     def __init__(self, path: str, key: Secret) -> None:
-        """Open or create. Raises IndexUnusable, DiskFailed."""
+        """Open or create; ``:memory:`` for one that is gone when it is closed. Raises IndexUnusable, DiskFailed."""
         self._lock = threading.RLock()
-        if not os.path.lexists(path):
+        if path != ":memory:" and not os.path.lexists(path):
             # SQLite would create the file with the umask's mode.
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
         with _translated():

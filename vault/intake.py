@@ -155,6 +155,7 @@ class Intake:
         self._writing: deque[Future[None]] = deque()
         self._local = threading.local()
         self.filed: list[Filed] = []
+        self.committed = 0
         self.problems: list[Problem] = []
 
     def run(self, incoming: Iterable[Incoming | Problem]) -> None:
@@ -305,6 +306,7 @@ class Intake:
     def _commit_pack(self, pack: OpenPack, chunks: tuple[Chunk, ...], items: tuple[Item, ...]) -> None:
         self._commit(pack, chunks, items)
         self._unfinished.remove(pack)
+        self.committed += len(items)
         # From here on the index answers for them.
         for chunk in chunks:
             self._fresh.pop(chunk.id, None)

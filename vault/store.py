@@ -13,7 +13,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from keys import kdf
 from keys.access import CaseKeys
@@ -23,7 +23,7 @@ from vault import layout
 from vault import manifest as manifests
 from vault.custody import Finding
 from vault.disk import Disk
-from vault.errors import Ambiguous, Busy, Damaged, DamagedPack, NotFound
+from vault.errors import Ambiguous, Busy, Damaged, DamagedPack, DiskFailed, NotFound
 from vault.index import Index, IndexUnusable
 from vault.intake import About, Intake, new_item_id
 from vault.manifest import Manifest
@@ -79,6 +79,9 @@ class CaseStore:
     # The index
 
     def _open_index(self) -> Index:
+        if not os.access(self.folder, os.W_OK):
+            # A read-only medium: the packs are read into an index that lives as long as this command.
+            return Index(":memory:", self._index_key)
         try:
             return Index(self._index_path, self._index_key)
         except IndexUnusable:
@@ -140,7 +143,6 @@ class CaseStore:
 
         Raises DiskFailed, Wiped. What the returned value lists as filed is durable.
         """
-        self._disk.sweep(self._packs)
 
         def commit(pack: PackWriter, chunks: tuple[Chunk, ...], items: tuple[Item, ...]) -> None:
             self._commit(pack, chunks, items, events(items))
@@ -149,17 +151,34 @@ class CaseStore:
             id_key=self._id_key, known=self.index, begin=self._begin, commit=commit, new_id=new_item_id,
             clock=self._clock, about=about, together=together, progress=progress,
         )  # fmt: skip
-        intake.run(incoming)
+        with self._writing(intake):
+            self._disk.sweep(self._packs)
+            intake.run(incoming)
         return intake
 
     def record(self, *events: Event) -> None:
         """Add events to the custody record, in a pack of their own."""
-        pack = self._begin()
+        with self._writing(None):
+            pack = self._begin()
+            try:
+                self._commit(pack, (), (), events)
+            except BaseException:
+                pack.abandon()
+                raise
+
+    @contextmanager
+    def _writing(self, intake: Intake | None) -> Iterator[None]:
+        """Say what a disk that refuses means: a wiped vault, or a medium that is full, gone or failing."""
         try:
-            self._commit(pack, (), (), events)
-        except BaseException:
-            pack.abandon()
-            raise
+            yield
+        except OSError as exc:
+            self._alive()
+            filed = intake.committed if intake else 0
+            raise DiskFailed(
+                f"the vault's disk refused: {(exc.strerror or str(exc)).lower()}",
+                f"{filed} document(s) of this command are filed and safe; the rest is not filed",
+                "make room or put the medium back, then run the command again: nothing is filed twice",
+            ) from exc
 
     def begin_epoch(self, keys: CaseKeys, device_secret: Secret, publish: Callable[[], None]) -> None:
         """Go over to the keys of a new epoch, which ``publish`` makes durable.

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from keys.keyring import parse_token
+from keys.memory import harden
 from keys.secret import Secret
 from vault import terminal
 from vault.disk import Disk
@@ -56,6 +57,7 @@ def folder_of(vault: str | None) -> str:
 @contextmanager
 def opened(vault: str | None, passphrase_file: str | None, token: str | None) -> Iterator[Vault]:
     """The open vault: finds it before asking for a passphrase, and forgets the keys afterwards."""
+    harden()
     locked = LockedVault.at(folder_of(vault), disk=Disk())
     outside_half = read_token(token)
     passphrase = read_passphrase(passphrase_file)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The arrows between the modules, held by reading every import statement."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for package in ("keys", "vault")
+    for path in (ROOT / package).rglob("*.py")
+}
+
+JUDGES = ("vault.model", "vault.manifest", "vault.custody", "vault.padding", "vault.names", "vault.bagit", "keys.kdf")
+"""Modules that decide from values alone."""
+DOING = {"os", "io", "socket", "subprocess", "time", "pathlib", "shutil", "tempfile", "sqlcipher3", "vault.disk"}
+NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests", "xmlrpc", "socketserver"}
+
+
+def imports(module: str, *, top_level: bool = False) -> set[str]:
+    """The modules that a module's source names in import statements."""
+    tree = ast.parse(MODULES[module].read_bytes())
+    nodes = tree.body if top_level else list(ast.walk(tree))
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{module} imports relatively"
+            found |= {
+                full if (full := f"{node.module}.{alias.name}") in MODULES else node.module for alias in node.names
+            }
+    return found
+
+
+@pytest.mark.parametrize("module", sorted(m for m in MODULES if m.split(".")[0] == "keys"))
+def test_keys_never_imports_vault(module: str) -> None:
+    assert not {name for name in imports(module) if name.split(".")[0] == "vault"}
+
+
+@pytest.mark.parametrize("module", JUDGES)
+def test_judges_import_nothing_that_acts(module: str) -> None:
+    acting = imports(module) & DOING
+    # ``os.name`` and ``os.path`` tell names apart on Windows without touching a disk.
+    assert acting <= ({"os"} if module == "vault.names" else set())
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_no_module_can_open_a_network_connection(module: str) -> None:
+    assert not {name.split(".")[0] for name in imports(module)} & NETWORK
+
+
+@pytest.mark.parametrize("module", sorted(m for m in MODULES if not m.startswith("vault.cli")))
+def test_nothing_below_the_command_line_knows_it(module: str) -> None:
+    allowed = {"vault.cli.app"} if module == "vault.entry" else set()
+    named = {name for name in imports(module) if name.startswith("vault.cli") or name.split(".")[0] == "typer"}
+    assert named <= allowed
+
+
+@pytest.mark.parametrize("module", sorted(m for m in MODULES if m.startswith("vault.cli")))
+def test_the_command_line_does_no_cryptography_and_reads_no_packs(module: str) -> None:
+    low = {"keys.age", "keys.primitives", "vault.pack", "vault.manifest", "vault.tar", "sqlcipher3", "nacl"}
+    assert not imports(module) & low
+    assert not {name for name in imports(module) if name.split(".")[0] == "cryptography"}
+
+
+def everything_panic_imports() -> set[str]:
+    """All modules of ours that ``vault.panic`` reaches, now or later in its run."""
+    seen: set[str] = set()
+    waiting = ["vault.panic", "vault.entry"]
+    while waiting:
+        module = waiting.pop()
+        if module in seen or module not in MODULES:
+            continue
+        seen.add(module)
+        waiting += [name for name in imports(module) if not name.startswith("vault.cli")]
+    return seen
+
+
+def test_panic_reaches_nothing_outside_the_standard_library() -> None:
+    outside = {
+        name.split(".")[0]
+        for module in everything_panic_imports()
+        for name in imports(module)
+        if not name.startswith("vault.cli")
+    } - {"vault", "keys"}
+    assert outside <= set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("package", ["keys", "vault", "vault.cli"])
+def test_importing_a_package_imports_nothing_heavy(package: str) -> None:
+    assert imports(package, top_level=True) <= {"__future__"}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_every_module_says_what_it_owns(module: str) -> None:
+    source = MODULES[module].read_text()
+    assert source.startswith("# SPDX-License-Identifier: Apache-2.0\n")
+    assert ast.get_docstring(ast.parse(source))
