@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small real file systems in a file, for tests that run as root on Linux; skipped elsewhere, with the reason."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+def need_root() -> None:
+    """Skip unless mounting is possible."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("needs root on Linux: it mounts a file system")
+
+
+@contextmanager
+def mounted(where: Path, *arguments: str) -> Iterator[str]:
+    """``mount arguments where``, as a context. Skips where the system does not allow it."""
+    need_root()
+    where.mkdir(exist_ok=True)
+    run = subprocess.run(["mount", *arguments, str(where)], capture_output=True, text=True)
+    if run.returncode:
+        pytest.skip(f"cannot mount: {run.stderr.strip()}")
+    try:
+        yield str(where)
+    finally:
+        subprocess.run(["umount", str(where)], check=True)
+
+
+@contextmanager
+def loop_mounted(base: Path, kind: str, *, mib: int, options: str = "", mkfs: tuple[str, ...] = ()) -> Iterator[str]:
+    """A new file system of a kind in ``base/image``, mounted at ``base/mnt``."""
+    need_root()
+    program = shutil.which(f"mkfs.{kind}") or shutil.which(f"/usr/sbin/mkfs.{kind}")
+    if program is None:
+        pytest.skip(f"mkfs.{kind} is not installed")
+    image = base / "image"
+    with image.open("wb") as f:
+        f.truncate(mib << 20)
+    quiet = "-f" if kind in ("btrfs", "xfs") else "-F"
+    subprocess.run([program, "-q", quiet, *mkfs, str(image)], check=True, capture_output=True)
+    with mounted(base / "mnt", "-o", f"loop{',' + options if options else ''}", str(image)) as where:
+        yield where
+
+
+def survives(image: Path, secret: bytes, window: int = 16) -> bool:
+    """Whether any aligned ``window`` bytes of the secret are found in an image, read block by block."""
+    wanted = {secret[i : i + window] for i in range(0, len(secret) - window + 1, window)}
+    with image.open("rb") as f:
+        while block := f.read(1 << 20):
+            if any(block[i : i + window] in wanted for i in range(0, len(block), window)):
+                return True
+    return False
