@@ -184,7 +184,7 @@ class SeekableOpener:
         """Raises MalformedAge, NoMatch, or Damaged when the header or the end was changed or cut off."""
         self._source = source
         self._cipher, self._start, _ = _open_header(Cursor(source), b"", identities)
-        self._sealed_size = source.size - self._start
+        self._sealed_size = max(0, source.size - self._start)
         self._blocks = max(1, -(-self._sealed_size // SEALED_BLOCK_SIZE))
         last = self._blocks - 1
         self._open_blocks(last, self._blocks, memoryview(bytearray(BLOCK_SIZE)))
@@ -211,7 +211,7 @@ class SeekableOpener:
     def _open_blocks(self, first: int, stop: int, plain: memoryview) -> None:
         """Open the blocks ``first`` to ``stop`` into ``plain``."""
         place = first * SEALED_BLOCK_SIZE
-        wanted = max(0, min(self._sealed_size, stop * SEALED_BLOCK_SIZE) - place)
+        wanted = min(self._sealed_size, stop * SEALED_BLOCK_SIZE) - place
         # A file that shrank meanwhile gives fewer bytes: its blocks do not authenticate.
         untrusted = memoryview(self._source.read_at(self._start + place, wanted))
         for i in range(stop - first):

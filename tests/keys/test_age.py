@@ -20,6 +20,7 @@ from keys.age import (
     BLOCK_SIZE,
     FileAccess,
     HybridIdentity,
+    Identity,
     Opener,
     Recipient,
     ScryptIdentity,
@@ -94,7 +95,7 @@ def test_what_is_sealed_opens_to_the_same(size: int, piece: int, workers: int) -
     sealed = sealed_in_pieces(plaintext, piece, workers=workers)
     assert Opener(io.BytesIO(sealed), [IDENTITY], workers=workers).read() == plaintext
     opener = Opener(io.BytesIO(sealed), [IDENTITY], workers=workers)
-    read = []
+    read: list[bytes] = []
     while data := opener.read(piece):
         assert len(data) == min(piece, size - sum(map(len, read)))
         read.append(data)
@@ -143,11 +144,12 @@ def test_each_kind_of_recipient_opens_its_file() -> None:
     """Hybrid, classic and passphrase files of several blocks open through every reader."""
     plaintext = NOISE[: 3 * BLOCK_SIZE]
     passphrase = ScryptRecipient(WORD, work_factor=2)
-    for recipient, identity in (
+    pairs: list[tuple[Recipient, Identity]] = [
         (HYBRID.recipient, HYBRID),
         (IDENTITY.recipient, IDENTITY),
         (passphrase, ScryptIdentity(WORD)),
-    ):
+    ]
+    for recipient, identity in pairs:
         sealed = seal(plaintext, [recipient])
         assert unseal(sealed, [identity], limit=len(plaintext)) == plaintext
         assert SeekableOpener(Bytes(sealed), [identity]).read_at(0, 1 << 30) == plaintext

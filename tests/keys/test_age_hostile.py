@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from keys.age import (
     BLOCK_SIZE,
     HybridIdentity,
+    Identity,
     Opener,
     ScryptIdentity,
     ScryptRecipient,
@@ -31,7 +32,7 @@ from tests.support.sources import Bytes
 CLASSIC = X25519Identity.generate()
 HYBRID = HybridIdentity.generate()
 WORD = Secret(b"word")
-IDENTITIES = [HYBRID, CLASSIC, ScryptIdentity(WORD, max_work_factor=10)]
+IDENTITIES: list[Identity] = [HYBRID, CLASSIC, ScryptIdentity(WORD, max_work_factor=10)]
 TEXT = b"minutes of the meeting"
 SEALED_BLOCK = BLOCK_SIZE + 16
 
@@ -120,6 +121,19 @@ def test_armor_with_much_around_it_is_refused() -> None:
     for before, after in ((b" " * 1025, b""), (b"", b" " * 1025), (b"", text), (b"", b"x"), (b"x\n", b"")):
         with pytest.raises(MalformedAge):
             by_stream(before + text + after)
+
+
+def test_padding_inside_armor_is_refused() -> None:
+    """A padded line is the last one, also where lines arrive one by one."""
+
+    class LineByLine(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(min(65, size or 0))
+
+    lines = armored(bytes(20_000)).split(b"\n")
+    lines[200] = b"A" * 62 + b"=="
+    with pytest.raises(MalformedAge):
+        Opener(LineByLine(b"\n".join(lines)), [CLASSIC]).read()
 
 
 def test_a_line_of_armor_without_end_is_refused() -> None:
@@ -231,9 +245,21 @@ def test_stanzas_of_a_known_kind_must_be_well_formed(stanza: Stanza) -> None:
 def test_a_passphrase_beside_another_stanza_is_refused() -> None:
     """Even when neither stanza is for us."""
     sealed = encode_header([ScryptRecipient(WORD, work_factor=1).wrap(bytes(16)), Stanza(("x",), b"")], bytes(16))
-    for identities in (IDENTITIES, [CLASSIC], []):
+    groups: list[list[Identity]] = [IDENTITIES, [CLASSIC], []]
+    for identities in groups:
         with pytest.raises(MalformedAge):
             unseal(sealed + bytes(32), identities, limit=10)
+
+
+def test_a_source_that_is_shorter_than_its_header() -> None:
+    """A size that lies is Damaged, and no bytes before the payload are asked for."""
+    source = Bytes(SMALL["classic"])
+    for size in (0, 10, source.size - len(TEXT) - 32):
+        source.size = size
+        source.reads.clear()
+        with pytest.raises(Damaged):
+            SeekableOpener(source, IDENTITIES)
+        assert all(size >= 0 for _, size in source.reads)
 
 
 @settings(deadline=None, max_examples=300)

@@ -121,7 +121,8 @@ def test_as_many_recipients_as_a_file_may_have() -> None:
 def test_a_passphrase_of_another_opens_nothing() -> None:
     """A wrong passphrase or key is NoMatch, and so is having none."""
     sealed = seal(b"x", [PASSPHRASE])
-    for identities in ([ScryptIdentity(Secret(b"correct hors"))], [CLASSIC, HYBRID], []):
+    groups: list[list[Identity]] = [[ScryptIdentity(Secret(b"correct hors"))], [CLASSIC, HYBRID], []]
+    for identities in groups:
         with pytest.raises(NoMatch):
             unseal(sealed, identities, limit=1)
 
