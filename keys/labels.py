@@ -17,6 +17,7 @@ CARD_FINGERPRINT = "sandyk card fingerprint v1"
 
 CHUNK_ID = "sandyk chunk id v1"
 INDEX = "sandyk index v1"
+DEVICE = "sandyk device v1"
 COMPARTMENT = "sandyk compartment v1"
 """HKDF-SHA-256 info (``keys.kdf``)."""
 

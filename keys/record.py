@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sealed records: the form that access files, books and rosters share (docs/format.md §4.2).
+
+    age file of:  signature 64 | length 4, big-endian | body | zeros
+
+The body is one MessagePack value of a shape that its owner gives, in the one spelling that msgspec writes. The
+signature covers the body; it is there because whoever knows a recipient can seal to it. The
+whole is padded to a power of two. Owns no meaning: who may sign is the owner's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from keys import age
+from keys.card import MAX_CARD_SIZE
+from keys.errors import MalformedRecord
+from keys.identity import ID_SIZE, Identity
+from keys.names import MAX_NAME
+from keys.primitives import KEY_SIZE, SIGNATURE_SIZE
+from keys.signing import verify_signature
+
+Id = Annotated[bytes, msgspec.Meta(min_length=ID_SIZE, max_length=ID_SIZE)]
+Key = Annotated[bytes, msgspec.Meta(min_length=KEY_SIZE, max_length=KEY_SIZE)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
+CardText = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_CARD_SIZE)]
+Nanoseconds = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+"""Since 1970."""
+
+_LENGTH_SIZE = 4
+_START = SIGNATURE_SIZE + _LENGTH_SIZE
+
+_Shape = TypeVar("_Shape", bound=msgspec.Struct)
+
+
+def seal_record(
+    body: msgspec.Struct, label: str, signer: Identity, recipients: Sequence[age.Recipient], *, least: int, limit: int
+) -> bytes:
+    """An age file, padded to a power of two, at least ``least`` and at most ``limit`` bytes of plaintext.
+
+    Raises MalformedRecord rather than write what ``open_record`` would refuse.
+    """
+    encoded = msgspec.msgpack.encode(body)
+    _decode(encoded, type(body))
+    signed = signer.sign(label, encoded) + len(encoded).to_bytes(_LENGTH_SIZE, "big") + encoded
+    size = max(least, 1 << (len(signed) - 1).bit_length())
+    if size > limit:
+        raise MalformedRecord("too much for one file")
+    return age.seal(signed.ljust(size, b"\0"), recipients)
+
+
+def open_record(
+    untrusted: bytes,
+    identity: Identity,
+    shape: type[_Shape],
+    label: str,
+    *,
+    signer: Callable[[_Shape], bytes],
+    limit: int,
+) -> _Shape:
+    """The body of a record, with the signature checked against the key that ``signer`` finds for it.
+
+    Raises MalformedAge, NoMatch, Damaged, MalformedRecord and BadSignature.
+    """
+    plaintext = age.unseal(untrusted, [identity.age], limit=limit)
+    untrusted_signature = plaintext[:SIGNATURE_SIZE]
+    end = _START + int.from_bytes(plaintext[SIGNATURE_SIZE:_START], "big")
+    untrusted_encoded, padding = plaintext[_START:end], plaintext[end:]
+    if len(plaintext) < end or any(padding):
+        raise MalformedRecord("a record that does not fill its file as it should")
+    untrusted_body = _decode(untrusted_encoded, shape)
+    verify_signature(label, untrusted_encoded, untrusted_signature, signer(untrusted_body))
+    return untrusted_body
+
+
+def _decode(untrusted: bytes, shape: type[_Shape]) -> _Shape:
+    try:
+        body = msgspec.msgpack.decode(untrusted, type=shape)
+        canonical = msgspec.msgpack.encode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as exc:
+        raise MalformedRecord(f"not a {shape.__struct_config__.tag}") from exc
+    if canonical != untrusted:
+        raise MalformedRecord(f"a {shape.__struct_config__.tag} in another spelling than this program's")
+    return body
