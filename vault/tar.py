@@ -146,6 +146,8 @@ class TarReader:
         self._left = 0
         self._fill = 0
         self.consumed = 0
+        self.size: int | None = None
+        """Bytes with the end blocks and without padding, as soon as the end was reached."""
 
     def __iter__(self) -> Iterator[Member]:
         return self
@@ -204,6 +206,7 @@ class TarReader:
     def _expect_end(self) -> None:
         if any(self._exactly(BLOCK)):
             raise DamagedBundle("the tar ends with one empty block instead of two")
+        self.size = self.consumed
         while data := self._source.read(PIECE):
             self.consumed += len(data)
             if data.count(0) != len(data):

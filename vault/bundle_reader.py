@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a sealed bundle: first judges everything that describes and signs it, then hands out the documents.
+
+There is no bundle object before its tag files were read, bounded, compared and verified;
+so nobody can write a document to a disk before that. It is the judge of docs/format-bundle.md
+and refuses (``DamagedBundle`` where no other error is named):
+
+ 1. what age refuses: changed, reordered, cut-off or appended bytes; ``keys.errors.NoMatch`` when no identity opens it
+ 2. what ``vault.tar`` refuses: anything but regular files in one spelling, tricks in paths, one name twice
+ 3. a first file that is not ``bundle-<8 hex>/bagit.txt`` (``NotABundle``), or any file outside of that folder
+ 4. a tag file that is unknown, out of order, larger than its limit, or missing
+ 5. a bag that is not BagIt 1.0 in UTF-8 with exactly our two manifests
+ 6. a bag-info.txt, items.json, custody.jsonl or manifest in any other spelling than the writer's, or that disagree:
+    identifier, date, number and size of the documents, paths, digests
+ 7. a tag manifest that does not list each tag file exactly once with its true digest
+ 8. a signature without ``Sealed-By`` and sender.card, or one of these without a signature
+ 9. a signature that does not verify, or by another key than ``Sealed-By`` and the card name (``BrokenSignature``)
+10. a bundle of which ``Sealed-For`` names none of the reader's own keys (``Resealed``): whoever it was sealed for has
+    passed it on in the sender's name
+11. a document that is missing, surplus, out of order, of another size, or of another digest
+12. padding that is not NUL, or of another length than Padmé gives
+
+It does not decide whether the signer is anybody one knows: ``tags.signer`` is for the caller to look up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from keys import age, sshsig
+from keys.card import Card, parse_card
+from keys.card import encode as encode_card
+from keys.errors import BadSignature, KeysError, MalformedAge
+from keys.errors import Damaged as DamagedAge
+from vault import bagit
+from vault import bundle_layout as layout
+from vault.bundle_items import Contents, SealedItem, parse_contents
+from vault.errors import BrokenSignature, DamagedBundle, Resealed
+from vault.padding import padme
+from vault.tar import PIECE, Member, Source, TarReader
+
+_ROOT = re.compile(r"bundle-[0-9a-f]{8}")
+_KEPT = frozenset(layout.MAX_BYTES) - {layout.README, layout.CATALOGUE, *layout.UNLISTED[2:]}
+"""Tag files whose content is looked at; of the others only the digest is."""
+_REQUIRED = (
+    *(bagit.DECLARATION_NAME, bagit.INFO_NAME, layout.MANIFEST, layout.ITEMS, layout.CUSTODY),
+    *(layout.TAG_MANIFEST, layout.README, layout.CATALOGUE),
+)
+
+
+class NotABundle(DamagedBundle):
+    """Raised when what was opened does not even begin like a bundle: perhaps a file sealed with another program."""
+
+
+class DamagedSeal(DamagedBundle):
+    """Raised when the encryption itself shows that bytes were changed or cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who signed: a key, and the card of this key. Whether it is anybody's one knows, the caller must find out."""
+
+    public: bytes
+    """Ed25519, 32 bytes."""
+    card: Card
+    card_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """The verified description of a bundle."""
+
+    bundle_id: bytes
+    title: str
+    sealed_ns: int
+    """When, as the sender's clock had it."""
+    items: tuple[SealedItem, ...]
+    sealed_for: tuple[str, ...]
+    """``SHA256:…`` of the raw keys it was sealed for (``bundle_layout.key_digest``)."""
+    signer: Signer | None
+    """None for a drop: nothing shows who sent it."""
+    tag_manifest_sha256: bytes
+    not_examined: tuple[str, ...]
+    """Names of files that a later version may know; only their digests were checked, if anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class _TagFile:
+    digest: bytes
+    kept: bytes
+
+
+class Document:
+    """The content of one document, as a stream, until the next is asked for.
+
+    Its end (``b""``) means that size and digest were right. After DamagedBundle, what was read
+    of it before is not what the sender described and must not be kept.
+    """
+
+    def __init__(self, tar: TarReader, item: SealedItem) -> None:
+        self._tar = tar
+        self._item = item
+        self._digest = hashlib.sha256()
+        self._done = False
+        self._over = False
+
+    def read(self, size: int = -1) -> bytes:
+        """At most ``size`` bytes, or all that are left. Raises DamagedBundle."""
+        if size < 0:
+            return b"".join(iter(lambda: self.read(PIECE), b""))
+        if self._over:
+            raise ValueError("the next document was asked for already")
+        piece = self._tar.read(size)
+        self._digest.update(piece)
+        if not piece and size and not self._done:
+            if self._digest.digest() != self._item.sha256:
+                raise DamagedBundle(f"{self._item.path} is not the document that the bundle describes")
+            self._done = True
+        return piece
+
+    def finish(self) -> None:
+        """Read and check what was not read yet."""
+        while self.read(PIECE):
+            pass
+        self._over = True
+
+
+class TarBundleReader:
+    """A bundle whose encryption was taken off already, for example with stock age. See BundleReader."""
+
+    def __init__(self, plaintext: Source, own: Sequence[bytes] = ()) -> None:
+        """``own`` are the raw keys of the reader; without any, ``Sealed-For`` is not compared."""
+        self._tar = TarReader(plaintext, max_members=layout.MAX_ITEMS + layout.MAX_OTHER_FILES)
+        self._started = False
+        self._root, first = self._read_start()
+        files, self._pending = self._read_tag_files(first)
+        self.tags = _judge(files, self._root)
+        if own and not {layout.key_digest(raw) for raw in own} & set(self.tags.sealed_for):
+            raise Resealed(
+                "this bundle was sealed for others, and one of them sealed it again for you",
+                "ask the sender in another way whether you were meant to have it",
+            )
+
+    def payload(self) -> Iterator[tuple[SealedItem, Document]]:
+        """Each document in order, once. What the caller leaves unread is read and checked all the same.
+
+        The bundle is whole when this ends without DamagedBundle; a caller who stops early knows nothing of the rest.
+        """
+        if self._started:
+            raise ValueError("the documents of a bundle can be read once")
+        self._started = True
+        member: Member | None = self._pending
+        for item in self.tags.items:
+            if member is None or member.path != f"{self._root}/{item.path}" or member.size != item.size:
+                raise DamagedBundle(f"{item.path} is missing, out of order or of another size")
+            document = Document(self._tar, item)
+            yield item, document
+            document.finish()
+            member = next(self._tar, None)
+        if member is not None:
+            raise DamagedBundle("the bundle holds more documents than it describes")
+        if self._tar.consumed != padme(self._tar.size or 0, least=layout.LEAST_PLAINTEXT):
+            raise DamagedBundle("the bundle is padded to another length than it must be")
+
+    def _read_start(self) -> tuple[str, Member]:
+        try:
+            first = next(self._tar)
+        except DamagedSeal:
+            raise
+        except (DamagedBundle, StopIteration) as exc:
+            raise NotABundle("this does not begin like a bundle") from exc
+        root, _, name = first.path.partition("/")
+        if name != bagit.DECLARATION_NAME or not _ROOT.fullmatch(root):
+            raise NotABundle("this is a tar, but not a bundle")
+        return root, first
+
+    def _read_tag_files(self, first: Member) -> tuple[dict[str, _TagFile], Member]:
+        """All files before the first document, and that document's member."""
+        files: dict[str, _TagFile] = {}
+        member: Member | None = first
+        before = (-1, "")
+        other_left = layout.MAX_OTHER_TOTAL_BYTES
+        while member is not None:
+            root, _, name = member.path.partition("/")
+            if root != self._root:
+                raise DamagedBundle("the bundle holds a file outside of its folder")
+            if name.startswith(bagit.PAYLOAD_FOLDER):
+                return files, member
+            place = layout.place_of(name)
+            if place <= before:
+                raise DamagedBundle(f"{name} is out of order")
+            before = place
+            if name not in layout.MAX_BYTES:
+                other_left -= member.size
+            if other_left < 0 or member.size > layout.MAX_BYTES.get(name, layout.MAX_OTHER_BYTES):
+                raise DamagedBundle(f"{name} is larger than it may be")
+            files[name] = self._read_tag_file(name)
+            member = next(self._tar, None)
+        raise DamagedBundle("the bundle holds no documents")
+
+    def _read_tag_file(self, name: str) -> _TagFile:
+        digest = hashlib.sha256()
+        kept = []
+        while piece := self._tar.read(PIECE):
+            digest.update(piece)
+            if name in _KEPT:
+                kept.append(piece)
+        return _TagFile(digest.digest(), b"".join(kept))
+
+
+class BundleReader(TarBundleReader):
+    """A sealed bundle, opened with one of ``identities`` from a stream that is read from beginning to end.
+
+    The constructor verifies all that comes before the documents (the list in this module's
+    docstring) and ``tags`` is the result. ``own``: raw recipient keys to look for in
+    ``Sealed-For``; those of the identities if not given.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        identities: Sequence[age.Identity],
+        *,
+        own: Sequence[bytes] | None = None,
+        workers: int = 1,
+    ) -> None:
+        if own is None:
+            own = [i.recipient.raw for i in identities if isinstance(i, (age.HybridIdentity, age.X25519Identity))]
+        super().__init__(_Plaintext(source, identities, workers), own)
+
+
+class _Plaintext:
+    """The door at which age's errors become ours. NoMatch passes: the caller has other keys to try."""
+
+    def __init__(self, source: Source, identities: Sequence[age.Identity], workers: int) -> None:
+        try:
+            self._opener = age.Opener(source, identities, workers=workers)
+        except (MalformedAge, DamagedAge) as exc:
+            raise DamagedSeal("the sealed file is damaged, or is no age file") from exc
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self._opener.read(size)
+        except (MalformedAge, DamagedAge) as exc:
+            raise DamagedSeal("the sealed file was changed or cut off") from exc
+
+
+def _judge(files: dict[str, _TagFile], root: str) -> Tags:
+    """Steps 4 to 9 of the list above. Raises DamagedBundle or BrokenSignature."""
+    missing = [name for name in _REQUIRED if name not in files]
+    if missing:
+        raise DamagedBundle(f"the bundle has no {missing[0]}")
+    _expect_listed(files)
+    binding = layout.parse_binding(files[bagit.INFO_NAME].kept)
+    if layout.root_of(binding.bundle_id) != root:
+        raise DamagedBundle("the bundle's folder has another name than its identifier gives")
+    signer = _verify_signer(files, binding)
+    contents = parse_contents(files[layout.ITEMS].kept, files[layout.CUSTODY].kept)
+    _expect_agreement(files, binding, contents)
+    unknown = [name for name in files if name not in layout.MAX_BYTES or name in layout.UNLISTED[2:]]
+    return Tags(
+        binding.bundle_id,
+        contents.title,
+        contents.sealed_ns,
+        contents.items,
+        binding.sealed_for,
+        signer,
+        files[layout.TAG_MANIFEST].digest,
+        tuple(unknown),
+    )
+
+
+def _expect_listed(files: dict[str, _TagFile]) -> None:
+    listed = ((name, file.digest) for name, file in files.items() if name not in layout.UNLISTED)
+    if bagit.render_manifest(listed) != files[layout.TAG_MANIFEST].kept:
+        raise DamagedBundle("a file that describes the bundle was changed, or is not listed")
+
+
+def _expect_agreement(files: dict[str, _TagFile], binding: layout.Binding, contents: Contents) -> None:
+    """bagit.txt, bag-info.txt and the manifest must be what the writer makes of the items."""
+    payload_size = sum(item.size for item in contents.items)
+    expected = {
+        bagit.DECLARATION_NAME: bagit.DECLARATION,
+        bagit.INFO_NAME: layout.render_info(binding, contents.sealed_ns, payload_size, len(contents.items)),
+        layout.MANIFEST: bagit.render_manifest((item.path, item.sha256) for item in contents.items),
+    }
+    for name, text in expected.items():
+        if files[name].kept != text:
+            raise DamagedBundle(f"{name} does not agree with the list of items")
+    if contents.bundle_id != binding.bundle_id:
+        raise DamagedBundle("the list of items belongs to another bundle")
+
+
+def _verify_signer(files: dict[str, _TagFile], binding: layout.Binding) -> Signer | None:
+    """The signer whose signature, card and ``Sealed-By`` agree; None when there is none of the three."""
+    present = {layout.SIGNATURE in files, layout.CARD in files, binding.sealed_by is not None}
+    if len(present) > 1:
+        raise DamagedBundle("the bundle is half signed: signature, sender's card or Sealed-By is missing")
+    if binding.sealed_by is None:
+        return None
+    card = _card(files[layout.CARD].kept)
+    try:
+        public = sshsig.verify(files[layout.SIGNATURE].kept, files[layout.TAG_MANIFEST].kept, layout.NAMESPACE)
+    except BadSignature as exc:
+        raise BrokenSignature("the sender's signature does not belong to this bundle") from exc
+    except KeysError as exc:
+        raise BrokenSignature("the sender's signature is damaged") from exc
+    if sshsig.fingerprint(public) != binding.sealed_by or card.signing != public:
+        raise BrokenSignature("the bundle was signed by another key than it names")
+    return Signer(public, card, encode_card(card))
+
+
+def _card(untrusted: bytes) -> Card:
+    try:
+        card = parse_card(untrusted)
+    except KeysError as exc:
+        raise DamagedBundle("the sender's card is damaged") from exc
+    if card.kind != "person" or encode_card(card).encode("ascii") != untrusted:
+        raise DamagedBundle("the sender's card is a case's, or not spelled as this format wants it")
+    return card

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a sealed bundle: one age file, from beginning to end, in constant memory.
+
+Owns the order of docs/format-bundle.md: everything that describes and signs comes before
+the documents, so all digests must be known beforehand; each document is hashed again while
+it is sealed, and one that is not what it was said to be ends the writing. A file whose
+writing did not end with a summary is not whole; the caller deletes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from keys import age, crowd, sshsig
+from keys.card import encode as encode_card
+from keys.card import parse_card
+from keys.errors import Full, KeysError
+from keys.identity import Identity
+from vault import bagit, catalogue
+from vault import bundle_layout as layout
+from vault.bundle_items import (
+    BundleItem,
+    Contents,
+    SealedItem,
+    check_contents,
+    place_items,
+    render_custody,
+    render_items,
+)
+from vault.bundle_readme import render_readme
+from vault.errors import BadInput, ReadFailed
+from vault.padding import padme
+from vault.tar import TarWriter, tar_size
+
+
+class ContentChanged(ReadFailed):
+    """Raised when a document's content is not of the size and digest that its item states."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"document {index + 1} changed since its digest was taken")
+        self.index = index
+
+
+class BundleSigner(Protocol):
+    """Somebody who signs bundles."""
+
+    @property
+    def signing_public(self) -> bytes:
+        """The Ed25519 public key, 32 bytes."""
+
+    @property
+    def card_text(self) -> str:
+        """The card of the same key, as ``keys.card.encode`` writes it."""
+
+    def sign_ssh(self, message: bytes, namespace: str) -> str:
+        """An armored SSHSIG over ``message`` (``keys.sshsig.sign``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySigner:
+    """A journalist's identity as a signer of bundles."""
+
+    identity: Identity
+
+    @property
+    def signing_public(self) -> bytes:
+        """See BundleSigner."""
+        return self.identity.signing_public
+
+    @property
+    def card_text(self) -> str:
+        """See BundleSigner."""
+        return encode_card(self.identity.card())
+
+    def sign_ssh(self, message: bytes, namespace: str) -> str:
+        """See BundleSigner."""
+        return sshsig.sign(message, namespace, self.identity.signing_seed)
+
+
+@dataclass(frozen=True, slots=True)
+class BundleSummary:
+    """What was written."""
+
+    bundle_id: bytes
+    tag_manifest_sha256: bytes
+    """32 bytes over the text that is signed: stands for the whole bundle, for example in a receipt."""
+    items: int
+    payload_size: int
+    plaintext_size: int
+    """Bytes inside the age file, with the padding."""
+    recipients: int
+    """Real ones."""
+    stanzas: int
+    """With the dummies: what a stranger can count."""
+    signed_by: bytes | None
+
+
+def write_bundle(
+    sink: age.Sink,
+    recipients: Sequence[age.Recipient],
+    items: Sequence[BundleItem],
+    content: Callable[[int], Iterator[bytes]],
+    *,
+    signer: BundleSigner | None,
+    clock_ns: int,
+    bundle_id: bytes,
+    title: str = "",
+    progress: Callable[[int], object] | None = None,
+    workers: int = 1,
+) -> BundleSummary:
+    """Seal ``items`` to ``recipients``; without a ``signer`` it is a drop.
+
+    ``content(index)`` is asked once for each item, in order, for its bytes in pieces of any
+    size. ``bundle_id`` is 16 bytes (``bundle_layout.new_bundle_id``). ``progress`` is told the
+    number of document bytes sealed since it was told last. ``workers`` is the number of
+    threads that encrypt. Raises BadInput for arguments that no bundle can be made of, before
+    anything is written; ContentChanged; and what the sink or ``content`` raise.
+    """
+    raws = _distinct(recipients)
+    crowded = _round_up(list(raws.values()))
+    if len(bundle_id) != layout.ID_SIZE:
+        raise BadInput("a bundle's identifier has 16 bytes")
+    contents = Contents(bundle_id, title, clock_ns, place_items(items))
+    check_contents(contents)
+    sealed_for = tuple(sorted(map(layout.key_digest, raws)))
+    signed_by = signer.signing_public if signer else None
+    binding = layout.Binding(bundle_id, sealed_for, sshsig.fingerprint(signed_by) if signed_by else None)
+    tag_files = _tag_files(contents, binding, signer)
+    root = layout.root_of(bundle_id)
+    members = [(f"{root}/{name}", len(text)) for name, text in tag_files]
+    members += [(f"{root}/{item.path}", item.size) for item in contents.items]
+    plaintext_size = padme(tar_size(members), least=layout.LEAST_PLAINTEXT)
+
+    sealer = age.Sealer(sink, crowded, workers=workers)
+    tar = TarWriter(sealer)
+    for name, text in tag_files:
+        tar.add(f"{root}/{name}", len(text))
+        tar.write(text)
+    for index, item in enumerate(contents.items):
+        tar.add(f"{root}/{item.path}", item.size)
+        _copy(index, item, content(index), tar, progress)
+    tar.finish(plaintext_size)
+    sealer.finish()
+    return BundleSummary(
+        bundle_id,
+        hashlib.sha256(dict(tag_files)[layout.TAG_MANIFEST]).digest(),
+        len(items),
+        sum(item.size for item in items),
+        plaintext_size,
+        len(raws),
+        len(crowded),
+        signed_by,
+    )
+
+
+def _copy(
+    index: int, item: SealedItem, pieces: Iterator[bytes], tar: TarWriter, progress: Callable[[int], object] | None
+) -> None:
+    digest = hashlib.sha256()
+    left = item.size
+    for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            raise ContentChanged(index)
+        digest.update(piece)
+        tar.write(piece)
+        if progress:
+            progress(len(piece))
+    if left or digest.digest() != item.sha256:
+        raise ContentChanged(index)
+
+
+def _tag_files(
+    contents: Contents, binding: layout.Binding, signer: BundleSigner | None
+) -> tuple[tuple[str, bytes], ...]:
+    """All files before the documents, in their order in the tar."""
+    payload_size = sum(item.size for item in contents.items)
+    sender = binding.sealed_by or ""
+    page = catalogue.render(
+        contents.bundle_id, contents.items, title=contents.title, sealed_ns=contents.sealed_ns, sender=sender
+    )
+    public_line = sshsig.public_line(signer.signing_public) if signer else None
+    files = {
+        bagit.DECLARATION_NAME: bagit.DECLARATION,
+        bagit.INFO_NAME: layout.render_info(binding, contents.sealed_ns, payload_size, len(contents.items)),
+        layout.MANIFEST: bagit.render_manifest((item.path, item.sha256) for item in contents.items),
+        layout.ITEMS: render_items(contents),
+        layout.CUSTODY: render_custody(contents.items),
+        layout.README: render_readme(contents.bundle_id, public_line, binding.sealed_by),
+        layout.CATALOGUE: page.encode("utf-8"),
+    }
+    if signer:
+        files[layout.CARD] = _own_card(signer)
+    tag_manifest = bagit.render_manifest((name, hashlib.sha256(text).digest()) for name, text in files.items())
+    files[layout.TAG_MANIFEST] = tag_manifest
+    if signer:
+        files[layout.SIGNATURE] = _signature(signer, tag_manifest)
+    for name, text in files.items():
+        if len(text) > layout.MAX_BYTES[name]:
+            raise BadInput(f"{name} would be too large: put fewer documents, or shorter notes, into one bundle")
+    return tuple(sorted(files.items(), key=lambda file: layout.place_of(file[0])))
+
+
+def _own_card(signer: BundleSigner) -> bytes:
+    """The signer's card, which must be of the key that signs: found out here, not by the editor."""
+    try:
+        card = parse_card(signer.card_text)
+    except KeysError as exc:
+        raise BadInput("the sender's card cannot be read") from exc
+    if card.signing != signer.signing_public or card.kind != "person":
+        raise BadInput("the sender's card belongs to another key, or to a case")
+    return encode_card(card).encode("ascii")
+
+
+def _signature(signer: BundleSigner, tag_manifest: bytes) -> bytes:
+    armored = signer.sign_ssh(tag_manifest, layout.NAMESPACE)
+    try:
+        signed_by = sshsig.verify(armored, tag_manifest, layout.NAMESPACE)
+    except KeysError as exc:
+        raise BadInput("the sender's signature does not verify") from exc
+    if signed_by != signer.signing_public:
+        raise BadInput("the bundle was signed by another key than announced")
+    return armored.encode("ascii")
+
+
+def _distinct(recipients: Sequence[age.Recipient]) -> dict[bytes, age.Recipient]:
+    """Each recipient once, by raw key. A passphrase has none and is refused."""
+    raws: dict[bytes, age.Recipient] = {}
+    for recipient in recipients:
+        if not isinstance(recipient, (age.HybridRecipient, age.X25519Recipient)):
+            raise BadInput("a bundle is sealed to people's keys, not to a passphrase")
+        raws[recipient.raw] = recipient
+    return raws
+
+
+def _round_up(recipients: list[age.Recipient]) -> list[age.Recipient]:
+    try:
+        return crowd.round_up(recipients)
+    except (Full, ValueError) as exc:
+        raise BadInput("a bundle is sealed to 1 to 32 people whose keys are all of one kind") from exc
