@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tools import need
 from vault import tar
 from vault.errors import DamagedBundle
 from vault.tar import BLOCK, Member, TarReader, TarWriter, member_size, tar_size
@@ -100,8 +100,7 @@ def test_other_programs_unpack_it(tmp_path: Path, command: Callable[[Path, Path]
     archive.write_bytes(write(padded_to=1 << 18))
     folder.mkdir()
     args = command(archive, folder)
-    if shutil.which(args[0]) is None:
-        pytest.skip(f"{args[0]} is not installed")
+    args[0] = need(args[0])
     done = subprocess.run(args, capture_output=True, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"})
     assert done.returncode == 0, done.stderr
     assert not done.stderr
@@ -132,7 +131,6 @@ def test_sizes_beyond_8_gib_are_announced_so_that_others_read_them(size: int) ->
     assert member_size(info.name, size) == len(headers.getvalue()) + size + -size % BLOCK
 
 
-@pytest.mark.skipif(shutil.which("tar") is None, reason="tar is not installed")
 def test_gnu_tar_lists_a_member_beyond_8_gib(tmp_path: Path) -> None:
     size = 9 << 30
     archive = tmp_path / "big.tar"
@@ -143,7 +141,7 @@ def test_gnu_tar_lists_a_member_beyond_8_gib(tmp_path: Path) -> None:
         f.write(tar.END)
     if archive.stat().st_blocks * 512 > 1 << 20:
         pytest.skip("this file system has no holes")
-    listed = subprocess.run(["tar", "-tvf", str(archive)], capture_output=True, check=True).stdout.split()
+    listed = subprocess.run([need("tar"), "-tvf", str(archive)], capture_output=True, check=True).stdout.split()
     assert str(size).encode() in listed
 
 
