@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 
 _PR_SET_DUMPABLE = 4  # <linux/prctl.h>
-_MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4  # <sys/mman.h> on Linux; ONFAULT: lock what is used, touch nothing else
+_MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4  # <sys/mman.h>; ONFAULT locks what is used and touches nothing else
 
 
 def harden() -> None:

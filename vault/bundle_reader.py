@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from keys import age, sshsig
@@ -131,8 +131,15 @@ class Document:
 class TarBundleReader:
     """A bundle whose encryption was taken off already, for example with stock age. See BundleReader."""
 
-    def __init__(self, plaintext: Source, own: Sequence[bytes] = ()) -> None:
-        """``own`` are the raw keys of the reader; without any, ``Sealed-For`` is not compared."""
+    def __init__(
+        self, plaintext: Source, own: Sequence[bytes] = (), *, on_tag: Callable[[str, bytes], object] | None = None
+    ) -> None:
+        """``own`` are the raw keys of the reader; without any, ``Sealed-For`` is not compared.
+
+        ``on_tag`` is handed the bytes of each tag file as they are read: its path, and a piece. They are
+        unverified until the constructor returns, and nothing may be left of them if it does not.
+        """
+        self._on_tag = on_tag
         self._tar = TarReader(plaintext, max_members=layout.MAX_ITEMS + layout.MAX_OTHER_FILES)
         self._started = False
         self._root, first = self._read_start()
@@ -197,15 +204,17 @@ class TarBundleReader:
                 other_left -= member.size
             if other_left < 0 or member.size > layout.MAX_BYTES.get(name, layout.MAX_OTHER_BYTES):
                 raise DamagedBundle(f"{name} is larger than it may be")
-            files[name] = self._read_tag_file(name)
+            files[name] = self._read_tag_file(member.path, name)
             member = next(self._tar, None)
         raise DamagedBundle("the bundle holds no documents")
 
-    def _read_tag_file(self, name: str) -> _TagFile:
+    def _read_tag_file(self, path: str, name: str) -> _TagFile:
         digest = hashlib.sha256()
         kept = []
         while piece := self._tar.read(PIECE):
             digest.update(piece)
+            if self._on_tag:
+                self._on_tag(path, piece)
             if name in _KEPT:
                 kept.append(piece)
         return _TagFile(digest.digest(), b"".join(kept))
@@ -226,10 +235,11 @@ class BundleReader(TarBundleReader):
         *,
         own: Sequence[bytes] | None = None,
         workers: int = 1,
+        on_tag: Callable[[str, bytes], object] | None = None,
     ) -> None:
         if own is None:
             own = [i.recipient.raw for i in identities if isinstance(i, (age.HybridIdentity, age.X25519Identity))]
-        super().__init__(_Plaintext(source, identities, workers), own)
+        super().__init__(_Plaintext(source, identities, workers), own, on_tag=on_tag)
 
 
 class _Plaintext:

@@ -13,12 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from keys.access import CaseKeys, Former, open_access, seal_access
-from keys.book import Book, CaseEntry
+from keys.book import CaseEntry
 from keys.card import Card
-from keys.errors import KeysError, NoMatch
+from keys.errors import KeysError, Malformed, NoMatch
 from keys.identity import Identity
+from keys.names import tidy_name
 from vault import layout
-from vault.errors import AlreadyThere, Ambiguous, DamagedVault, NotAllowed, NotFound, NotTrusted
+from vault.errors import AlreadyThere, Ambiguous, BadInput, DamagedVault, NotAllowed, NotFound, NotTrusted
 from vault.model import EVENT_CREATED, EVENT_GRANTED, EVENT_REVOKED, CaseId, Event
 from vault.store import CaseStore
 from vault.vaults import Vault
@@ -38,7 +39,8 @@ class Case:
 
 def create_case(vault: Vault, name: str) -> Case:
     """Make a case of which one is the only member. Raises AlreadyThere, DiskFailed."""
-    if _by_name(vault.book(), name):
+    name = given_name(name)
+    if vault.book().case_named(name):
         raise AlreadyThere("a case of this name is there already")
     case_id = CaseId(os.urandom(16))
     keys = CaseKeys(case_id, name, (Identity.generate(),), (vault.me.card(),), (), vault.clock())
@@ -69,9 +71,9 @@ def list_cases(vault: Vault) -> tuple[list[Case], list[tuple[CaseId, str]]]:
 
 
 def find_case(vault: Vault, reference: str) -> Case:
-    """The case of this name, id, or unambiguous prefix of an id. Raises NotFound, Ambiguous, DamagedVault, NotTrusted."""
-    known = _by_name(vault.book(), reference)
-    if known is not None and (case := load_case(vault, CaseId(known.case_id))) is not None:
+    """The case of this name, id, or prefix of an id. Raises NotFound, Ambiguous, DamagedVault, NotTrusted."""
+    known = vault.book().case_named(reference)
+    if isinstance(known, CaseEntry) and (case := load_case(vault, CaseId(known.case_id))) is not None:
         return case
     cases, unusable = list_cases(vault)
     folded = reference.casefold()
@@ -108,8 +110,8 @@ def load_case(vault: Vault, case_id: CaseId) -> Case | None:
     seen = vault.book().case(case_id)
     _check_trust(vault, case, seen)
     if seen is None or seen.epoch != len(case.keys.epochs) or set(seen.members) != _member_keys(case):
-        _remember(vault, case)
-    return replace(case, name=seen.name) if seen is not None else case
+        seen = _remember(vault, case)
+    return replace(case, name=seen.name)
 
 
 def _check_trust(vault: Vault, case: Case, seen: CaseEntry | None) -> None:
@@ -127,8 +129,9 @@ def _check_trust(vault: Vault, case: Case, seen: CaseEntry | None) -> None:
         friends |= {contact.card.signing for contact in book.contacts if contact.verified_ns is not None}
         if granter in friends:
             return
+    words = " ".join(case.granter.words)
     raise NotTrusted(
-        f"access to case {case.id.hex()[:8]} was granted by a key that you do not trust: {' '.join(case.granter.words)}",
+        f"access to case {case.id.hex()[:8]} was granted by a key that you do not trust: {words}",
         "compare these words by voice, then `sandyk contact add` and `sandyk contact verify`",
     )
 
@@ -227,14 +230,20 @@ def _member_keys(case: Case) -> set[bytes]:
     return {member.signing for member in case.keys.members}
 
 
-def _by_name(book: Book, name: str) -> CaseEntry | None:
-    return next((case for case in book.cases if case.name.casefold() == name.casefold()), None)
-
-
-def _remember(vault: Vault, case: Case) -> None:
-    """Pin what was seen: epoch, members, recipient."""
+def _remember(vault: Vault, case: Case) -> CaseEntry:
+    """Pin what was seen: epoch, members, recipient. Where the medium is read-only, for this command only."""
     entry = CaseEntry(
         bytes(case.id), case.name, len(case.keys.epochs), tuple(sorted(_member_keys(case))),
         case.keys.epochs[-1].recipient.raw,
     )  # fmt: skip
-    vault.change_book(lambda book: book.with_case(entry))
+    if not os.access(vault.folder, os.W_OK):
+        return vault.book().with_case(entry).case(case.id) or entry
+    return vault.change_book(lambda book: book.with_case(entry)).case(case.id) or entry
+
+
+def given_name(typed: str) -> str:
+    """A name that somebody typed, tidied. Raises BadInput."""
+    try:
+        return tidy_name(typed)
+    except Malformed as exc:
+        raise BadInput(f"this name cannot be used: {exc}") from exc

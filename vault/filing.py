@@ -6,17 +6,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
 
+from keys.book import ForeignCase
 from keys.card import Card
 from vault import counter, layout
-from vault.cases import Case, find_case, list_cases, open_store
+from vault.cases import Case, case_folder, find_case, list_cases, load_case, open_store
 from vault.dropping import Drop, drop_paths
 from vault.errors import Ambiguous, BadInput, NotFound
-from vault.intake import About, Filed
-from vault.model import EVENT_FILED, Event, Item, ItemId
+from vault.intake import Filed
+from vault.model import EVENT_FILED, CaseId, Event, Item, ItemId
 from vault.retrieving import remove_originals
-from vault.sources import Incoming, Problem, StreamIncoming, walk
+from vault.sources import About, Incoming, Problem, Stream, StreamIncoming, walk
 from vault.vaults import Vault
 
 Progress = Callable[[int, int], None]
@@ -36,16 +36,16 @@ class Outcome:
 
 def add(
     vault: Vault, case_name: str, paths: list[bytes], *, about: About, move: bool,
-    stdin: BinaryIO, stdin_name: bytes, progress: Progress,
+    stdin: Stream, stdin_name: bytes, progress: Progress,
 ) -> Outcome:  # fmt: skip
     """File documents into a case; into the outbox when one only has the case's card.
 
     Raises NotFound, BadInput, DiskFailed, Wiped. Documents that could not be read are in the outcome.
     """
     check_about(about)
-    contact = vault.book().contact(case_name)
-    if contact is not None and contact.card.kind == "case" and not _is_member(vault, case_name):
-        return _add_to_outbox(vault, contact.card, case_name, paths, about=about, move=move, progress=progress)
+    foreign = vault.book().case_named(case_name)
+    if isinstance(foreign, ForeignCase) and load_if_member(vault, foreign) is None:
+        return _add_to_outbox(vault, foreign, paths, about=about, move=move, progress=progress)
     case = find_case(vault, case_name)
     outcome = Outcome(case.name)
     with open_store(vault, case) as store:
@@ -73,6 +73,10 @@ def check_about(about: About) -> None:
         raise BadInput("a note or a source has at most 65,536 characters", "file a longer text as a document")
     if len(about.tags) > 100 or any(not 0 < len(tag) <= 200 or "\0" in tag for tag in about.tags):
         raise BadInput("there may be 100 tags of at most 200 characters each")
+    try:
+        "".join((about.note, about.source, *about.tags)).encode()
+    except UnicodeEncodeError:
+        raise BadInput("a note, source or tag is not UTF-8 text") from None
 
 
 def count_filed(vault: Vault, filed: Iterable[Filed]) -> None:
@@ -83,7 +87,7 @@ def count_filed(vault: Vault, filed: Iterable[Filed]) -> None:
             counter.change(vault.folder, vault.disk, filed=new)
 
 
-def _incoming(paths: list[bytes], stdin: BinaryIO, stdin_name: bytes, vault: str) -> Iterator[Incoming | Problem]:
+def _incoming(paths: list[bytes], stdin: Stream, stdin_name: bytes, vault: str) -> Iterator[Incoming | Problem]:
     for path in paths:
         if path == b"-":
             yield StreamIncoming(stdin_name, stdin)
@@ -91,16 +95,14 @@ def _incoming(paths: list[bytes], stdin: BinaryIO, stdin_name: bytes, vault: str
             yield from walk([path], keep_out=vault)
 
 
-def _is_member(vault: Vault, case_name: str) -> bool:
-    try:
-        find_case(vault, case_name)
-    except NotFound:
-        return False
-    return True
+def load_if_member(vault: Vault, foreign: ForeignCase) -> Case | None:
+    """The case, when its owner let us in since its card was taken."""
+    case_id = CaseId(foreign.case_id)
+    return load_case(vault, case_id) if os.path.isdir(case_folder(vault, case_id)) else None
 
 
 def _add_to_outbox(
-    vault: Vault, card: Card, case_name: str, paths: list[bytes], *, about: About, move: bool, progress: Progress
+    vault: Vault, foreign: ForeignCase, paths: list[bytes], *, about: About, move: bool, progress: Progress
 ) -> Outcome:
     if move:
         raise BadInput(
@@ -110,8 +112,10 @@ def _add_to_outbox(
         raise BadInput("standard input cannot be sealed for others", "save it as a file first")
     vault.check_alive()
     outbox = os.path.join(vault.folder, layout.OUTBOX)
-    done = drop_paths(card, paths, outbox, about=about, clock_ns=vault.clock(), keep_out=vault.folder, progress=progress)
-    return Outcome(case_name, problems=done.problems, outbox=done.path, dropped=done.count)
+    done = drop_paths(
+        foreign.card, paths, outbox, about=about, clock_ns=vault.clock(), keep_out=vault.folder, progress=progress
+    )
+    return Outcome(foreign.name, problems=done.problems, outbox=done.path, dropped=done.count)
 
 
 def drop(card: Card, paths: list[bytes], folder: str, *, about: About, progress: Progress, clock_ns: int) -> Drop:

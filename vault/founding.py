@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from keys import age, keyring
+from keys import keyring
 from keys.book import Book, seal_book
 from keys.identity import Identity
 from keys.keyring import Header, JournalistSlot
@@ -61,7 +61,7 @@ def found(
         header = Header(cost, os.urandom(SALT_SIZE))
         file = DiskKeyring(folder, disk)
         file.create(keyring.create())
-        slot = JournalistSlot.new(Identity.generate(), needs_token=token is not None)
+        slot = JournalistSlot(Identity.generate(), Secret.random(), os.urandom(16))
         opened = keyring.first(file, header, slot, passphrase, token, floor=floor)
         _write_people(folder, disk, opened, label, now_ns)
         disk.replace(os.path.join(folder, layout.COUNTER), Counter().encode())
@@ -87,7 +87,7 @@ def _make_folders(folder: str, disk: Disk) -> None:
 
 
 def _write_people(folder: str, disk: Disk, opened: keyring.OpenSlot, label: str, now_ns: int) -> None:
-    mine = opened.payload
+    mine = opened.journalist
     roster = Roster().with_entry(opened.pair, label, mine.identity.card(), now_ns)
     for compartment in range(COMPARTMENTS):
         data = _nobodys_roster()
@@ -96,7 +96,7 @@ def _write_people(folder: str, disk: Disk, opened: keyring.OpenSlot, label: str,
         disk.replace(roster_path(folder, compartment), data)
     for number in range(COMPARTMENTS * PAIRS_PER_COMPARTMENT):
         owner = mine.identity if number == book_number(opened) else Identity.generate()
-        disk.replace(book_path(folder, number), seal_book(Book(), owner.recipient))
+        disk.replace(book_path(folder, number), seal_book(Book(), owner))
 
 
 def _nobodys_roster() -> bytes:
@@ -115,9 +115,9 @@ def book_path(folder: str, number: int) -> str:
 
 def book_number(opened: keyring.OpenSlot) -> int:
     """Which book belongs to a slot: one for each pair, 0 to 63."""
-    return opened.payload.compartment * PAIRS_PER_COMPARTMENT + opened.pair
+    return opened.compartment * PAIRS_PER_COMPARTMENT + opened.pair
 
 
 def empty_book() -> bytes:
     """A book that nobody can open, as every unused pair has one."""
-    return seal_book(Book(), age.HybridIdentity.generate().recipient)
+    return seal_book(Book(), Identity.generate())

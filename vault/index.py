@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sqlcipher3 import dbapi2 as sqlite
 
@@ -23,6 +24,7 @@ from vault import manifest as manifests
 from vault.errors import Busy, Damaged, DiskFailed
 from vault.manifest import Manifest
 from vault.model import Chunk, Event, Extent, Item, ItemId, PackId
+from vault.sources import About
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 60
@@ -170,9 +172,13 @@ class Index:
         )
         return (PackId(rows[0][0]), rows[0][1]) if rows else None
 
-    def has_item(self, name: bytes, sha256: bytes) -> bool:
-        """Whether a document of this name and content is filed."""
-        return bool(self._rows("SELECT 1 FROM items WHERE sha256 = ? AND name = ? LIMIT 1", sha256, name))
+    def has_item(self, name: bytes, sha256: bytes, about: About) -> bool:
+        """Whether a document of this name and content is filed, and with this said of it if anything is."""
+        query, values = "SELECT 1 FROM items WHERE sha256 = ? AND name = ?", (sha256, name)
+        if about:
+            said = (about.note, about.source, "\0".join(about.tags))
+            return bool(self._rows(query + " AND note = ? AND source = ? AND tags = ? LIMIT 1", *values, *said))
+        return bool(self._rows(query + " LIMIT 1", *values))
 
     def items(self, *, containing: str = "") -> Iterator[Item]:
         """All items in the order they were filed, or those whose name, note, source or tags contain a text."""
@@ -205,7 +211,8 @@ class Index:
         """The custody record in order of time."""
         for row in self._rows(
             "SELECT at_ns, kind, items, detail, packs.n, id, epoch, device, author, sequence, digest, previous,"
-            " created_ns, size FROM events JOIN packs ON packs.n = events.pack ORDER BY at_ns, device, sequence, events.n"
+            " created_ns, size FROM events JOIN packs ON packs.n = events.pack"
+            " ORDER BY at_ns, device, sequence, events.n"
         ):
             at_ns, kind, items, detail = row[:4]
             ids = tuple(items[i : i + 16] for i in range(0, len(items), 16))
@@ -217,7 +224,7 @@ class Index:
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._db.execute(f"PRAGMA rekey = \"x'{key.expose().hex()}'\"")
 
-    def _rows(self, query: str, *values: object) -> list[tuple[object, ...]] | list[tuple]:  # type: ignore[type-arg]
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock, _translated():
             return list(self._db.execute(query, values))
 
@@ -249,14 +256,15 @@ def _item_row(item: Item, pack: PackId) -> tuple[object, ...]:
             "\0".join(item.tags), item.origin, item.signer, manifests.encode_extents(extents))  # fmt: skip
 
 
-def _item(row: Iterable[object]) -> Item:
-    *head, tags, origin, signer, extents = row
-    split = tuple(str(tags).split("\0")) if tags else ()
-    return Item(*head, split, origin, signer, manifests.decode_extents(extents))  # type: ignore[arg-type]
+def _item(row: Iterable[Any]) -> Item:
+    item, name, size, sha256, mtime_ns, filed_ns, note, source, tags, origin, signer, extents = row
+    split = tuple(tags.split("\0")) if tags else ()
+    runs = manifests.decode_extents(extents)
+    return Item(item, name, size, sha256, mtime_ns, filed_ns, note, source, split, origin, signer, runs)
 
 
-def _pack_row(row: Iterable[object]) -> PackRow:
-    return PackRow(*row)  # type: ignore[arg-type]
+def _pack_row(row: Iterable[Any]) -> PackRow:
+    return PackRow(*row)
 
 
 @contextmanager
@@ -267,7 +275,7 @@ def _translated() -> Iterator[None]:
     except sqlite.OperationalError as exc:
         text = str(exc)
         if "locked" in text or "busy" in text:
-            raise Busy("another process keeps the index busy", "wait for it to end, then run the command again") from exc
+            raise Busy("another process keeps the index busy", "wait for it to end, then run this again") from exc
         if "full" in text or "readonly" in text or "I/O" in text or "unable to open" in text:
             raise DiskFailed(f"the index cannot be written: {text}") from exc
         raise IndexUnusable(f"the index is not usable: {text}") from exc

@@ -24,10 +24,11 @@ from typing import Any, Protocol
 
 import zstandard
 from blake3 import blake3
+from msgspec.structs import replace
 
 from vault.errors import ReadFailed
 from vault.model import PACKING_NONE, PACKING_ZSTD, Chunk, Extent, Item, ItemId, PackId
-from vault.sources import Incoming, Problem
+from vault.sources import About, Incoming, Problem
 
 PACK_SIZE = 32 << 20
 """A pack is closed when its chunks reach this size: measured, docs/performance.md."""
@@ -60,20 +61,8 @@ class KnownChunks(Protocol):
     def find_chunk(self, chunk_id: bytes) -> tuple[PackId, int] | None:
         """Where a chunk lies."""
 
-    def has_item(self, name: bytes, sha256: bytes) -> bool:
-        """Whether a document of this name and content is filed."""
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What the person filing says of all documents at once."""
-
-    note: str = ""
-    source: str = ""
-    tags: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.note or self.source or self.tags)
+    def has_item(self, name: bytes, sha256: bytes, about: About) -> bool:
+        """Whether a document of this name and content is filed, and with this said of it if anything is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +136,7 @@ class Intake:
         self._unfinished: list[OpenPack] = []
         self._chunks: list[Chunk] = []
         self._items: list[Item] = []
-        self._pending_names: set[tuple[bytes, bytes]] = set()
+        self._pending: set[tuple[bytes, bytes, About]] = set()
         self._pack_bytes = 0
         self._batch: list[_Piece] = []
         self._batch_bytes = 0
@@ -177,8 +166,10 @@ class Intake:
                 self._close_pack(final=True)
                 self._drain(0)
             except BaseException:
-                for future in (*self._working, *self._writing):
-                    future.cancel()
+                for working in self._working:
+                    working.cancel()
+                for writing in self._writing:
+                    writing.cancel()
                 for pack in self._unfinished:
                     self._write_lane.submit(pack.abandon)
                 raise
@@ -276,18 +267,19 @@ class Intake:
         if document.hasher is not None:
             document.sha256 = self._hash_lane.submit(document.hasher.digest).result()
         self._progress(1, 0)
-        key = (incoming.name, document.sha256)
-        if not self._about and (key in self._pending_names or self._known.has_item(*key)):
+        about = incoming.about or self._about
+        key = (incoming.name, document.sha256, about)
+        if key in self._pending or self._known.has_item(*key):
             self.filed.append(Filed(incoming, None, document.size, document.sha256))
             return
         item = Item(
             self._new_id(), incoming.name, document.size, document.sha256, incoming.mtime_ns, self._clock(),
-            self._about.note, self._about.source, self._about.tags, incoming.origin, incoming.signer,
+            about.note, about.source, about.tags, incoming.origin, incoming.signer,
             tuple(document.runs),
         )  # fmt: skip
         self._open_pack()
         self._items.append(item)
-        self._pending_names.add(key)
+        self._pending.add(key)
         self.filed.append(Filed(incoming, ItemId(item.id), document.size, document.sha256))
 
     def _close_pack(self, *, final: bool = False) -> None:
@@ -310,7 +302,9 @@ class Intake:
         # From here on the index answers for them.
         for chunk in chunks:
             self._fresh.pop(chunk.id, None)
-        self._pending_names.difference_update([(item.name, item.sha256) for item in items])
+        self._pending.difference_update(
+            [(item.name, item.sha256, About(item.note, item.source, item.tags)) for item in items]
+        )
 
     def _write(self, act: Callable[..., None], *arguments: object) -> None:
         self._writing.append(self._write_lane.submit(act, *arguments))
@@ -326,7 +320,7 @@ def _localised(item: Item, pack: PackId) -> Item:
     if not any(extent.pack == pack for extent in item.extents):
         return item
     extents = tuple(Extent(b"", e.first, e.count) if e.pack == pack else e for e in item.extents)
-    return Item(*(getattr(item, name) for name in item.__struct_fields__[:-1]), extents)
+    return replace(item, extents=extents)
 
 
 def new_item_id() -> ItemId:

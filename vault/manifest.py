@@ -18,13 +18,13 @@ from vault.errors import DamagedPack
 from vault.model import (
     PACKING_NONE,
     PACKING_ZSTD,
+    S63,
     Chunk,
     Event,
     Extent,
     Hash32,
     Id16,
     Item,
-    S63,
 )
 
 MAX_MANIFEST_SIZE = 256 << 20
@@ -74,7 +74,7 @@ def compress(encoded: bytes) -> bytes:
 
 
 def decompress(untrusted: bytes) -> bytes:
-    """Undo ``compress``. Raises DamagedPack, before allocating anything that ``untrusted`` asks for beyond the limit."""
+    """Undo ``compress``. Raises DamagedPack, before allocating more than the limit."""
     try:
         size = zstandard.frame_content_size(untrusted)
         if not 0 < size <= MAX_MANIFEST_SIZE:

@@ -63,8 +63,9 @@ class OutFolder:
             with os.fdopen(fd, "wb", buffering=0) as f:
                 fill(lambda data: _write_all(f.fileno(), data))
                 if mtime_ns is not None:
+                    target = f.fileno() if os.utime in os.supports_fd else at.full(temporary)
                     with suppress(OSError, OverflowError):
-                        os.utime(f.fileno() if os.utime in os.supports_fd else at.full(temporary), ns=(mtime_ns, mtime_ns))
+                        os.utime(target, ns=(mtime_ns, mtime_ns))
             at.publish(temporary, name, force=force)
         except BaseException:
             with suppress(OSError):

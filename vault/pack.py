@@ -164,7 +164,7 @@ class PackReader:
             raise DamagedPack(f"pack {name} holds more or less than its manifest says")
         return manifest, digest
 
-    def check_padding(self, manifest: Manifest) -> None:
+    def check_padding(self) -> None:
         """Raise DamagedPack unless everything between signature and trailer is zero."""
         trailer = self.read(self.size - TRAILER_SIZE, TRAILER_SIZE)
         start = int.from_bytes(trailer[8:16], "big") + int.from_bytes(trailer[16:], "big") + primitives.SIGNATURE_SIZE

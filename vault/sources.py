@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from vault.errors import ReadFailed
 from vault.model import ORIGIN_FILE
@@ -21,6 +21,13 @@ from vault.model import ORIGIN_FILE
 CHUNK_SIZE = 1 << 20
 """Evidence is cut into pieces of this many bytes (docs/decisions/0002-fixed-chunks.md)."""
 MAX_NAME_SIZE = 4096
+
+
+class Stream(Protocol):
+    """Something to read bytes from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes; nothing at the end."""
 
 
 class Incoming(Protocol):
@@ -42,9 +49,25 @@ class Incoming(Protocol):
     def signer(self) -> bytes:
         """The key that signed the bundle it comes from, or nothing."""
 
+    @property
+    def about(self) -> About:
+        """What is known of this document alone."""
+
     def pieces(self) -> Iterator[tuple[bytes, bool]]:
         """Pieces of exactly CHUNK_SIZE bytes but the last, each with whether it is the last; one empty piece for an
         empty document. Raises ReadFailed, after which nothing of the document may be filed."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What somebody says of a document: note, source, tags."""
+
+    note: str = ""
+    source: str = ""
+    tags: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.note or self.source or self.tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +86,7 @@ class FileIncoming:
     path: bytes
     origin: str = ORIGIN_FILE
     signer: bytes = b""
+    about: About = About()
     _seen: list[os.stat_result] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -124,10 +148,11 @@ class StreamIncoming:
     """A document read from a stream once, such as standard input or a member of a bundle."""
 
     name: bytes
-    stream: BinaryIO
+    stream: Stream
     mtime_ns: int | None = None
     origin: str = ORIGIN_FILE
     signer: bytes = b""
+    about: About = About()
 
     def pieces(self) -> Iterator[tuple[bytes, bool]]:
         """See Incoming."""

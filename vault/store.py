@@ -25,11 +25,11 @@ from vault.custody import Finding
 from vault.disk import Disk
 from vault.errors import Ambiguous, Busy, Damaged, DamagedPack, DiskFailed, NotFound
 from vault.index import Index, IndexUnusable
-from vault.intake import About, Intake, new_item_id
+from vault.intake import Intake, new_item_id
 from vault.manifest import Manifest
 from vault.model import Chunk, Event, Item, ItemId, PackId
 from vault.pack import PackReader, PackWriter, chunk_offsets, pack_name, unpack_chunk
-from vault.sources import Incoming, Problem
+from vault.sources import About, Incoming, Problem
 
 OPEN_READERS = 16
 """How many packs are kept open for reading at a time."""

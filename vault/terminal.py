@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC
 from typing import BinaryIO
 
 from keys.secret import Secret
@@ -50,7 +51,7 @@ def ask_new_passphrase(generate: Callable[[], Secret]) -> Secret:
 def _show_generated(passphrase: Secret) -> Secret:
     with _terminal() as (_, out):
         out.write(b"\nYour passphrase:\n\n    " + passphrase.expose() + b"\n\n")
-        out.write("Learn it by heart; it is not shown again, and nobody can recover it.\n".encode())
+        out.write(b"Learn it by heart; it is not shown again, and nobody can recover it.\n")
         out.flush()
     for _ in range(5):
         if normalise(_read_hidden("Type it once, so that you know it is right: ")) == passphrase:
@@ -105,7 +106,7 @@ def _read_hidden(prompt: str) -> str:
             before = termios.tcgetattr(fd)
         except termios.error:
             raise NoTerminal("this is no terminal") from None
-        silent = before[:3] + [before[3] & ~termios.ECHO] + before[4:]
+        silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
         try:
             termios.tcsetattr(fd, termios.TCSAFLUSH, silent)
             out.write(prompt.encode())
@@ -131,7 +132,7 @@ def _terminal() -> Iterator[tuple[BinaryIO, BinaryIO]]:
     except OSError:
         raise NoTerminal("nobody is at the terminal to be asked", *hints) from None
     with os.fdopen(fd, "rb", buffering=0, closefd=False) as source, os.fdopen(fd, "wb", buffering=0) as out:
-        yield source, out  # type: ignore[misc]  # FileIO reads and writes bytes, which is all that is asked of it
+        yield source, out
 
 
 @contextmanager
@@ -197,11 +198,11 @@ def size_text(size: int) -> str:
 
 def time_text(ns: int | None) -> str:
     """A time for a person, in the machine's own time zone; ``-`` when unknown."""
-    from datetime import datetime, timezone
+    from datetime import datetime
 
     if ns is None:
         return "-"
     try:
-        return datetime.fromtimestamp(ns // 10**9, timezone.utc).astimezone().strftime("%Y-%m-%d %H:%M")
+        return datetime.fromtimestamp(ns // 10**9, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
     except (OverflowError, ValueError, OSError):
         return "-"

@@ -8,16 +8,13 @@ the keyring's, rosters' and books' place in the write order; cases are ``vault.c
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from keys import keyring
-from keys import layout as layout_of_keys
 from keys.book import Book, open_book, seal_book
-from keys.card import make_card
-from keys.errors import KeysError, NoMatch
+from keys.errors import Full, KeysError, NoMatch
 from keys.identity import Identity
 from keys.keyring import Header, JournalistSlot, OpenSlot, parse_header
 from keys.primitives import FLOOR, Cost
@@ -40,7 +37,6 @@ from vault.founding import DiskKeyring, book_number, book_path, empty_book, rost
 
 MAX_HEADER_SIZE = 4096
 MAX_PEOPLE_FILE = 16 << 20
-_ALL_PAIRS = frozenset(range(layout_of_keys.PAIRS_PER_COMPARTMENT))
 
 
 class LockedVault:
@@ -186,18 +182,17 @@ class Vault:
             roster = self.roster()
             if roster.by_label(label) is not None:
                 raise AlreadyThere("a journalist of this name is there already")
-            free = _ALL_PAIRS - roster.pairs - {self._opened.pair}
-            if not free:
-                raise NotAllowed(f"all {layout_of_keys.PAIRS_PER_COMPARTMENT} places for journalists are taken")
-            pair = secrets.choice(sorted(free))
+            try:
+                pair = keyring.free_pair(self._opened, roster.pairs)
+            except Full as exc:
+                raise NotAllowed(str(exc)) from exc
             slot = JournalistSlot(Identity.generate(), self.device_secret, os.urandom(16))
-            self._save_roster(roster.with_entry(pair, label, make_card(slot.identity), self.clock()))
+            self._save_roster(roster.with_entry(pair, label, slot.identity.card(), self.clock()))
             self.disk.replace(self._book_of(pair), seal_book(Book(), slot.identity))
             try:
                 keyring.add(
-                    self._file, self._header, self._opened, slot, passphrase, token, _ALL_PAIRS - {pair},
-                    floor=self._floor,
-                )  # fmt: skip
+                    self._file, self._header, self._opened, pair, slot, passphrase, token, floor=self._floor
+                )
             except KeysError:
                 self._save_roster(roster)
                 raise
@@ -219,7 +214,7 @@ class Vault:
                 raise NotFound("no journalist of this name", "`sandyk journalist list` shows who is there")
             if entry.pair == self._opened.pair:
                 raise NotAllowed("you cannot remove yourself", "another journalist can")
-            keyring.remove(self._file, self._opened.compartment, entry.pair)
+            keyring.remove(self._file, self._opened, entry.pair)
             self.disk.replace(self._book_of(entry.pair), empty_book())
             self._save_roster(roster.without_pair(entry.pair))
             return entry
@@ -245,7 +240,7 @@ class Vault:
             before = self.book()
             after = change(before)
             if after != before:
-                self.disk.replace(self._book_path, seal_book(after, self.me.recipient))
+                self.disk.replace(self._book_path, seal_book(after, self.me))
             return after
 
 

@@ -98,7 +98,7 @@ def _verify_pack(store: CaseStore, row: PackRow, runs: list[_Run]) -> tuple[list
             manifest, digest = reader.manifest()
             if digest != row.digest:
                 raise DamagedPack("it is not the pack that was filed under this name")
-            reader.check_padding(manifest)
+            reader.check_padding()
             damaged = list(_verify_chunks(store, reader, manifest.chunks, runs))
     except (DamagedPack, OSError) as exc:
         lost = [DamagedItem(run.item, f"its pack does not read: {exc}") for run in runs]

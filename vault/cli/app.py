@@ -8,7 +8,11 @@ import sys
 import typer
 
 from keys.errors import KeysError
-from vault.cli import bundles, casework, evidence, exits, people
+from vault.cli import exits
+from vault.cli.bundles import register as register_bundles
+from vault.cli.casework import register as register_casework
+from vault.cli.evidence import register as register_evidence
+from vault.cli.people import register as register_people
 from vault.errors import VaultError
 from vault.names import printable
 from vault.terminal import say
@@ -21,10 +25,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback with local variables would show secrets
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-people.register(app)
-casework.register(app)
-evidence.register(app)
-bundles.register(app)
+register_people(app)
+register_casework(app)
+register_evidence(app)
+register_bundles(app)
 
 
 @app.command("panic", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})

@@ -82,7 +82,7 @@ def case_list(
             rows.append(
                 {
                     "case": case.name, "id": case.id.hex(), "items": count, "bytes": size,
-                    "members": len(case.keys.members), "epoch": len(case.keys.epochs),
+                    "members": len(case.keys.members), "epoch": case.keys.epoch,
                 }
             )  # fmt: skip
         problems = [{"id": case_id.hex(), "problem": reason} for case_id, reason in unusable]
@@ -111,7 +111,7 @@ def case_members(
         rows = [
             {"name": _name_of(unlocked, member), "words": " ".join(member.words)} for member in case.keys.members
         ]
-    lines = [(printable(r["name"] or "?"), r["words"]) for r in rows]
+    lines = [(printable(r["name"] or "?"), str(r["words"])) for r in rows]
     answer({"case": case.name, "members": rows}, as_json=as_json, lines=list(table(lines)))
 
 
@@ -120,7 +120,7 @@ def _name_of(unlocked: Vault, card: Card) -> str | None:
     for entry in unlocked.roster().entries:
         if entry.card.signing == card.signing:
             return entry.label
-    contact = unlocked.book().by_signing(card.signing)
+    contact = unlocked.book().contact_by_key(card.signing)
     return contact.name if contact else None
 
 
@@ -151,7 +151,7 @@ def case_grant(
         card, name = _card_of(unlocked, who)
         case = grant(unlocked, find_case(unlocked, case_name), card, name)
     answer(
-        {"case": case.name, "granted": name, "epoch": len(case.keys.epochs)},
+        {"case": case.name, "granted": name, "epoch": case.keys.epoch},
         as_json=as_json,
         lines=(f"{printable(name)} can read {printable(case.name)} now",),
     )
@@ -170,7 +170,7 @@ def case_revoke(
         card, name = _card_of(unlocked, who)
         case = revoke(unlocked, find_case(unlocked, case_name), card, name)
     answer(
-        {"case": case.name, "revoked": name, "epoch": len(case.keys.epochs)},
+        {"case": case.name, "revoked": name, "epoch": case.keys.epoch},
         as_json=as_json,
         lines=(
             f"what is filed from now on does not open for {printable(name)}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import Annotated, Any
 
 import typer
@@ -25,11 +26,10 @@ from vault.cli.session import (
     table,
 )
 from vault.errors import BadInput, DamagedPack
-from vault.intake import About
 from vault.model import Item
 from vault.names import printable
 from vault.retrieving import CopiedOut, get
-from vault.sources import Problem
+from vault.sources import About, Problem
 from vault.terminal import say, size_text, time_text
 from vault.verifying import read_whole
 
@@ -65,7 +65,7 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """File documents. In a case that you only have the card of, they are sealed into the outbox."""
-    if passphrase_file == "-" and "-" in paths:
+    if passphrase_file == "-" and "-" in paths:  # noqa: S105  # the name of a file
         raise BadInput("standard input cannot be both the passphrase and a document")
     about = About(note, source, tuple(tag or ()))
     with opened(vault, passphrase_file, token) as unlocked, terminal.progress("filing") as advance:
@@ -136,7 +136,7 @@ def drop(
     with terminal.progress("sealing") as advance:
         done = filing.drop(
             case_card, [os.fsencode(path) for path in paths], output,
-            about=About(note, source, tuple(tag or ())), progress=advance,
+            about=About(note, source, tuple(tag or ())), clock_ns=time.time_ns(), progress=advance,
         )  # fmt: skip
     answer(
         {"file": done.path, "items": done.count, "problems": _problem_documents(done.problems)},

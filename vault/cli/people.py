@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from keys.card import MAX_CARD_SIZE, Card, make_card, parse_card
+from keys.book import Contact, ForeignCase
+from keys.card import MAX_CARD_SIZE, Card, parse_card
 from keys.card import encode as encode_card
 from keys.errors import NameTaken
 from keys.keyring import new_token
 from keys.secret import Secret
 from vault import terminal
-from vault.cases import Case, find_case, list_cases, revoke
+from vault.cases import find_case, given_name, list_cases, revoke
 from vault.cli.session import (
     JsonOption,
     NewPassphraseOption,
@@ -75,7 +76,7 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Make a vault and its first journalist."""
-    folder = folder_of(vault)
+    folder, name = folder_of(vault), given_name(name)
     if os.path.isdir(folder) and os.listdir(folder):
         raise AlreadyThere("the vault's folder is there already and not empty", "another folder: --vault DIR")
     passphrase = read_new_passphrase(new_passphrase_file)
@@ -120,6 +121,7 @@ def journalist_add(
     as_json: JsonOption = False,
 ) -> None:
     """Give a colleague a passphrase of their own. It opens only the cases they are let into."""
+    name = given_name(name)
     with opened(vault, passphrase_file, token) as unlocked:
         if unlocked.roster().by_label(name) is not None:
             raise AlreadyThere("a journalist of this name is there already")
@@ -129,7 +131,10 @@ def journalist_add(
         answer(
             {"journalist": entry.label, "words": " ".join(entry.card.words)},
             as_json=as_json,
-            lines=(f"added {printable(entry.label)}", f"let them into a case: sandyk case grant CASE {printable(name)}"),
+            lines=(
+                f"added {printable(entry.label)}",
+                f"let them into a case: sandyk case grant CASE {printable(name)}",
+            ),
         )
 
 
@@ -256,13 +261,8 @@ def card_export(
 
 def _own_card(unlocked: Vault, case: str | None) -> Card:
     if case is None:
-        return make_card(unlocked.me)
-    return case_card(find_case(unlocked, case))
-
-
-def case_card(case: Case) -> Card:
-    """The card with which others file to a case."""
-    return make_card(case.keys.epochs[-1], case_id=bytes(case.id), epoch=len(case.keys.epochs))
+        return unlocked.me.card()
+    return find_case(unlocked, case).keys.card()
 
 
 def contact_add(
@@ -274,10 +274,14 @@ def contact_add(
     as_json: JsonOption = False,
 ) -> None:
     """Keep somebody's card, or the card of a case to file to, under a name."""
+    name = given_name(name)
     card = parse_card(read_text(card_file, MAX_CARD_SIZE))
     with opened(vault, passphrase_file, token) as unlocked:
         try:
-            unlocked.change_book(lambda book: book.with_contact(name, card, time.time_ns()))
+            if card.kind == "case":
+                unlocked.change_book(lambda book: book.with_foreign(ForeignCase(name, card, time.time_ns())))
+            else:
+                unlocked.change_book(lambda book: book.with_contact(Contact(name, card, time.time_ns())))
         except NameTaken as exc:
             raise AlreadyThere(str(exc), "`sandyk contact list` shows who is there") from exc
     answer(

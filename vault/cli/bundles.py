@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`export` and `open`: sealed files out and in."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Annotated
+
+import typer
+
+from vault import opening, terminal
+from vault.cases import find_case
+from vault.cli import exits
+from vault.cli.session import (
+    JsonOption,
+    PassphraseOption,
+    TokenOption,
+    VaultOption,
+    answer,
+    opened,
+    shown_path,
+)
+from vault.errors import BadInput
+from vault.exporting import addressees
+from vault.exporting import export as export_bundle
+from vault.names import printable
+from vault.opening import Opened
+from vault.terminal import say, size_text
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("export")(export)
+    app.command("open")(open_command)
+
+
+def export(
+    case_name: Annotated[str, typer.Argument(metavar="CASE", help="A case's name or id.")],
+    to: Annotated[list[str], typer.Option("--to", metavar="CONTACT", help="Whom to seal it for; may be repeated.")],
+    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="The sealed file, or a folder for it.")],
+    item: Annotated[
+        list[str] | None, typer.Option("--item", metavar="ITEM", help="Only this document; may be repeated.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Seal a case, or some of its documents, for people; signed by you. Notes and sources go with them."""
+    with opened(vault, passphrase_file, token) as unlocked:
+        people = addressees(unlocked, to)
+        for person in people:
+            if not person.verified:
+                say(f"note: the words of {printable(person.name)} were not compared yet (sandyk contact verify)")
+        case = find_case(unlocked, case_name)
+        with terminal.progress("sealing") as advance:
+            done = export_bundle(unlocked, case, item or [], people, output, force=force, progress=advance)
+    names = ", ".join(printable(person.name) for person in people)
+    answer(
+        {
+            "file": done.path, "bundle": done.summary.bundle_id.hex(), "items": done.summary.items,
+            "bytes": done.size, "to": [person.name for person in people],
+            "manifest_sha256": done.summary.tag_manifest_sha256.hex(),
+        },
+        as_json=as_json,
+        lines=(
+            f"sealed {done.summary.items} document(s) for {names} into {printable(done.path)}, {size_text(done.size)}",
+            "only they can open it; you cannot. It shows its size, and that it is sealed; not to whom or by whom",
+        ),
+    )  # fmt: skip
+
+
+def open_command(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A bundle, a drop, or any age file sealed for you.")],
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Write what is inside there.", show_default=False),
+    ] = None,
+    into: Annotated[
+        str | None, typer.Option("--into", metavar="CASE", help="File what is inside into a case.", show_default=False)
+    ] = None,
+    identity: Annotated[
+        str | None,
+        typer.Option(
+            "--identity", metavar="FILE", show_default=False,
+            help="Open with an age identity file instead of a vault; no sender is known then.",
+        ),
+    ] = None,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Open a sealed file: verify all of it, say who signed it, and write it to a folder or file it into a case."""
+    if (output is None) == (into is None):
+        raise BadInput("say where to: -o DIR for a folder, or --into CASE")
+    if identity is not None and into is not None:
+        raise BadInput("a case is in a vault: open it with your passphrase, not with --identity")
+    way = nullcontext(None) if identity is not None else opened(vault, passphrase_file, token)
+    with way as unlocked, terminal.progress("opening") as advance:
+        if unlocked is None:
+            keys = opening.read_identity_file(identity or "")
+            result = opening.open_into_folder(file, keys, output or ".", None, progress=advance)
+        elif into is not None:
+            result = opening.open_into_case(unlocked, find_case(unlocked, into), file, progress=advance)
+        else:
+            keys = opening.identities_of(unlocked)
+            result = opening.open_into_folder(file, keys, output or ".", unlocked, progress=advance)
+    sender = result.sender
+    answer(
+        {
+            "kind": result.kind, "place": result.place, "title": result.title,
+            "signer": None if sender is None else {
+                "name": sender.name, "words": sender.words, "trusted": sender.trusted, "remark": sender.remark,
+            },
+            "items": [
+                {"name": shown_path(d.name), "path" if output else "id": d.place, "bytes": d.size,
+                 "sha256": d.sha256.hex()}
+                for d in result.documents
+            ],
+        },
+        as_json=as_json,
+        lines=_opened_lines(result, into is not None),
+    )  # fmt: skip
+    if not result.trusted:
+        assert sender is not None
+        say("sandyk: whole, but nobody you trust vouches for it")
+        say("hint: let the sender read their words to you by voice: " + sender.words)
+        say("hint: if they are the same: sandyk contact add NAME CARD, then sandyk contact verify NAME")
+        raise typer.Exit(exits.NOT_TRUSTED)
+
+
+def _opened_lines(result: Opened, filed: bool) -> list[str]:
+    where = f"filed into {printable(result.place)}" if filed else f"in {printable(result.place)}, in clear"
+    lines = [f"{result.kind}: {len(result.documents)} document(s), all verified, {where}"]
+    if result.sender is None:
+        lines.append("unsigned: nothing in it shows who made it")
+    elif result.sender.name is None:
+        lines.append(f"signed by an unknown key: {result.sender.words}")
+    else:
+        lines.append(f"signed by {printable(result.sender.name)}: {result.sender.remark}")
+    return lines

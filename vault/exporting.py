@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exporting: which documents go to whom, in one sealed and signed bundle."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from keys.age import Sink
+from keys.card import Card
+from vault import counter
+from vault.bundle import BundleItem, BundleSummary, IdentitySigner, file_name_of, new_bundle_id, write_bundle
+from vault.cases import Case, open_store
+from vault.errors import BadInput, DamagedPack, NotFound, ReadFailed
+from vault.model import EVENT_EXPORTED, Event, Item
+from vault.names import printable
+from vault.sealing import write_sealed
+from vault.store import CaseStore
+from vault.vaults import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """Somebody a bundle is for; ``verified`` says whether their words were compared."""
+
+    name: str
+    card: Card
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A bundle that was written."""
+
+    path: str
+    summary: BundleSummary
+    size: int
+
+
+def addressees(vault: Vault, names: list[str]) -> list[Addressee]:
+    """The people by these names, contacts or journalists of this vault. Raises NotFound, BadInput."""
+    found = []
+    for name in names:
+        contact = vault.book().contact(name)
+        entry = vault.roster().by_label(name)
+        if contact is not None:
+            found.append(Addressee(contact.name, contact.card, contact.verified_ns is not None))
+        elif entry is not None:
+            found.append(Addressee(entry.label, entry.card, True))
+        else:
+            raise NotFound(f"no contact is called {printable(name)}", "`sandyk contact list` shows who is there")
+    if not found:
+        raise BadInput("nobody to seal it for", "say who: --to CONTACT")
+    return found
+
+
+def export(
+    vault: Vault, case: Case, references: list[str], to: list[Addressee], path: str, *,
+    force: bool = False, progress: Callable[[int, int], None] = lambda documents, size: None,
+) -> Exported:  # fmt: skip
+    """Seal a case, or the items that were named, for people. ``path`` is a file, or a folder to name one in.
+
+    Raises NotFound, BadInput, DamagedPack, AlreadyThere, DiskFailed; nothing is left behind then.
+    """
+    bundle_id = new_bundle_id()
+    if os.path.isdir(path):
+        path = os.path.join(path, file_name_of(bundle_id))
+    with open_store(vault, case) as store:
+        items = [store.find(r) for r in references] if references else list(store.index.items())
+        if not items:
+            raise BadInput("there is nothing in this case yet")
+        custody, sealed_before = _custody(store)
+        described = [_described(item, custody.get(item.id, ())) for item in items]
+
+        def content(index: int) -> Iterator[bytes]:
+            yield from store.read(items[index])
+            progress(1, 0)
+
+        def fill(sink: Sink) -> BundleSummary:
+            return write_bundle(
+                sink, [a.card.recipient for a in to], described, content, signer=IdentitySigner(vault.me),
+                clock_ns=vault.clock(), bundle_id=bundle_id, title=case.name,
+                progress=lambda size: progress(0, size),
+            )  # fmt: skip
+
+        try:
+            summary = write_sealed(path, fill, disk=vault.disk, force=force)
+        except ReadFailed as exc:
+            raise DamagedPack(f"a document does not read back: {exc}", "`sandyk verify` names it") from exc
+        words = "; ".join(" ".join(a.card.words) for a in to)
+        ids = tuple(item.id for item in items)
+        store.record(Event(vault.clock(), EVENT_EXPORTED, ids, f"bundle {bundle_id.hex()} for {words}"))
+    day = datetime.fromtimestamp(vault.clock() // 10**9, UTC).strftime("%Y-%m-%d")
+    with vault.changing():
+        new = sum(item.id not in sealed_before for item in items)
+        counter.change(vault.folder, vault.disk, sealed=new, day=day)
+    return Exported(path, summary, os.path.getsize(path))
+
+
+def _custody(store: CaseStore) -> tuple[dict[bytes, tuple[dict[str, Any], ...]], set[bytes]]:
+    """The events of each item, and the items that were exported before."""
+    events: dict[bytes, list[dict[str, Any]]] = defaultdict(list)
+    exported: set[bytes] = set()
+    for row in store.index.events():
+        text: dict[str, Any] = {
+            "at_ns": row.event.at_ns, "event": row.event.kind, "device": row.pack.device.hex(),
+            "sequence": row.pack.sequence, "signed_by": row.pack.author.hex(),
+        }  # fmt: skip
+        for item in row.event.items:
+            events[item].append(text)
+        if row.event.kind == EVENT_EXPORTED:
+            exported.update(row.event.items)
+    return {item: tuple(of_item) for item, of_item in events.items()}, exported
+
+
+def _described(item: Item, custody: tuple[dict[str, Any], ...]) -> BundleItem:
+    return BundleItem(
+        item.name, item.size, item.sha256, item.mtime_ns, item.filed_ns, item.note, item.source, item.tags, custody
+    )

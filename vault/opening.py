@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opening what was sealed: bundles, drops, and plain age files, into a folder or into a case.
+
+A document is in the folder, or in the case, only when everything was verified to the
+last byte: before that it lies in a folder named ``….partial``, or in packs that no item points to.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from io import BufferedWriter
+from typing import Literal
+
+from keys import age
+from keys.errors import KeysError, NoMatch
+from vault.bundle import BundleReader, NotABundle, Signer, Tags
+from vault.cases import Case, list_cases, open_store
+from vault.errors import AlreadyThere, BadInput, DamagedBundle, DiskFailed, DoesNotOpen
+from vault.intake import Intake
+from vault.model import EVENT_TAKEN_IN, ORIGIN_AGE, ORIGIN_BUNDLE, ORIGIN_DROP, Event, Item
+from vault.names import bag_name, printable
+from vault.sources import About, Incoming, StreamIncoming
+from vault.vaults import Vault
+
+PIECE = 1 << 20
+MAX_IDENTITY_FILE = 64 << 10
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who signed, as far as one can know: ``trusted`` only for oneself, colleagues and verified contacts."""
+
+    name: str | None
+    words: str
+    trusted: bool
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A document that is out of its seal: its true name, and where it lies now (a path, or an item's id)."""
+
+    name: bytes
+    place: str
+    size: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A sealed file that was opened and verified to its end. ``kind``: bundle, drop, or age."""
+
+    kind: str
+    place: str
+    title: str
+    sender: Sender | None
+    documents: tuple[Arrived, ...]
+
+    @property
+    def trusted(self) -> bool:
+        """Whether nothing was signed, or somebody trusted signed it."""
+        return self.sender is None or self.sender.trusted
+
+
+def identities_of(vault: Vault) -> list[age.Identity]:
+    """What can open something for this journalist: their own identity, and those of their cases."""
+    cases, _ = list_cases(vault)
+    return [vault.me.age, *(epoch.age for case in cases for epoch in reversed(case.keys.epochs))]
+
+
+def read_identity_file(path: str) -> list[age.Identity]:
+    """The identities in a file as age-keygen writes it. Raises BadInput, MalformedAge."""
+    try:
+        with open(path, "rb") as f:
+            return list(age.parse_identity_file(f.read(MAX_IDENTITY_FILE + 1)))
+    except OSError as exc:
+        raise BadInput(f"{printable(path)} cannot be read: {exc.strerror}") from exc
+
+
+def sender_of(vault: Vault | None, signer: Signer) -> Sender:
+    """Whom the signing key belongs to, as far as this journalist knows."""
+    words = " ".join(signer.card.words)
+    if vault is not None:
+        if signer.public == vault.me.signing_public:
+            return Sender(vault.my_entry().label, words, True, "this is you")
+        for entry in vault.roster().entries:
+            if entry.card.signing == signer.public:
+                return Sender(entry.label, words, True, "a journalist of this vault")
+        contact = vault.book().contact_by_key(signer.public)
+        if contact is not None and contact.card.fingerprint == signer.card.fingerprint:
+            if contact.verified_ns is not None:
+                return Sender(contact.name, words, True, "a verified contact")
+            return Sender(contact.name, words, False, "a contact whose words were not compared yet")
+    return Sender(None, words, False, "a key that you do not know")
+
+
+def open_into_folder(
+    path: str, identities: Sequence[age.Identity], folder: str, vault: Vault | None, *, progress: Progress
+) -> Opened:
+    """Open a sealed file and write what is inside below ``folder``.
+
+    A bundle becomes the folder ``bundle-<8 hex>``, exactly as stock age and tar would leave it. Raises
+    DoesNotOpen, DamagedBundle, BrokenSignature, Resealed, AlreadyThere, DiskFailed.
+    """
+    out = _Partial(folder)
+    try:
+        try:
+            with _sealed(path) as source:
+                reader = _reader(source, identities, out.append)
+                return _bundle_into_folder(reader, out, vault, progress)
+        except NotABundle:
+            out.discard()
+            with _sealed(path) as source:
+                return _plain_into_folder(path, _plain(source, identities), out, progress)
+    except BaseException as exc:
+        out.discard()
+        if isinstance(exc, OSError):
+            raise DiskFailed(
+                f"the folder {printable(folder)} cannot be written: {(exc.strerror or str(exc)).lower()}",
+                "nothing of it was kept; make room, then open it again",
+            ) from exc
+        raise
+
+
+def _bundle_into_folder(reader: BundleReader, out: _Partial, vault: Vault | None, progress: Progress) -> Opened:
+    tags = reader.tags
+    for item, document in reader.payload():
+        with out.create(f"{out.root}/{item.path}") as f:
+            while piece := document.read(PIECE):
+                f.write(piece)
+                progress(0, len(piece))
+        if item.mtime_ns is not None:
+            with suppress(OSError, OverflowError):
+                os.utime(f.name, ns=(item.mtime_ns, item.mtime_ns))
+        progress(1, 0)
+    place = out.finish()
+    documents = tuple(Arrived(i.name, os.path.join(place, *i.path.split("/")), i.size, i.sha256) for i in tags.items)
+    return Opened(_kind(tags), place, tags.title, _sender(vault, tags), documents)
+
+
+def _plain_into_folder(path: str, plain: age.Opener, out: _Partial, progress: Progress) -> Opened:
+    import hashlib
+
+    name, digest, size = _name_of_plain(path), hashlib.sha256(), 0
+    inside = bag_name(name)
+    with out.create(f"opened-{secrets.token_hex(4)}/{inside}") as f:
+        while piece := _read_plain(plain):
+            digest.update(piece)
+            size += len(piece)
+            f.write(piece)
+            progress(0, len(piece))
+    place = out.finish()
+    return Opened("age", place, "", None, (Arrived(name, os.path.join(place, inside), size, digest.digest()),))
+
+
+def open_into_case(vault: Vault, case: Case, path: str, *, progress: Progress) -> Opened:
+    """Take what is sealed in a file into a case: all of it, or, when anything is wrong, nothing.
+
+    Raises DoesNotOpen, DamagedBundle, BrokenSignature, Resealed, DiskFailed.
+    """
+    identities = [*(epoch.age for epoch in reversed(case.keys.epochs)), vault.me.age]
+    try:
+        with _sealed(path) as source:
+            reader = _reader(source, identities, None)
+            tags = reader.tags
+            kind, sender = _kind(tags), _sender(vault, tags)
+            signed = f"signed by {sender.words}" if sender else "unsigned"
+            incoming = _from_bundle(reader, ORIGIN_BUNDLE if tags.signer else ORIGIN_DROP)
+            intake = _take_in(vault, case, incoming, f"{kind} {tags.bundle_id.hex()}, {signed}", progress)
+    except NotABundle:
+        kind, sender, tags = "age", None, None
+        with _sealed(path) as source:
+            stream = _PlainStream(_plain(source, identities))
+            one = StreamIncoming(_name_of_plain(path), stream, None, ORIGIN_AGE)
+            intake = _take_in(vault, case, iter([one]), "age file, unsigned", progress)
+    documents = tuple(
+        Arrived(one.incoming.name, one.item.hex() if one.item else "filed before", one.size, one.sha256)
+        for one in intake.filed
+    )
+    return Opened(kind, case.name, tags.title if tags else "", sender, documents)
+
+
+def _from_bundle(reader: BundleReader, origin: str) -> Iterator[Incoming]:
+    signer = reader.tags.signer.public if reader.tags.signer else b""
+    for item, document in reader.payload():
+        about = About(item.note, item.source, item.tags)
+        yield StreamIncoming(item.name, document, item.mtime_ns, origin, signer, about)
+
+
+def _take_in(vault: Vault, case: Case, incoming: Iterator[Incoming], detail: str, progress: Progress) -> Intake:
+    from vault.filing import count_filed
+
+    def events(items: tuple[Item, ...]) -> tuple[Event, ...]:
+        ids = tuple(item.id for item in items)
+        return (Event(vault.clock(), EVENT_TAKEN_IN, ids, detail),) if ids else ()
+
+    with open_store(vault, case) as store:
+        intake = store.file(incoming, together=True, events=events, progress=progress)
+    count_filed(vault, intake.filed)
+    return intake
+
+
+def _kind(tags: Tags) -> str:
+    return "bundle" if tags.signer else "drop"
+
+
+def _sender(vault: Vault | None, tags: Tags) -> Sender | None:
+    return sender_of(vault, tags.signer) if tags.signer else None
+
+
+@contextmanager
+def _sealed(path: str) -> Iterator[age.Source]:
+    try:
+        f = open(path, "rb", buffering=0)  # noqa: SIM115  # closed below; its opening has an error of its own
+    except OSError as exc:
+        raise BadInput(f"{printable(path)} cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
+    with f:
+        try:
+            yield f
+        except NoMatch as exc:
+            raise DoesNotOpen(
+                f"{printable(path)} is sealed for somebody else", "ask the sender whom they sealed it for"
+            ) from exc
+
+
+def _reader(
+    source: age.Source, identities: Sequence[age.Identity], on_tag: Callable[[str, bytes], object] | None
+) -> BundleReader:
+    return BundleReader(source, identities, on_tag=on_tag, workers=2)
+
+
+def _plain(source: age.Source, identities: Sequence[age.Identity]) -> age.Opener:
+    try:
+        return age.Opener(source, identities, workers=2)
+    except NoMatch:
+        raise
+    except KeysError as exc:
+        raise DamagedBundle(f"this is no age file, or it is damaged: {exc}") from exc
+
+
+def _read_plain(plain: age.Opener, size: int = PIECE) -> bytes:
+    try:
+        return plain.read(size)
+    except KeysError as exc:
+        raise DamagedBundle(f"the sealed file was changed or cut off: {exc}") from exc
+
+
+class _PlainStream:
+    def __init__(self, plain: age.Opener) -> None:
+        self._plain = plain
+
+    def read(self, size: int = -1, /) -> bytes:
+        return _read_plain(self._plain, size)
+
+
+def _name_of_plain(path: str) -> bytes:
+    return os.fsencode(os.path.basename(path)).removesuffix(b".age") or b"opened"
+
+
+class _Partial:
+    """A folder being filled under a name that says so; ``finish`` gives it its own."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._partial = os.path.join(folder, f"opening-{secrets.token_hex(4)}.partial")
+        self.root = ""
+
+    def append(self, path: str, piece: bytes) -> None:
+        """Add to a file below the folder. Pieces of one file come one behind the other."""
+        with self.create(path, mode="ab") as f:
+            f.write(piece)
+
+    def create(self, path: str, mode: Literal["xb", "ab"] = "xb") -> BufferedWriter:
+        """Open a file below the folder; ``path`` begins with the root folder that everything lies in."""
+        root, _, rest = path.partition("/")
+        if not self.root:
+            self.root = root
+            if os.path.lexists(os.path.join(self._folder, root)):
+                raise AlreadyThere(
+                    f"{printable(os.path.join(self._folder, root))} is there already",
+                    "it was opened before; remove it, or choose another folder",
+                )
+        where = os.path.join(self._partial, *rest.split("/"))
+        os.makedirs(os.path.dirname(where), mode=0o700, exist_ok=True)
+        return open(where, mode)
+
+    def finish(self) -> str:
+        """Give the folder its name; the path."""
+        place = os.path.join(self._folder, self.root)
+        os.rename(self._partial, place)
+        return place
+
+    def discard(self) -> None:
+        """Remove everything that was written."""
+        shutil.rmtree(self._partial, ignore_errors=True)
+        self.root = ""

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writing one sealed file so that, at any instant, it is not there or whole and durable."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from keys.age import Sink
+from vault.disk import TEMPORARY_SUFFIX, Disk
+from vault.errors import AlreadyThere, DiskFailed
+from vault.names import printable
+
+T = TypeVar("T")
+
+
+class _FileSink:
+    """What a sealer writes to."""
+
+    def __init__(self, disk: Disk, fd: int, path: str) -> None:
+        self._disk, self._fd, self._path = disk, fd, path
+
+    def write(self, data: bytes | memoryview, /) -> int:
+        """Append all of ``data``."""
+        self._disk.write(self._fd, data, self._path)
+        return len(data)
+
+
+def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: bool = False) -> T:
+    """Call ``fill`` with a sink, then sync and publish the file at ``path``; what ``fill`` returned.
+
+    Whatever ``fill`` raises leaves nothing behind. Raises AlreadyThere unless ``force``, DiskFailed.
+    """
+    if not force and os.path.lexists(path):
+        raise AlreadyThere(f"{printable(path)} is there already", "another name, or --force to overwrite it")
+    temporary = f"{path}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
+    try:
+        fd = disk.create(temporary)
+        try:
+            try:
+                result = fill(_FileSink(disk, fd, temporary))
+                disk.sync(fd, temporary)
+            finally:
+                os.close(fd)
+            disk.publish(temporary, path)
+        except Exception:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+    except OSError as exc:
+        raise DiskFailed(
+            f"{printable(path)} cannot be written: {(exc.strerror or str(exc)).lower()}",
+            "nothing was left behind that looks like a whole file",
+        ) from exc
+    return result
