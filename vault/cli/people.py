@@ -9,13 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from keys.book import Contact, ForeignCase
 from keys.card import MAX_CARD_SIZE, Card, parse_card
 from keys.card import encode as encode_card
-from keys.errors import NameTaken
 from keys.keyring import new_token
 from keys.secret import Secret
-from vault import terminal
+from vault import contacts, terminal
 from vault.cases import find_case, given_name, list_cases, revoke
 from vault.cli.session import (
     JsonOption,
@@ -31,7 +29,7 @@ from vault.cli.session import (
     table,
 )
 from vault.disk import Disk
-from vault.errors import AlreadyThere, BadInput, NotFound, UnknownSigner
+from vault.errors import AlreadyThere, BadInput, UnknownSigner
 from vault.founding import found
 from vault.names import printable
 from vault.terminal import say
@@ -277,13 +275,7 @@ def contact_add(
     name = given_name(name)
     card = parse_card(read_text(card_file, MAX_CARD_SIZE))
     with opened(vault, passphrase_file, token) as unlocked:
-        try:
-            if card.kind == "case":
-                unlocked.change_book(lambda book: book.with_foreign(ForeignCase(name, card, time.time_ns())))
-            else:
-                unlocked.change_book(lambda book: book.with_contact(Contact(name, card, time.time_ns())))
-        except NameTaken as exc:
-            raise AlreadyThere(str(exc), "`sandyk contact list` shows who is there") from exc
+        contacts.keep(unlocked, name, card)
     answer(
         {"contact": name, **card_document(card)},
         as_json=as_json,
@@ -310,7 +302,7 @@ def contact_list(
                 "verified": c.verified_ns is not None,
                 "words": " ".join(c.card.words),
             }
-            for c in unlocked.book().contacts
+            for c in contacts.all_known(unlocked.book())
         ]
     lines = [
         (printable(str(r["name"])), str(r["kind"]), "verified" if r["verified"] else "not verified", str(r["words"]))
@@ -331,9 +323,7 @@ def contact_verify(
 ) -> None:
     """Say that you compared the words of a contact by voice."""
     with opened(vault, passphrase_file, token) as unlocked:
-        contact = unlocked.book().contact(name)
-        if contact is None:
-            raise NotFound("no contact of this name", "`sandyk contact list` shows who is there")
+        contact = contacts.find(unlocked.book(), name)
         expected = " ".join(contact.card.words)
         if words is None:
             say(f"the words of {printable(name)} here are:\n\n    {expected}\n")
@@ -344,7 +334,7 @@ def contact_verify(
                 "these are not the words of this card: nothing was changed",
                 "if they read them to you like this, somebody changed the card on its way",
             )
-        unlocked.change_book(lambda book: book.with_verified(name, time.time_ns()))
+        contacts.mark_verified(unlocked, contact)
     answer({"contact": name, "verified": True}, as_json=as_json, lines=(f"{printable(name)} is verified",))
 
 
@@ -357,7 +347,5 @@ def contact_remove(
 ) -> None:
     """Forget a contact. Cases they are a member of are not changed: see `sandyk case revoke`."""
     with opened(vault, passphrase_file, token) as unlocked:
-        if unlocked.book().contact(name) is None:
-            raise NotFound("no contact of this name", "`sandyk contact list` shows who is there")
-        unlocked.change_book(lambda book: book.without_contact(name))
+        contacts.forget(unlocked, contacts.find(unlocked.book(), name))
     answer({"removed": name}, as_json=as_json, lines=(f"removed {printable(name)}",))
