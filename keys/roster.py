@@ -57,15 +57,12 @@ class Roster:
 
     def with_entry(self, pair: int, label: str, card: Card, added_ns: int) -> Roster:
         """One more. Raises NameTaken when the name, the pair or the card is there already, Malformed for a bad name."""
-        label = tidy_name(label)
-        if (
-            self.by_label(label)
-            or self.by_pair(pair)
-            or any(entry.card.signing == card.signing for entry in self.entries)
-        ):
-            raise NameTaken("a journalist of this name, place or card is there already")
         if not 0 <= pair < PAIRS_PER_COMPARTMENT or card.kind != "person":
             raise ValueError("not a pair, or not a person")
+        label = tidy_name(label)
+        known = any(entry.card.signing == card.signing for entry in self.entries)
+        if known or self.by_label(label) or self.by_pair(pair):
+            raise NameTaken("a journalist of this name, place or card is there already")
         entries = (*self.entries, RosterEntry(pair, label, card, added_ns))
         return Roster(tuple(sorted(entries, key=lambda entry: entry.pair)))
 

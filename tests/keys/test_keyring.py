@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from keys import keyring, layout, slots
 from keys.errors import Damaged, Full, KeysError, MalformedKeyring, NoMatch, WeakCost, WeakPassphrase, Wiped
 from keys.identity import Identity
 from keys.keyring import DuressSlot, Header, JournalistSlot, OpenSlot, parse_header
-from keys.primitives import FLOOR, Cost
+from keys.primitives import FLOOR, Cost, argon2id
 from keys.secret import Secret
 
 CHEAP = Cost(8, 1)
@@ -140,6 +141,18 @@ def test_a_token_that_is_not_needed_does_no_harm(file: MemoryKeyring, opened: Op
     assert not opened.journalist.needs_token
 
 
+def test_where_a_passphrase_opens_with_and_without_the_token_the_token_decides(
+    file: MemoryKeyring, opened: OpenSlot
+) -> None:
+    """Nobody can tell, when the second is added without the token, that the first exists."""
+    pair = keyring.free_pair(opened, ())
+    keyring.add(file, HEADER, opened, pair, journalist(), HERS, TOKEN, floor=CHEAP)
+    other = keyring.free_pair(opened, {pair})
+    keyring.add(file, HEADER, opened, other, journalist(), HERS, floor=CHEAP)
+    assert unlock(file, HERS, TOKEN).pair == pair
+    assert unlock(file, HERS).pair == other
+
+
 @pytest.mark.parametrize("token", [None, TOKEN])
 @pytest.mark.parametrize("passphrase", [OLD, NEW, HERS])
 def test_every_try_computes_all_commitments_and_decrypts_once(
@@ -240,6 +253,18 @@ def test_a_slot_moved_to_another_place_does_not_open(file: MemoryKeyring, opened
         start = layout.SLOTS_OFFSET + place * layout.SLOT_SIZE
         file.data[start : start + layout.SLOT_SIZE] = bytes(layout.SLOT_SIZE) if place == opened.slot else slot
     with pytest.raises(NoMatch):
+        unlock(file, OLD)
+
+
+@pytest.mark.parametrize(("compartment", "needs_token"), [(2, False), (1, True)])
+def test_a_slot_that_lies_about_its_place_or_token_is_refused(
+    file: MemoryKeyring, compartment: int, needs_token: bool
+) -> None:
+    liar = replace(journalist(), compartment=compartment, needs_token=needs_token)
+    stretched = argon2id(OLD.expose(), HEADER.salt, CHEAP, floor=CHEAP)
+    key = slots.slot_key(stretched, 40, slots.environment(file.read(), 1), b"")
+    file.overwrite(layout.SLOTS_OFFSET + 40 * 4096, slots.seal_slot(slots.encode_payload(liar), key, bytes(24)))
+    with pytest.raises(MalformedKeyring):
         unlock(file, OLD)
 
 
@@ -500,6 +525,44 @@ def test_a_wipe_between_two_writes_stops_the_second(file: MemoryKeyring, opened:
     with pytest.raises(Wiped):
         keyring.change_passphrase(wiped, HEADER, opened, NEW, floor=CHEAP)
     assert wiped.writes == 1
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_whenever_a_wipe_comes_nothing_is_written_after_it_is_seen(
+    file: MemoryKeyring, opened: OpenSlot, write: Callable[[MemoryKeyring, OpenSlot], object]
+) -> None:
+    class WipedBeforeRead(MemoryKeyring):
+        countdown = 0
+
+        def read(self) -> bytes:
+            self.countdown -= 1
+            if self.countdown == 0:
+                self.data[: layout.KILL_AREA_SIZE] = bytes(layout.KILL_AREA_SIZE)
+            return super().read()
+
+        def overwrite(self, offset: int, data: bytes) -> None:
+            assert self.countdown > 0, "written into a wiped keyring"
+            super().overwrite(offset, data)
+
+    file.data[layout.SLOTS_OFFSET + (opened.slot ^ 1) * layout.SLOT_SIZE] ^= 1  # gives finish_interrupted work
+    whole = WipedBeforeRead(file.read())
+    whole.countdown = 1000
+    write(whole, opened)
+    for read in range(1, 1001 - whole.countdown):
+        wiped = WipedBeforeRead(file.read())
+        wiped.countdown = read
+        with pytest.raises(Wiped):
+            write(wiped, opened)
+
+
+def test_every_single_write_asks_first_whether_the_keyring_is_alive(file: MemoryKeyring, opened: OpenSlot) -> None:
+    """However long something took since the file was last read."""
+    writes = file.writes
+    keyring._write(file, opened.slot, bytes(layout.SLOT_SIZE), opened.alive)
+    file.data[0] ^= 1
+    with pytest.raises(Wiped):
+        keyring._write(file, opened.slot, bytes(layout.SLOT_SIZE), opened.alive)
+    assert file.writes == writes + 1
 
 
 # What the bytes tell
