@@ -25,7 +25,7 @@ from tests.support.fake_vault import (
     make_fake_vault,
 )
 from tests.support.mounts import loop_mounted, mounted, need_root, survives
-from vault.disk import Disk
+from vault.disk import Disk, noise
 from vault.layout import is_ours
 from vault.medium import set_nocow
 from vault.panic import NoVaultHere, WrongUsage, panic, parse
@@ -109,6 +109,7 @@ def test_from_every_power_cut_keys_die_first_and_a_second_run_finishes(tmp_path:
         else:
             keyring = after.get("keyring")
             assert keyring is None or blocks_changed(before["keyring"][:KILL_AREA_SIZE], keyring[:KILL_AREA_SIZE]), n
+            assert "VAULT" in after or not after, "VAULT goes last"
         try:
             wipe(folder)
         except NoVaultHere:
@@ -189,6 +190,29 @@ def test_a_keyring_that_is_a_link_is_not_followed(folder: str, tmp_path: Path) -
     assert not os.path.lexists(folder)
     assert not report.keys_gone
     assert "is a link" in report.not_done[0]
+
+
+def test_a_roster_that_is_a_link_is_removed_and_not_followed(folder: str, tmp_path: Path) -> None:
+    make_fake_vault(folder)
+    target = tmp_path / "somebody's"
+    target.write_bytes(b"x" * 9000)
+    os.unlink(f"{folder}/rosters/0.age")
+    os.symlink(target, f"{folder}/rosters/0.age")
+    wipe(folder)
+    assert target.read_bytes() == b"x" * 9000
+    assert not os.path.lexists(folder)
+
+
+@pytest.mark.parametrize("size", [KILL_AREA_SIZE, 100])
+def test_overwriting_follows_no_link_creates_nothing_and_extends_nothing(tmp_path: Path, size: int) -> None:
+    target = tmp_path / "target"
+    target.write_bytes(b"x" * size)
+    (tmp_path / "link").symlink_to(target)
+    for name, offset in (("link", 0), ("missing", 0), ("target", 1), ("target", size)):
+        with pytest.raises(OSError):
+            Disk().overwrite_through(str(tmp_path / name), offset, noise(size))
+    assert target.read_bytes() == b"x" * size
+    assert sorted(os.listdir(tmp_path)) == ["link", "target"]
 
 
 def test_files_behind_a_linked_folder_are_not_touched(folder: str, tmp_path: Path) -> None:
