@@ -44,7 +44,10 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A document that is out of its seal: its true name, and where it lies now (a path, or an item's id)."""
+    """A document that is out of its seal: its true name, and where it lies now.
+
+    ``place`` is a path, or an item's id; empty when the case had it before.
+    """
 
     name: bytes
     place: str
@@ -61,6 +64,8 @@ class Opened:
     title: str
     sender: Sender | None
     documents: tuple[Arrived, ...]
+    filed_before: int = 0
+    """How many of them a case had already, under the same name and with the same content."""
 
     @property
     def trusted(self) -> bool:
@@ -180,10 +185,10 @@ def open_into_case(vault: Vault, case: Case, path: str, *, progress: Progress) -
             one = StreamIncoming(_name_of_plain(path), stream, None, ORIGIN_AGE)
             intake = _take_in(vault, case, iter([one]), "age file, unsigned", progress)
     documents = tuple(
-        Arrived(one.incoming.name, one.item.hex() if one.item else "filed before", one.size, one.sha256)
-        for one in intake.filed
+        Arrived(one.incoming.name, one.item.hex() if one.item else "", one.size, one.sha256) for one in intake.filed
     )
-    return Opened(kind, case.name, tags.title if tags else "", sender, documents)
+    before = sum(one.item is None for one in intake.filed)
+    return Opened(kind, case.name, tags.title if tags else "", sender, documents, before)
 
 
 def _from_bundle(reader: BundleReader, origin: str) -> Iterator[Incoming]:

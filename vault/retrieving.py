@@ -75,7 +75,7 @@ def _copy_out(store: CaseStore, out: OutFolder, force: bool, work: tuple[Item, b
             SafePath.parse(path), lambda sink: read_whole(store, item, sink), force=force, mtime_ns=item.mtime_ns
         )
     except VaultError as exc:
-        return Problem(item.name, str(exc))
+        return Problem(item.name, "; ".join((str(exc), *exc.hints)))
     return CopiedOut(item, where)
 
 

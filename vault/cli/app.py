@@ -13,6 +13,7 @@ from vault.cli.bundles import register as register_bundles
 from vault.cli.casework import register as register_casework
 from vault.cli.evidence import register as register_evidence
 from vault.cli.people import register as register_people
+from vault.cli.session import one_line
 from vault.errors import VaultError
 from vault.names import printable
 from vault.terminal import say
@@ -21,6 +22,7 @@ app = typer.Typer(
     name="sandyk",
     help="A newsroom evidence vault: sealed cases, an emergency wipe, sealed bundles for editors abroad.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: quicker, the same in a terminal, a file and docs/cli.md
     add_completion=False,  # the installer would write this program's name into shell start-up files
     pretty_exceptions_enable=False,  # a traceback with local variables would show secrets
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -56,9 +58,9 @@ def run() -> int:
 
 def complain(error: VaultError | KeysError) -> int:
     """Print an error and its hints; the exit code."""
-    say(f"sandyk: {printable(str(error))}")
+    say(f"sandyk: {one_line(str(error))}")
     for hint in getattr(error, "hints", ()):
-        say(f"hint: {hint}")
+        say(f"hint: {one_line(hint)}")
     return exits.exit_code(error)
 
 

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vault import opening, terminal
-from vault.cases import find_case
+from vault import terminal
 from vault.cli import exits
 from vault.cli.session import (
     JsonOption,
@@ -21,11 +20,11 @@ from vault.cli.session import (
     shown_path,
 )
 from vault.errors import BadInput
-from vault.exporting import addressees
-from vault.exporting import export as export_bundle
 from vault.names import printable
-from vault.opening import Opened
 from vault.terminal import say, size_text
+
+if TYPE_CHECKING:
+    from vault.opening import Opened
 
 
 def register(app: typer.Typer) -> None:
@@ -48,6 +47,10 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Seal a case, or some of its documents, for people; signed by you. Notes and sources go with them."""
+    from vault.cases import find_case
+    from vault.exporting import addressees
+    from vault.exporting import export as export_bundle
+
     with opened(vault, passphrase_file, token) as unlocked:
         people = addressees(unlocked, to)
         for person in people:
@@ -93,6 +96,9 @@ def open_command(
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Open a sealed file: verify all of it, say who signed it, and write it to a folder or file it into a case."""
+    from vault import opening
+    from vault.cases import find_case
+
     if (output is None) == (into is None):
         raise BadInput("say where to: -o DIR for a folder, or --into CASE")
     if identity is not None and into is not None:
@@ -115,7 +121,7 @@ def open_command(
                 "name": sender.name, "words": sender.words, "trusted": sender.trusted, "remark": sender.remark,
             },
             "items": [
-                {"name": shown_path(d.name), "path" if output else "id": d.place, "bytes": d.size,
+                {"name": shown_path(d.name), "path" if output else "id": d.place or None, "bytes": d.size,
                  "sha256": d.sha256.hex()}
                 for d in result.documents
             ],
@@ -132,8 +138,14 @@ def open_command(
 
 
 def _opened_lines(result: Opened, filed: bool) -> list[str]:
-    where = f"filed into {printable(result.place)}" if filed else f"in {printable(result.place)}, in clear"
-    lines = [f"{result.kind}: {len(result.documents)} document(s), all verified, {where}"]
+    count = len(result.documents)
+    lines = [f"{result.kind}: {count} document(s), all verified"]
+    if filed:
+        lines.append(f"filed into {printable(result.place)}: {count - result.filed_before} document(s)")
+    else:
+        lines.append(f"written to {printable(result.place)}, in clear")
+    if result.filed_before:
+        lines.append(f"filed before, under the same name and with the same content: {result.filed_before}")
     if result.sender is None:
         lines.append("unsigned: nothing in it shows who made it")
     elif result.sender.name is None:

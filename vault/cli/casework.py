@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from keys.card import Card
 from vault import counter, layout, terminal
-from vault.cases import Case, create_case, find_case, grant, list_cases, open_store, revoke
 from vault.cli import exits
 from vault.cli.session import (
     JsonOption,
@@ -19,6 +17,7 @@ from vault.cli.session import (
     VaultOption,
     answer,
     folder_of,
+    one_line,
     opened,
     shown_path,
     table,
@@ -27,8 +26,12 @@ from vault.disk import Disk
 from vault.errors import NotFound, VaultError
 from vault.names import printable
 from vault.terminal import size_text, time_text
-from vault.vaults import LockedVault, Vault
-from vault.verifying import Verdict, verify
+
+if TYPE_CHECKING:
+    from keys.card import Card
+    from vault.cases import Case
+    from vault.vaults import Vault
+    from vault.verifying import Verdict
 
 CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="A case's name or id.")]
 WhoArgument = Annotated[str, typer.Argument(metavar="WHO", help="A journalist of this vault, or a contact.")]
@@ -57,6 +60,8 @@ def case_new(
     as_json: JsonOption = False,
 ) -> None:
     """Make a case. You are its only member until you grant access to others."""
+    from vault.cases import create_case
+
     with opened(vault, passphrase_file, token) as unlocked:
         case = create_case(unlocked, name)
     answer(
@@ -73,6 +78,8 @@ def case_list(
     as_json: JsonOption = False,
 ) -> None:
     """The cases that you are a member of."""
+    from vault.cases import list_cases, open_store
+
     with opened(vault, passphrase_file, token) as unlocked:
         cases, unusable = list_cases(unlocked)
         rows = []
@@ -93,7 +100,7 @@ def case_list(
     ]  # fmt: skip
     answer({"cases": rows, "unusable": problems}, as_json=as_json, lines=list(table(lines)) or ["no cases yet"])
     for case_id, reason in unusable:
-        terminal.say(f"case {case_id.hex()[:8]} cannot be used: {printable(reason)}")
+        terminal.say(f"case {case_id.hex()[:8]} cannot be used: {one_line(reason)}")
     if unusable:
         raise typer.Exit(exits.PARTLY)
 
@@ -106,11 +113,11 @@ def case_members(
     as_json: JsonOption = False,
 ) -> None:
     """Who can read a case."""
+    from vault.cases import find_case
+
     with opened(vault, passphrase_file, token) as unlocked:
         case = find_case(unlocked, case_name)
-        rows = [
-            {"name": _name_of(unlocked, member), "words": " ".join(member.words)} for member in case.keys.members
-        ]
+        rows = [{"name": _name_of(unlocked, member), "words": " ".join(member.words)} for member in case.keys.members]
     lines = [(printable(r["name"] or "?"), str(r["words"])) for r in rows]
     answer({"case": case.name, "members": rows}, as_json=as_json, lines=list(table(lines)))
 
@@ -147,6 +154,8 @@ def case_grant(
     as_json: JsonOption = False,
 ) -> None:
     """Let somebody read a case: all of it, past and future."""
+    from vault.cases import find_case, grant
+
     with opened(vault, passphrase_file, token) as unlocked:
         card, name = _card_of(unlocked, who)
         case = grant(unlocked, find_case(unlocked, case_name), card, name)
@@ -166,6 +175,8 @@ def case_revoke(
     as_json: JsonOption = False,
 ) -> None:
     """Take somebody out of a case: what is filed from now on does not open for them."""
+    from vault.cases import find_case, revoke
+
     with opened(vault, passphrase_file, token) as unlocked:
         card, name = _card_of(unlocked, who)
         case = revoke(unlocked, find_case(unlocked, case_name), card, name)
@@ -188,6 +199,9 @@ def verify_command(
     as_json: JsonOption = False,
 ) -> None:
     """Read everything back: encryption, hashes, signatures, and that no pack is missing from a chain."""
+    from vault.cases import open_store
+    from vault.verifying import verify
+
     documents, lines, whole = [], [], True
     with opened(vault, passphrase_file, token) as unlocked:
         for case in _chosen(unlocked, case_name):
@@ -202,6 +216,8 @@ def verify_command(
 
 
 def _chosen(unlocked: Vault, case_name: str | None) -> list[Case]:
+    from vault.cases import find_case, list_cases
+
     if case_name is not None:
         return [find_case(unlocked, case_name)]
     cases, unusable = list_cases(unlocked)
@@ -227,8 +243,8 @@ def _verdict_document(case: Case, verdict: Verdict) -> dict[str, Any]:
 def _verdict_lines(case: Case, verdict: Verdict) -> list[str]:
     read = f"{verdict.items} items, {size_text(verdict.size)}, {verdict.packs} packs read back"
     lines = [f"{printable(case.name)}: {'whole' if verdict.whole else 'DAMAGED'}: {read}"]
-    lines += [f"  pack {f.about}: {printable(f.what)}" for f in verdict.findings]
-    lines += [f"  {d.item.id.hex()[:8]} {shown_path(d.item.name)}: {printable(d.reason)}" for d in verdict.damaged]
+    lines += [f"  pack {f.about}: {one_line(f.what)}" for f in verdict.findings]
+    lines += [f"  {d.item.id.hex()[:8]} {shown_path(d.item.name)}: {one_line(d.reason)}" for d in verdict.damaged]
     return lines
 
 
@@ -240,6 +256,8 @@ def log(
     as_json: JsonOption = False,
 ) -> None:
     """The custody record: what was done, when, on which device, signed by whom."""
+    from vault.cases import open_store
+
     rows, lines = [], []
     with opened(vault, passphrase_file, token) as unlocked:
         for case in _chosen(unlocked, case_name):
@@ -272,6 +290,8 @@ def rebuild(
     as_json: JsonOption = False,
 ) -> None:
     """Make the index of a case anew from its packs."""
+    from vault.cases import find_case, open_store
+
     with opened(vault, passphrase_file, token) as unlocked:
         case = find_case(unlocked, case_name)
         with open_store(unlocked, case) as store:
@@ -283,7 +303,7 @@ def rebuild(
          "findings": [{"pack": f.about, "what": f.what} for f in findings]},
         as_json=as_json,
         lines=[f"index rebuilt: {count} items, {size_text(size)}"]
-        + [f"  pack {f.about}: {printable(f.what)}" for f in findings],
+        + [f"  pack {f.about}: {one_line(f.what)}" for f in findings],
     )  # fmt: skip
     if findings:
         raise typer.Exit(exits.DAMAGED)
@@ -291,6 +311,8 @@ def rebuild(
 
 def status(vault: VaultOption = None, as_json: JsonOption = False) -> None:
     """What can be said of the vault without a passphrase: that it is there, its size, and what waits to leave."""
+    from vault.vaults import LockedVault
+
     folder = folder_of(vault)
     LockedVault.at(folder, disk=Disk())
     cases = _entries(os.path.join(folder, layout.CASES))

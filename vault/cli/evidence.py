@@ -6,13 +6,11 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from keys.card import MAX_CARD_SIZE, parse_card
-from vault import filing, terminal
-from vault.cases import find_case, list_cases, open_store
+from vault import terminal
 from vault.cli import exits
 from vault.cli.session import (
     JsonOption,
@@ -20,22 +18,25 @@ from vault.cli.session import (
     TokenOption,
     VaultOption,
     answer,
+    one_line,
     opened,
     read_text,
     shown_path,
     table,
 )
 from vault.errors import BadInput, DamagedPack
-from vault.model import Item
 from vault.names import printable
-from vault.retrieving import CopiedOut, get
-from vault.sources import About, Problem
 from vault.terminal import say, size_text, time_text
-from vault.verifying import read_whole
+
+if TYPE_CHECKING:
+    from vault import filing
+    from vault.model import Item
+    from vault.retrieving import CopiedOut
+    from vault.sources import Problem
 
 CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="A case's name or id.")]
 NoteOption = Annotated[str, typer.Option("--note", help="What these documents are.")]
-SourceOption = Annotated[str, typer.Option("--source", help="Where they come from. Left out of nothing: think first.")]
+SourceOption = Annotated[str, typer.Option("--source", help="Where they come from. It goes along in every export.")]
 TagOption = Annotated[list[str] | None, typer.Option("--tag", help="A word to find them by; may be repeated.")]
 
 
@@ -65,6 +66,9 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """File documents. In a case that you only have the card of, they are sealed into the outbox."""
+    from vault import filing
+    from vault.sources import About
+
     if passphrase_file == "-" and "-" in paths:  # noqa: S105  # the name of a file
         raise BadInput("standard input cannot be both the passphrase and a document")
     about = About(note, source, tuple(tag or ()))
@@ -115,7 +119,7 @@ def _outcome_lines(outcome: filing.Outcome) -> list[str]:
 
 def _name_problems(problems: list[Problem]) -> None:
     for problem in problems:
-        say(f"not done: {shown_path(problem.name)}: {printable(problem.reason)}")
+        say(f"not done: {shown_path(problem.name)}: {one_line(problem.reason)}")
     if problems:
         raise typer.Exit(exits.PARTLY)
 
@@ -130,6 +134,10 @@ def drop(
     as_json: JsonOption = False,
 ) -> None:
     """Seal documents for a case with its card alone: no vault, no passphrase, nothing readable left behind."""
+    from keys.card import MAX_CARD_SIZE, parse_card
+    from vault import filing
+    from vault.sources import About
+
     case_card = parse_card(read_text(card, MAX_CARD_SIZE))
     if case_card.kind != "case":
         raise BadInput("this is a person's card", "a drop goes to a case: ask for the card of the case")
@@ -177,6 +185,8 @@ def search(
 def _list(
     case_name: str | None, text: str, vault: str | None, passphrase_file: str | None, token: str | None, as_json: bool
 ) -> None:
+    from vault.cases import find_case, list_cases, open_store
+
     rows: list[dict[str, Any]] = []
     lines: list[tuple[str, ...]] = []
     with opened(vault, passphrase_file, token) as unlocked:
@@ -214,6 +224,9 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Everything that is known of a document."""
+    from vault import filing
+    from vault.cases import open_store
+
     with opened(vault, passphrase_file, token) as unlocked:
         case, item = filing.find_item(unlocked, case_name, reference)
         with open_store(unlocked, case) as store:
@@ -243,6 +256,10 @@ def get_items(
     as_json: JsonOption = False,
 ) -> None:
     """Copy documents out of the vault, in clear, into a folder; `-o -` writes one to standard output."""
+    from vault import filing
+    from vault.cases import open_store
+    from vault.retrieving import CopiedOut, get
+
     if not output or bool(references) == bool(everything):
         raise BadInput("say which documents, and where to: sandyk get ITEM... -o DIR, or --all CASE -o DIR")
     if output == "-":
@@ -270,6 +287,10 @@ def get_items(
 def _to_stdout(
     references: list[str], case_name: str | None, vault: str | None, passphrase_file: str | None, token: str | None
 ) -> None:
+    from vault import filing
+    from vault.cases import open_store
+    from vault.verifying import read_whole
+
     if len(references) != 1:
         raise BadInput("standard output takes exactly one document")
     with opened(vault, passphrase_file, token) as unlocked:
@@ -279,5 +300,3 @@ def _to_stdout(
                 read_whole(store, item, sys.stdout.buffer.write)
             except DamagedPack as exc:
                 raise DamagedPack(f"{shown_path(item.name)}: {exc}", "what was printed is not whole") from exc
-
-

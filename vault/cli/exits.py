@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from keys import errors as keys_errors
-from vault import errors, index
+from vault import errors
 
 DONE = 0
 FAILED = 1
@@ -48,7 +48,6 @@ _CODES: dict[type[Exception], int] = {
     errors.DiskFailed: FAILED,
     errors.Damaged: DAMAGED,
     errors.NotTrusted: NOT_TRUSTED,
-    index.IndexUnusable: DAMAGED,
     keys_errors.KeysError: FAILED,
     keys_errors.Malformed: DAMAGED,
     keys_errors.NoMatch: DOES_NOT_OPEN,

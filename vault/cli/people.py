@@ -5,16 +5,11 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from keys.card import MAX_CARD_SIZE, Card, parse_card
-from keys.card import encode as encode_card
-from keys.keyring import new_token
-from keys.secret import Secret
-from vault import contacts, terminal
-from vault.cases import find_case, given_name, list_cases, revoke
+from vault import terminal
 from vault.cli.session import (
     JsonOption,
     NewPassphraseOption,
@@ -30,10 +25,13 @@ from vault.cli.session import (
 )
 from vault.disk import Disk
 from vault.errors import AlreadyThere, BadInput, UnknownSigner
-from vault.founding import found
 from vault.names import printable
 from vault.terminal import say
-from vault.vaults import Vault
+
+if TYPE_CHECKING:
+    from keys.card import Card
+    from keys.secret import Secret
+    from vault.vaults import Vault
 
 NewTokenOption = Annotated[
     str | None,
@@ -74,6 +72,9 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Make a vault and its first journalist."""
+    from vault.cases import given_name
+    from vault.founding import found
+
     folder, name = folder_of(vault), given_name(name)
     if os.path.isdir(folder) and os.listdir(folder):
         raise AlreadyThere("the vault's folder is there already and not empty", "another folder: --vault DIR")
@@ -93,6 +94,9 @@ def init(
 
 def make_token(path: str | None) -> Secret | None:
     """A new outside half in a new file. Raises AlreadyThere, BadInput."""
+    from keys.keyring import new_token
+    from keys.secret import Secret
+
     if path is None:
         return None
     data = new_token()
@@ -119,6 +123,8 @@ def journalist_add(
     as_json: JsonOption = False,
 ) -> None:
     """Give a colleague a passphrase of their own. It opens only the cases they are let into."""
+    from vault.cases import given_name
+
     name = given_name(name)
     with opened(vault, passphrase_file, token) as unlocked:
         if unlocked.roster().by_label(name) is not None:
@@ -184,6 +190,8 @@ def journalist_remove(
     as_json: JsonOption = False,
 ) -> None:
     """Destroy a colleague's way into this vault, and revoke them from every case that you are in."""
+    from vault.cases import list_cases, revoke
+
     with opened(vault, passphrase_file, token) as unlocked:
         entry = unlocked.remove_journalist(name)
         cases, _ = list_cases(unlocked)
@@ -212,6 +220,8 @@ def card_show(
     as_json: JsonOption = False,
 ) -> None:
     """The words of a card, to be compared by voice."""
+    from keys.card import MAX_CARD_SIZE, parse_card
+
     if file is not None:
         card = parse_card(read_text(file, MAX_CARD_SIZE))
     else:
@@ -244,6 +254,8 @@ def card_export(
     token: TokenOption = None,
 ) -> None:
     """Write a card as a small text file. It names nobody."""
+    from keys.card import encode as encode_card
+
     with opened(vault, passphrase_file, token) as unlocked:
         text = encode_card(_own_card(unlocked, case))
     if out is None:
@@ -258,6 +270,8 @@ def card_export(
 
 
 def _own_card(unlocked: Vault, case: str | None) -> Card:
+    from vault.cases import find_case
+
     if case is None:
         return unlocked.me.card()
     return find_case(unlocked, case).keys.card()
@@ -272,6 +286,10 @@ def contact_add(
     as_json: JsonOption = False,
 ) -> None:
     """Keep somebody's card, or the card of a case to file to, under a name."""
+    from keys.card import MAX_CARD_SIZE, parse_card
+    from vault import contacts
+    from vault.cases import given_name
+
     name = given_name(name)
     card = parse_card(read_text(card_file, MAX_CARD_SIZE))
     with opened(vault, passphrase_file, token) as unlocked:
@@ -294,6 +312,8 @@ def contact_list(
     as_json: JsonOption = False,
 ) -> None:
     """Your contacts, and whether their words were compared."""
+    from vault import contacts
+
     with opened(vault, passphrase_file, token) as unlocked:
         rows = [
             {
@@ -322,6 +342,8 @@ def contact_verify(
     as_json: JsonOption = False,
 ) -> None:
     """Say that you compared the words of a contact by voice."""
+    from vault import contacts
+
     with opened(vault, passphrase_file, token) as unlocked:
         contact = contacts.find(unlocked.book(), name)
         expected = " ".join(contact.card.words)
@@ -346,6 +368,8 @@ def contact_remove(
     as_json: JsonOption = False,
 ) -> None:
     """Forget a contact. Cases they are a member of are not changed: see `sandyk case revoke`."""
+    from vault import contacts
+
     with opened(vault, passphrase_file, token) as unlocked:
         contacts.forget(unlocked, contacts.find(unlocked.book(), name))
     answer({"removed": name}, as_json=as_json, lines=(f"removed {printable(name)}",))

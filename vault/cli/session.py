@@ -8,19 +8,19 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from keys.keyring import parse_token
-from keys.memory import harden
-from keys.secret import Secret
 from vault import terminal
 from vault.disk import Disk
 from vault.errors import BadInput
 from vault.names import json_safe, printable
 from vault.place import NoPlace, vault_folder
-from vault.vaults import LockedVault, Vault
+
+if TYPE_CHECKING:
+    from keys.secret import Secret
+    from vault.vaults import Vault
 
 VaultOption = Annotated[
     str | None, typer.Option("--vault", metavar="DIR", help="The vault's folder.", show_default=False)
@@ -57,6 +57,9 @@ def folder_of(vault: str | None) -> str:
 @contextmanager
 def opened(vault: str | None, passphrase_file: str | None, token: str | None) -> Iterator[Vault]:
     """The open vault: finds it before asking for a passphrase, and forgets the keys afterwards."""
+    from keys.memory import harden
+    from vault.vaults import LockedVault
+
     harden()
     locked = LockedVault.at(folder_of(vault), disk=Disk())
     outside_half = read_token(token)
@@ -88,15 +91,15 @@ def read_new_passphrase(passphrase_file: str | None) -> Secret:
 
 def read_token(path: str | None) -> Secret | None:
     """The outside half in a file. Raises BadInput, MalformedKeyring."""
+    from keys.keyring import parse_token
+
     if path is None:
         return None
     try:
         with open(path, "rb") as f:
             return parse_token(f.read(64))
     except OSError as exc:
-        raise BadInput(
-            f"the outside half cannot be read: {exc.strerror}", "is the stick in, and mounted?"
-        ) from exc
+        raise BadInput(f"the outside half cannot be read: {exc.strerror}", "is the stick in, and mounted?") from exc
 
 
 def read_text(path: str, limit: int) -> bytes:
@@ -128,6 +131,11 @@ def table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join([cell.ljust(w) for cell, w in zip(row[:-1], widths, strict=False)] + [row[-1]])
+
+
+def one_line(text: str) -> str:
+    """A message as it may be printed. Names in it are escaped already; this is the net below."""
+    return text if text.isprintable() else printable(text)
 
 
 def shown_path(path: bytes | str) -> str:
