@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drives all tools over one corpus, in alternation, and compares what they give back with the corpus.
+
+Each round runs every tool once, in an order that turns from round to round, so that a machine
+whose speed drifts does so for all. What another process disturbed is repeated once where it can be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench.measure import Failed, Measurement, run, sync_command
+from bench.peers import Tool
+
+PHASES = ("init", "add", "again", "verify", "get", "export", "open")
+QUIET = 0.25
+"""A phase during which others used more of a core than this is repeated, or marked."""
+_WRITES_TO = {"init": "store", "add": "store", "again": "store", "get": "out", "export": "tmp", "open": "out"}
+_REPEATABLE = ("verify", "get", "export", "open")
+
+Turn = dict[str, dict[str, float]]
+
+
+def play(source: Path, tools: list[Tool], work: Path, number: int, *, compare: bool) -> dict[str, Turn]:
+    """One round: for each tool and phase what it took, and the stored bytes. Raises Failed."""
+    order = tools[number % len(tools) :] + tools[: number % len(tools)]
+    places = {tool.name: work / tool.name.replace(" ", "") for tool in tools}
+    try:
+        return {tool.name: _turn(source, tool, places[tool.name], compare=compare) for tool in order}
+    finally:
+        # After the last measurement of the round: freeing much memory slows the next one down on virtual machines.
+        for place in places.values():
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _turn(source: Path, tool: Tool, place: Path, *, compare: bool) -> Turn:
+    folders = {name: place / name for name in ("store", "out", "tmp")}
+    for folder in folders.values():
+        _empty(folder)
+    names = {"src": str(source)} | {name: str(folder) for name, folder in folders.items()}
+    quoted = {name: shlex.quote(path) for name, path in names.items()}
+    environment = {key: value.format_map(names) for key, value in tool.environment.items()}
+    turn: Turn = {}
+    for phase in PHASES:
+        if phase not in tool.phases:
+            continue
+        measured = _phase(source, phase, tool.phases[phase].format_map(quoted), environment, folders)
+        turn[phase] = measured.as_dict()
+        print(f"  {tool.name:10} {phase:7} {measured.wall:8.2f} s  other {measured.other:.2f}", file=sys.stderr)
+        if phase == "add":
+            turn[phase]["stored"] = sum(p.stat().st_size for p in folders["store"].rglob("*") if p.is_file())
+        if compare and phase in ("get", "open"):
+            _expect_same(source, folders["out"], f"{tool.name} {phase}", bundle=phase == "open")
+    return turn
+
+
+def _phase(
+    source: Path, phase: str, command: str, environment: dict[str, str], folders: dict[str, Path]
+) -> Measurement:
+    for attempt in (1, 2):
+        if phase in ("get", "open"):
+            _empty(folders["out"])
+        if phase in ("add", "again"):
+            run(f"find {shlex.quote(str(source))} -type f -print0 | xargs -0 cat >/dev/null")  # into the cache
+        run(sync_command(str(folders["store"])))
+        target = folders[_WRITES_TO[phase]] if phase in _WRITES_TO else None
+        measured = run(command, environment, sync=str(target) if target else None)
+        if measured.other <= QUIET or phase not in _REPEATABLE or attempt == 2:
+            break
+    return measured
+
+
+def _empty(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+
+
+def _expect_same(source: Path, out: Path, what: str, *, bundle: bool) -> None:
+    """Raise Failed unless the files hold the same contents, each as often. A bundle adds files beside ``data``."""
+    found = _digests(path for path in out.rglob("*") if not bundle or "data" in path.relative_to(out).parts[:-1])
+    if found != _digests(source.rglob("*")):
+        raise Failed(f"{what}: what came out is not what went in")
+
+
+def _digests(paths: Iterable[Path]) -> Counter[bytes]:
+    digests: Counter[bytes] = Counter()
+    for path in paths:
+        if path.is_file():
+            with path.open("rb") as f:
+                digests[hashlib.file_digest(f, "sha256").digest()] += 1
+    return digests
+
+
+def totals(source: Path) -> tuple[int, int]:
+    """How many files a corpus has, and how many bytes."""
+    sizes = [path.stat().st_size for path in source.rglob("*") if path.is_file()]
+    return len(sizes), sum(sizes)
