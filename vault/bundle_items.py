@@ -159,7 +159,7 @@ def parse_contents(untrusted_items: bytes, untrusted_custody: bytes) -> Contents
         respelled = (render_items(contents), render_custody(contents.items))
     except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
         raise DamagedBundle("the list of items or the custody record is damaged") from exc
-    if text.format != TEXT_FORMAT or respelled != (untrusted_items, untrusted_custody):
+    if respelled != (untrusted_items, untrusted_custody):
         raise DamagedBundle("the list of items or the custody record is not spelled as this format wants it")
     return contents
 

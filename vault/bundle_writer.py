@@ -169,7 +169,7 @@ def _copy(
         tar.write(piece)
         if progress:
             progress(len(piece))
-    if left or digest.digest() != item.sha256:
+    if digest.digest() != item.sha256:
         raise ContentChanged(index)
 
 

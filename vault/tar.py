@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tar inside a bundle: pax, regular files only, one spelling, streamed both ways.
 
-Owns docs/format.md "Tar" (POSIX.1-2017 pax interchange format, ``pax`` utility, narrowed
+Owns docs/format-bundle.md §2 (POSIX.1-2017 pax interchange format, ``pax`` utility, narrowed
 down). The writer's bytes follow from paths and sizes alone, so their number is known
 before anything is written. The reader takes only what the writer would have written: it
 rebuilds each header from the path and size it read and compares all of it. So it refuses
@@ -319,7 +319,7 @@ def _octal_size(block: bytes) -> int:
 
 
 def _parse_records(untrusted: bytes) -> dict[str, str]:
-    """``path`` and ``size`` out of an extended header; no other key, and none twice."""
+    """``path`` and ``size`` out of an extended header. A key written twice shows when the header is rebuilt."""
     records: dict[str, str] = {}
     while untrusted:
         digits, space, _ = untrusted[:8].partition(b" ")
@@ -328,7 +328,7 @@ def _parse_records(untrusted: bytes) -> dict[str, str]:
         record, untrusted = untrusted[: int(digits)], untrusted[int(digits) :]
         key, equals, value = record[len(digits) + 1 :].partition(b"=")
         name = key.decode("ascii", "replace")
-        if not equals or value[-1:] != b"\n" or name in records:
+        if not equals or value[-1:] != b"\n":
             raise DamagedBundle("an extended header of the tar is damaged")
         records[name] = _record_value(name, value[:-1])
     return records

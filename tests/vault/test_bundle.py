@@ -294,6 +294,15 @@ def test_what_no_bundle_can_be_made_of_is_refused_before_anything_is_written(cha
         write_bundle(Untouched(), content=in_pieces(DOCUMENTS[3:4]), signer=None, clock_ns=CLOCK, **arguments)  # type: ignore[arg-type]
 
 
+def test_more_metadata_than_a_reader_takes_is_refused_before_anything_is_written() -> None:
+    event = {"detail": "x" * 65_536}
+    many = [item(custody=(event,) * 1025)]
+    with pytest.raises(BadInput, match=r"custody\.jsonl"):
+        write_bundle(
+            Untouched(), [EDITOR.recipient], many, in_pieces(DOCUMENTS), signer=None, clock_ns=CLOCK, bundle_id=ID
+        )
+
+
 @dataclass(frozen=True)
 class FalseSigner:
     """Signs with one key, shows the card of a second and claims to be a third."""

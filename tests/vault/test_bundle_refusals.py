@@ -86,9 +86,10 @@ def test_every_truncation_is_our_error() -> None:
 
 
 def test_tampering_with_the_sealed_file_is_our_error() -> None:
-    for i in (0, 30, 200, 2000, 3500, len(SIGNED) // 2, len(SIGNED) - 1):
+    header = SIGNED.index(b"\n---")
+    for i in (0, 30, 200, 2000, header + 10, header + 80, header + 200, len(SIGNED) // 2, len(SIGNED) - 1):
         flipped = SIGNED[:i] + bytes([SIGNED[i] ^ 1]) + SIGNED[i + 1 :]
-        with pytest.raises((DamagedBundle, NoMatch)):
+        with pytest.raises((DamagedSeal, NoMatch) if i < header else DamagedSeal):
             read_all(BundleReader(io.BytesIO(flipped), [EDITOR.age]))
     for n in (0, 100, 3000, len(SIGNED) // 2, len(SIGNED) - 1):
         with pytest.raises(DamagedSeal):
@@ -108,12 +109,23 @@ def test_a_file_sealed_with_another_program_is_told_from_a_damaged_bundle(conten
         BundleReader(io.BytesIO(age.seal(content, [EDITOR.recipient])), [EDITOR.age])
 
 
+def test_a_tar_in_our_spelling_of_other_files_is_no_bundle() -> None:
+    root = "bundle-00112233"
+    for name in ("letter.txt", f"{root}/letter.txt", "bundle-0011223/bagit.txt", f"{root}/data/bagit.txt"):
+        sink = io.BytesIO()
+        tar = TarWriter(sink)
+        tar.add(name, 0)
+        tar.finish()
+        with pytest.raises(NotABundle):
+            TarBundleReader(io.BytesIO(sink.getvalue()))
+
+
 def test_a_tar_made_by_another_program_is_no_bundle() -> None:
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w") as archive:
         archive.addfile(tarfile.TarInfo("bundle-00112233/bagit.txt"))
     with pytest.raises(NotABundle):
-        TarBundleReader(sink)
+        TarBundleReader(io.BytesIO(sink.getvalue()))
 
 
 def test_a_bundle_that_was_passed_on_in_the_senders_name_is_found_out() -> None:
@@ -157,6 +169,9 @@ def _without_lines(name: str, start: bytes) -> Change:
     return change
 
 
+FOR_EDITOR = f"Sealed-For: {key_digest(EDITOR.recipient.raw)}\n".encode()
+FOR_OTHER = f"Sealed-For: {key_digest(OTHER.recipient.raw)}\n".encode()
+BOTH = (FOR_EDITOR, FOR_OTHER)
 ONE = hashlib.sha256(b"one").hexdigest()
 
 CHANGES_BY_A_HOSTILE_SENDER: dict[str, Change] = {
@@ -167,6 +182,11 @@ CHANGES_BY_A_HOSTILE_SENDER: dict[str, Change] = {
     "other date": _replace("bag-info.txt", b"Bagging-Date: 2025", b"Bagging-Date: 2024"),
     "false oxum": _replace("bag-info.txt", b"Payload-Oxum: 1", b"Payload-Oxum: 2"),
     "crlf": lambda files: files.update({"bag-info.txt": files["bag-info.txt"].replace(b"\n", b"\r\n")}),
+    "a recipient twice": _replace("bag-info.txt", FOR_EDITOR, FOR_EDITOR * 2),
+    "recipients out of order": _replace("bag-info.txt", FOR_EDITOR, b"".join(sorted(BOTH, reverse=True))),
+    "too many recipients": _replace("bag-info.txt", FOR_EDITOR, b"".join(
+        f"Sealed-For: {key_digest(bytes([n]))}\n".encode() for n in range(33))),
+    "two senders": _replace("bag-info.txt", b"Format", b"Sealed-By: SHA256:" + b"A" * 43 + b"\nFormat"),
     "odd recipient": _replace("bag-info.txt", b"Sealed-For: SHA256:", b"Sealed-For: SHA512:"),
     "no recipient": _without_lines("bag-info.txt", b"Sealed-For"),
     "odd identifier": _replace("bag-info.txt", b"urn:uuid:0011", b"urn:uuid:001g"),
@@ -217,6 +237,17 @@ CHANGES_BY_A_HOSTILE_SENDER: dict[str, Change] = {
 }
 
 
+def test_more_recipients_in_order_would_be_accepted() -> None:
+    """So that the refusals above are for their order and number."""
+    changed = hostile(_replace("bag-info.txt", FOR_EDITOR, b"".join(sorted(BOTH))))
+    assert len(TarBundleReader(io.BytesIO(changed)).tags.sealed_for) == 2
+
+
+def test_a_bundle_of_a_newer_format_is_called_so() -> None:
+    with pytest.raises(DamagedBundle, match="newer version"):
+        TarBundleReader(io.BytesIO(hostile(_replace("bag-info.txt", b"Format: 1", b"Format: 2"))))
+
+
 @pytest.mark.parametrize("what", CHANGES_BY_A_HOSTILE_SENDER)
 def test_a_sender_who_signs_nonsense_is_refused(what: str) -> None:
     with pytest.raises(DamagedBundle):
@@ -250,8 +281,18 @@ def test_a_half_signed_bundle_is_refused(missing: str) -> None:
 
 
 def test_a_signature_by_another_key_than_the_bundle_names_is_refused() -> None:
-    with pytest.raises(BrokenSignature, match="another key"):
-        TarBundleReader(io.BytesIO(hostile(lambda files: None, signer=OTHER)))
+    """Whichever two of signature, card and Sealed-By agree."""
+    others_card = _set(layout.CARD, IdentitySigner(OTHER).card_text.encode())
+    names = [sshsig.fingerprint(identity.signing_public).encode() for identity in (SENDER, OTHER)]
+    others_name = _replace("bag-info.txt", *names)
+    nothing: Change = lambda files: None  # noqa: E731
+    for change, signer in ((nothing, OTHER), (others_card, OTHER), (others_card, SENDER), (others_name, SENDER)):
+        with pytest.raises(BrokenSignature, match="another key"):
+            TarBundleReader(io.BytesIO(hostile(change, signer=signer)))
+    forged = hostile(_both(others_card, others_name), signer=OTHER)  # by somebody else, who says so
+    signer_named = TarBundleReader(io.BytesIO(forged)).tags.signer
+    assert signer_named is not None
+    assert signer_named.public == OTHER.signing_public
 
 
 def test_a_signature_over_another_bundle_or_for_another_purpose_is_refused() -> None:
@@ -337,6 +378,17 @@ def test_padding_of_another_length_is_refused() -> None:
     for padding in (512, 1 << 18):
         with pytest.raises(DamagedBundle, match="padded"):
             open_plain(SIGNED_PLAIN + bytes(padding))
+
+
+def test_files_of_a_later_version_are_bounded_together() -> None:
+    sink = io.BytesIO()
+    tar = TarWriter(sink)
+    tar.add("bundle-00112233/bagit.txt", 0)
+    for number in range(65):
+        tar.add(f"bundle-00112233/metadata/{number:02}", 1 << 20)
+        tar.write(bytes(1 << 20))
+    with pytest.raises(DamagedBundle, match="64 is larger"):
+        TarBundleReader(io.BytesIO(sink.getvalue()))
 
 
 def test_a_tag_file_beyond_its_limit_is_refused_before_it_is_read() -> None:

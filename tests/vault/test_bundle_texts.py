@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,10 +16,11 @@ from tests.support.bundles import (
     ID,
     items_of,
 )
+from vault import bundle_layout as layout
 from vault.bundle import (
     BundleItem,
 )
-from vault.bundle_items import Contents, parse_contents, place_items, render_custody, render_items
+from vault.bundle_items import TEXT_FORMAT, Contents, parse_contents, place_items, render_custody, render_items
 from vault.errors import DamagedBundle
 
 characters = st.characters(blacklist_categories=("Cs",))
@@ -40,6 +43,16 @@ def test_the_texts_of_any_items_say_the_same_when_read(rows: list[Row], title: s
     written = (render_items(contents), render_custody(contents.items))
     assert parse_contents(*written) == contents
     assert not any(b in written[0] + written[1] for b in (b"\x1b", b"\x7f", "\u202e".encode(), "\x9b".encode()))
+
+
+def test_the_format_document_says_what_the_code_does() -> None:
+    """Constants, and the order of the files in its drawing."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "format-bundle.md").read_text(encoding="utf-8")
+    for constant in (layout.PROFILE, f"`{layout.NAMESPACE}`", str(layout.LEAST_PLAINTEXT), TEXT_FORMAT):
+        assert constant in text
+    drawn = re.findall(r"[├└]── ((?:[a-z]+/)?[A-Za-z0-9-]+\.[a-z.0-9]+)", text)
+    assert drawn == sorted(drawn, key=layout.place_of)
+    assert set(drawn) == {name for name in layout.MAX_BYTES if not name.endswith((".mldsa65", ".tsr"))}
 
 
 @given(st.binary(max_size=100), st.binary(max_size=100))

@@ -57,8 +57,9 @@ def test_everything_known_of_an_item_is_on_the_page() -> None:
 
 def test_links_lead_to_the_documents() -> None:
     items = [item("а #1?.pdf".encode()), item(b"100%.txt")]
-    links = [attrs["href"] for tag, attrs in page(*items).tags if tag == "a"]
-    assert [unquote(link or "") for link in links] == [i.path for i in place_items(items)]
+    links = [attrs["href"] or "" for tag, attrs in page(*items).tags if tag == "a"]
+    assert [unquote(link) for link in links] == [i.path for i in place_items(items)]
+    assert not any(char in link for link in links for char in "#? ")
 
 
 def test_a_drop_says_that_nothing_shows_its_sender() -> None:
