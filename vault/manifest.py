@@ -79,13 +79,10 @@ def decompress(untrusted: bytes) -> bytes:
         size = zstandard.frame_content_size(untrusted)
         if not 0 < size <= MAX_MANIFEST_SIZE:
             raise DamagedPack("a manifest of an impossible size")
-        frame = zstandard.ZstdDecompressor().decompressobj()
-        encoded = frame.decompress(untrusted)
+        # In one go, into a buffer of the stated size: a frame that holds more than it states is refused.
+        return zstandard.ZstdDecompressor().decompress(untrusted, allow_extra_data=False)
     except zstandard.ZstdError as exc:
         raise DamagedPack("a manifest that cannot be unpacked") from exc
-    if len(encoded) != size or not frame.eof or frame.unused_data:
-        raise DamagedPack("a manifest of the wrong size")
-    return encoded
 
 
 def decode(untrusted: bytes) -> Manifest:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import accumulate
@@ -89,7 +90,7 @@ class PackWriter:
             os.close(self._fd)
             self._fd = -1
         with suppress(OSError):
-            os.unlink(self._temporary)
+            self._disk.unlink(self._temporary)
 
 
 class PackReader:
@@ -101,7 +102,11 @@ class PackReader:
 
     def __init__(self, folder: str, pack: PackId, identities: Sequence[age.Identity]) -> None:
         self.pack = pack
-        self._file = age.FileAccess(os.path.join(folder, pack_name(pack)))
+        path = os.path.join(folder, pack_name(pack))
+        # A pipe in its place would make an open wait for ever; a link could lead anywhere.
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise DamagedPack(f"pack {pack.hex()[:8]} is not a regular file")
+        self._file = age.FileAccess(path)
         try:
             with _as_damage(pack):
                 self._plain = age.SeekableOpener(self._file, identities)
@@ -186,7 +191,10 @@ def unpack_chunk(untrusted: bytes, chunk: Chunk, id_key: bytes) -> bytes:
     raw = untrusted
     if chunk.packing != PACKING_NONE:
         try:
-            raw = zstandard.ZstdDecompressor().decompress(untrusted, max_output_size=chunk.raw)
+            # zstandard trusts a size that the frame states over any limit, so this comes first.
+            if zstandard.frame_content_size(untrusted) != chunk.raw:
+                raise DamagedPack("a chunk does not unpack to its size")
+            raw = zstandard.ZstdDecompressor().decompress(untrusted, allow_extra_data=False)
         except zstandard.ZstdError as exc:
             raise DamagedPack("a chunk cannot be unpacked") from exc
     if len(raw) != chunk.raw or blake3(raw, key=id_key).digest() != chunk.id:
