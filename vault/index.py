@@ -21,7 +21,7 @@ from sqlcipher3 import dbapi2 as sqlite
 
 from keys.secret import Secret
 from vault import manifest as manifests
-from vault.errors import Busy, Damaged, DiskFailed
+from vault.errors import Busy, Damaged, DamagedPack, DiskFailed
 from vault.manifest import Manifest
 from vault.model import Chunk, Event, Extent, Item, ItemId, PackId
 from vault.sources import About
@@ -154,10 +154,10 @@ class Index:
         return {PackId(row[0]) for row in self._rows("SELECT id FROM packs")}
 
     def chunks_of(self, pack: PackId) -> tuple[Chunk, ...]:
-        """A pack's table of chunks. Raises IndexUnusable when the pack is unknown."""
+        """A pack's table of chunks. Raises DamagedPack when the pack is unknown: it is missing from the disk."""
         rows = self._rows("SELECT chunks FROM packs WHERE id = ?", pack)
         if not rows:
-            raise IndexUnusable(f"the index does not know pack {pack.hex()[:8]}")
+            raise DamagedPack(f"pack {pack.hex()[:8]} is missing")
         return manifests.decode_chunks(rows[0][0])
 
     def end_of_chain(self, device: bytes) -> tuple[int, bytes]:

@@ -23,6 +23,7 @@ from vault.pack import PackReader, chunk_offsets
 from vault.store import CaseStore
 
 WORKERS = 2
+_OTHER = "its size or SHA-256 is not the one that was filed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,16 @@ class _Run:
     item: Item
     first: int
     end: int
+    size: int = 0
     hasher: Any = None
+
+    def take(self, data: bytes) -> None:
+        self.size += len(data)
+        self.hasher.update(data)
+
+    @property
+    def is_what_was_filed(self) -> bool:
+        return self.size == self.item.size and bool(self.hasher.digest() == self.item.sha256)
 
 
 def verify(store: CaseStore, *, progress: Callable[[int, int], None] = lambda packs, size: None) -> Verdict:
@@ -65,8 +75,8 @@ def verify(store: CaseStore, *, progress: Callable[[int, int], None] = lambda pa
     missing = store.missing_packs()
     verdict.findings += [Finding("this pack is missing from the disk", pack.hex()[:8]) for pack in sorted(missing)]
     verdict.findings += judge_chains(store.index.packs())
-    runs, scattered = _sort_items(store, verdict)
     rows = list(store.index.packs())
+    runs, scattered = _sort_items(store, {row.pack for row in rows}, verdict)
     with ThreadPoolExecutor(WORKERS) as pool:
         for row, found in zip(rows, pool.map(lambda row: _verify_pack(store, row, runs[row.pack]), rows), strict=True):
             verdict.packs += 1
@@ -78,13 +88,16 @@ def verify(store: CaseStore, *, progress: Callable[[int, int], None] = lambda pa
     return verdict
 
 
-def _sort_items(store: CaseStore, verdict: Verdict) -> tuple[dict[PackId, list[_Run]], list[Item]]:
+def _sort_items(
+    store: CaseStore, known: set[PackId], verdict: Verdict
+) -> tuple[dict[PackId, list[_Run]], list[Item]]:
     runs: dict[PackId, list[_Run]] = defaultdict(list)
     scattered = []
     for item in store.index.items():
         verdict.items += 1
         verdict.size += item.size
-        if len(item.extents) == 1:
+        # Of a pack that is not there, or in several runs: read by itself at the end.
+        if len(item.extents) == 1 and item.extents[0].pack in known:
             extent = item.extents[0]
             runs[PackId(extent.pack)].append(_Run(item, extent.first, extent.first + extent.count))
         else:
@@ -99,19 +112,21 @@ def _verify_pack(store: CaseStore, row: PackRow, runs: list[_Run]) -> tuple[list
             if digest != row.digest:
                 raise DamagedPack("it is not the pack that was filed under this name")
             reader.check_padding()
-            damaged = list(_verify_chunks(store, reader, manifest.chunks, runs))
+            return _verify_chunks(store, reader, manifest.chunks, runs)
     except (DamagedPack, OSError) as exc:
         lost = [DamagedItem(run.item, f"its pack does not read: {exc}") for run in runs]
         return [Finding(str(exc), row.pack.hex()[:8])], lost
-    return [Finding(d.reason, row.pack.hex()[:8]) for d in damaged[:1]], damaged
 
 
 def _verify_chunks(
     store: CaseStore, reader: PackReader, chunks: tuple[Chunk, ...], runs: list[_Run]
-) -> Iterator[DamagedItem]:
+) -> tuple[list[Finding], list[DamagedItem]]:
+    """Every chunk, also one that no document needs; the documents are hashed on the way."""
     offsets = chunk_offsets(chunks)
     waiting = sorted(runs, key=lambda run: run.first, reverse=True)
     active: list[_Run] = []
+    damaged: list[DamagedItem] = []
+    wrong = ""
     for no, chunk in enumerate(chunks):
         while waiting and waiting[-1].first == no:
             run = waiting.pop()
@@ -120,15 +135,17 @@ def _verify_chunks(
         try:
             data = store.unpack(reader.read(offsets[no], chunk.stored), chunk)
         except DamagedPack as exc:
-            yield from (DamagedItem(run.item, str(exc)) for run in active)
+            wrong = wrong or str(exc)
+            damaged += [DamagedItem(run.item, str(exc)) for run in active]
             active = []
             continue
         for run in active:
-            run.hasher.update(data)
-            if run.end == no + 1 and run.hasher.digest() != run.item.sha256:
-                yield DamagedItem(run.item, "its SHA-256 is not the one that was filed")
+            run.take(data)
+        damaged += [DamagedItem(run.item, _OTHER) for run in active if run.end == no + 1 and not run.is_what_was_filed]
         active = [run for run in active if run.end > no + 1]
-    yield from (DamagedItem(run.item, "its pack holds fewer chunks than it needs") for run in (*active, *waiting))
+    damaged += [DamagedItem(run.item, "its pack holds fewer chunks than it needs") for run in (*active, *waiting)]
+    wrong = wrong or (damaged[0].reason if damaged else "")
+    return [Finding(wrong, reader.pack.hex()[:8])] if wrong else [], damaged
 
 
 def _verify_item(store: CaseStore, item: Item) -> Iterator[DamagedItem]:
@@ -146,4 +163,4 @@ def read_whole(store: CaseStore, item: Item, sink: Callable[[bytes], Any]) -> No
         size += len(data)
         sink(data)
     if size != item.size or hasher.digest() != item.sha256:
-        raise DamagedPack("its SHA-256 is not the one that was filed")
+        raise DamagedPack(_OTHER)
