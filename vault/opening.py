@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from io import BufferedWriter
 from typing import Literal
 
-from keys import age
+from keys import age, sshsig
 from keys.errors import KeysError, NoMatch
+from vault import catalogue
 from vault.bundle import BundleReader, NotABundle, Signer, Tags
 from vault.cases import Case, list_cases, open_store
 from vault.errors import AlreadyThere, BadInput, DamagedBundle, DiskFailed, DoesNotOpen
@@ -135,6 +136,7 @@ def open_into_folder(
 
 def _bundle_into_folder(reader: BundleReader, out: _Partial, vault: Vault | None, progress: Progress) -> Opened:
     tags = reader.tags
+    _distrust_page(tags, out)
     for item, document in reader.payload():
         with out.create(f"{out.root}/{item.path}") as f:
             while piece := document.read(PIECE):
@@ -147,6 +149,25 @@ def _bundle_into_folder(reader: BundleReader, out: _Partial, vault: Vault | None
     place = out.finish()
     documents = tuple(Arrived(i.name, os.path.join(place, *i.path.split("/")), i.size, i.sha256) for i in tags.items)
     return Opened(_kind(tags), place, tags.title, _sender(vault, tags), documents)
+
+
+def _distrust_page(tags: Tags, out: _Partial) -> None:
+    """Keep the sender's catalogue page under its name only when it is the page that this program would make.
+
+    A page is opened in a browser with a click, and a hostile sender's may hold anything. Another page (of a newer
+    version, or a hostile one) stays for `sha256sum -c` under a name that no browser opens, and ours takes its place.
+    """
+    sender = sshsig.fingerprint(tags.signer.public) if tags.signer else ""
+    text = catalogue.render(tags.bundle_id, tags.items, title=tags.title, sealed_ns=tags.sealed_ns, sender=sender)
+    page = text.encode("utf-8")
+    path = out.path(f"{out.root}/index.html")
+    if os.path.getsize(path) == len(page):
+        with open(path, "rb") as theirs:
+            if theirs.read() == page:
+                return
+    os.rename(path, f"{path}.from-sender")
+    with out.create(f"{out.root}/index.html") as ours:
+        ours.write(page)
 
 
 def _plain_into_folder(path: str, plain: age.Opener, out: _Partial, progress: Progress) -> Opened:
@@ -283,7 +304,7 @@ class _Partial:
 
     def create(self, path: str, mode: Literal["xb", "ab"] = "xb") -> BufferedWriter:
         """Open a file below the folder; ``path`` begins with the root folder that everything lies in."""
-        root, _, rest = path.partition("/")
+        root = path.partition("/")[0]
         if not self.root:
             self.root = root
             if os.path.lexists(os.path.join(self._folder, root)):
@@ -291,9 +312,13 @@ class _Partial:
                     f"{printable(os.path.join(self._folder, root))} is there already",
                     "it was opened before; remove it, or choose another folder",
                 )
-        where = os.path.join(self._partial, *rest.split("/"))
+        where = self.path(path)
         os.makedirs(os.path.dirname(where), mode=0o700, exist_ok=True)
         return open(where, mode)
+
+    def path(self, path: str) -> str:
+        """Where a file lies until the folder is finished."""
+        return os.path.join(self._partial, *path.split("/")[1:])
 
     def finish(self) -> str:
         """Give the folder its name; the path."""
