@@ -108,10 +108,31 @@ def load_case(vault: Vault, case_id: CaseId) -> Case | None:
         raise DamagedVault(f"the access file of case {case_id.hex()[:8]} belongs elsewhere")
     case = Case(case_id, access.keys.name, access.keys, access.granter)
     seen = vault.book().case(case_id)
+    _check_continuity(vault, case, seen)
     _check_trust(vault, case, seen)
     if seen is None or seen.epoch != len(case.keys.epochs) or set(seen.members) != _member_keys(case):
         seen = _remember(vault, case)
     return replace(case, name=seen.name)
+
+
+def _check_continuity(vault: Vault, case: Case, seen: CaseEntry | None) -> None:
+    """Raise unless the case goes on from what was seen of it. Whoever signed: oneself signed the older file too."""
+    name = case.id.hex()[:8]
+    if seen is not None:
+        if len(case.keys.epochs) < seen.epoch:
+            raise DamagedVault(
+                f"a newer access file of case {name} was taken away", "who was revoked may be in this one"
+            )
+        known = [case.keys.epochs[seen.epoch - 1].recipient.raw == seen.recipient]
+    elif foreign := vault.book().foreign_case(case.id):
+        known = [epoch.recipient == foreign.card.recipient for epoch in case.keys.epochs]
+    else:
+        return
+    if not any(known):
+        raise NotTrusted(
+            f"the keys of case {name} are not those that you know it by: somebody put other keys in their place",
+            "ask the other members; the packs that were filed before are still sealed to the true keys",
+        )
 
 
 def _check_trust(vault: Vault, case: Case, seen: CaseEntry | None) -> None:
@@ -119,8 +140,6 @@ def _check_trust(vault: Vault, case: Case, seen: CaseEntry | None) -> None:
     if granter == vault.me.signing_public:
         return
     if seen is not None:
-        if len(case.keys.epochs) < seen.epoch:
-            raise DamagedVault(f"a newer access file of case {case.id.hex()[:8]} was taken away")
         if granter in seen.members:
             return
     else:
@@ -189,6 +208,12 @@ def _changed(vault: Vault, case: Case, keys: CaseKeys, event: Event) -> Case:
     with open_store(vault, changed) as store:
         store.record(event)
     return changed
+
+
+def member_by_words(case: Case, words: str) -> Card | None:
+    """The member with these ten words: the only name that somebody has who is in no list of ours any more."""
+    wanted = tuple(words.lower().split())
+    return next((member for member in case.keys.members if member.words == wanted), None)
 
 
 def open_store(vault: Vault, case: Case) -> CaseStore:
