@@ -94,7 +94,7 @@ class DamagedPack(Damaged):
 
 
 class DamagedBundle(Damaged):
-    """Raised when a bundle, or the tar or bag inside it, breaks the rules of docs/format.md."""
+    """Raised when a bundle, or the tar or bag inside it, breaks the rules of docs/format-bundle.md."""
 
 
 class DamagedVault(Damaged):

@@ -4,7 +4,7 @@
 A name is data. It may come from a hostile archive, from a broken disk or from a journalist
 with a sense of humour, and it is kept as it was. Three places cannot take it as it is: a
 folder that it must not leave (``SafePath``), a bundle that must unpack on every system
-(``bag_name``, docs/format.md "Names in a bundle") and a terminal that obeys escape
+(``bag_name``, docs/format-bundle.md §3) and a terminal that obeys escape
 sequences (``printable``).
 
 The set of dangerous characters is written out here and not asked of ``unicodedata``, so
