@@ -37,7 +37,7 @@ def keep(vault: Vault, name: str, card: Card) -> None:
 
     book = vault.book()
     if book.contact(name) or book.case_named(name):
-        raise AlreadyThere(f"{printable(name)} is the name of somebody or of a case already", "choose another name")
+        raise AlreadyThere(f"a contact or a case is called {printable(name)} already", "choose another name")
     try:
         vault.change_book(change)
     except NameTaken as exc:

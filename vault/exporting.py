@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from keys.age import Sink
-from keys.card import Card
+from keys.age import HybridRecipient, Recipient, Sink, parse_recipient
+from keys.errors import KeysError
 from vault import counter
 from vault.bundle import BundleItem, BundleSummary, IdentitySigner, file_name_of, new_bundle_id, write_bundle
 from vault.cases import Case, open_store
@@ -22,14 +22,23 @@ from vault.sealing import write_sealed
 from vault.store import CaseStore
 from vault.vaults import Vault
 
+MAX_RECIPIENTS_FILE = 256 << 10
+"""More than 32 people, the most that a bundle is sealed to, with a comment each."""
+_SHOWN_OF_RECIPIENT = len("age1pq1") + 24
+"""24 characters are 120 bits of a key: enough to tell whose it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """Somebody a bundle is for; ``verified`` says whether their words were compared."""
+    """Somebody a bundle is for. ``known_as`` is what the custody record says: the words of a card, or a recipient's
+    beginning. ``verified`` says whether the words were compared; those of a bare recipient never are.
+    """
 
     name: str
-    card: Card
+    recipient: Recipient
+    known_as: str
     verified: bool
+    me: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +50,53 @@ class Exported:
     size: int
 
 
-def addressees(vault: Vault, names: list[str]) -> list[Addressee]:
+def addressees(vault: Vault, names: Sequence[str]) -> list[Addressee]:
     """The people by these names, contacts or journalists of this vault. Raises NotFound, BadInput."""
+    return [_addressee(vault, name) for name in names]
+
+
+def _addressee(vault: Vault, name: str) -> Addressee:
+    contact = vault.book().contact(name)
+    if contact is not None:
+        words = " ".join(contact.card.words)
+        return Addressee(contact.name, contact.card.recipient, words, contact.verified_ns is not None)
+    entry = vault.roster().by_label(name)
+    if entry is not None:
+        me = entry.card.signing == vault.me.signing_public
+        return Addressee(entry.label, entry.card.recipient, " ".join(entry.card.words), True, me)
+    if vault.book().case_named(name) is not None:
+        raise BadInput(f"{printable(name)} is a case: a bundle goes to people", "to file to a case: sandyk add")
+    raise NotFound(f"no contact is called {printable(name)}", "`sandyk contact list` shows who is there")
+
+
+def bare_addressees(untrusted: Sequence[str]) -> list[Addressee]:
+    """People known by nothing but an age recipient, ``age1pq1…``: nobody verified whose it is. Raises BadInput."""
     found = []
-    for name in names:
-        contact = vault.book().contact(name)
-        entry = vault.roster().by_label(name)
-        if contact is not None:
-            found.append(Addressee(contact.name, contact.card, contact.verified_ns is not None))
-        elif entry is not None:
-            found.append(Addressee(entry.label, entry.card, True))
-        else:
-            raise NotFound(f"no contact is called {printable(name)}", "`sandyk contact list` shows who is there")
+    for text in untrusted:
+        try:
+            recipient = parse_recipient(text.strip())
+        except KeysError as exc:
+            raise BadInput(f"{printable(text[:40])} is no age recipient: {exc}") from exc
+        if not isinstance(recipient, HybridRecipient):
+            raise BadInput(
+                f"{printable(text[:40])} is a recipient of the older kind, which is not made to last against "
+                "quantum computers",
+                "ask for one that begins with age1pq1 (age 1.3 or later: age-keygen -pq)",
+            )
+        shown = f"{str(recipient)[:_SHOWN_OF_RECIPIENT]}…"
+        found.append(Addressee(shown, recipient, f"recipient {shown}", False))
+    return found
+
+
+def recipients_in(untrusted: bytes) -> list[str]:
+    """The lines of a recipients file as ``age -R`` takes it: one each, with ``#`` comments. Raises BadInput."""
+    try:
+        lines = [line.strip() for line in untrusted.decode("utf-8").splitlines()]
+    except UnicodeDecodeError:
+        raise BadInput("the file of recipients is no text") from None
+    found = [line for line in lines if line and not line.startswith("#")]
     if not found:
-        raise BadInput("nobody to seal it for", "say who: --to CONTACT")
+        raise BadInput("there is no recipient in the file", "one a line, each begins with age1pq1")
     return found
 
 
@@ -66,6 +108,8 @@ def export(
 
     Raises NotFound, BadInput, DamagedPack, AlreadyThere, DiskFailed; nothing is left behind then.
     """
+    if not to:
+        raise BadInput("nobody to seal it for", "say who: --to CONTACT, or --recipient age1pq1…")
     bundle_id = new_bundle_id()
     if os.path.isdir(path):
         path = os.path.join(path, file_name_of(bundle_id))
@@ -82,7 +126,7 @@ def export(
 
         def fill(sink: Sink) -> BundleSummary:
             return write_bundle(
-                sink, [a.card.recipient for a in to], described, content, signer=IdentitySigner(vault.me),
+                sink, [a.recipient for a in to], described, content, signer=IdentitySigner(vault.me),
                 clock_ns=vault.clock(), bundle_id=bundle_id, title=case.name,
                 progress=lambda size: progress(0, size),
             )  # fmt: skip
@@ -91,9 +135,9 @@ def export(
             summary = write_sealed(path, fill, disk=vault.disk, force=force)
         except ReadFailed as exc:
             raise DamagedPack(f"a document does not read back: {exc}", "`sandyk verify` names it") from exc
-        words = "; ".join(" ".join(a.card.words) for a in to)
+        whom = "; ".join(a.known_as for a in to)
         ids = tuple(item.id for item in items)
-        store.record(Event(vault.clock(), EVENT_EXPORTED, ids, f"bundle {bundle_id.hex()} for {words}"))
+        store.record(Event(vault.clock(), EVENT_EXPORTED, ids, f"bundle {bundle_id.hex()} for {whom}"))
     day = datetime.fromtimestamp(vault.clock() // 10**9, UTC).strftime("%Y-%m-%d")
     with vault.changing():
         new = sum(item.id not in sealed_before for item in items)

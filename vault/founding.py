@@ -73,11 +73,16 @@ def found(
         ) from exc
 
 
-def _make_folders(folder: str, disk: Disk) -> None:
+def refuse_taken(folder: str) -> None:
+    """Raise AlreadyThere when a vault, or anything else, is in the folder."""
     if os.path.lexists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
         if layout.is_vault(folder):
             raise AlreadyThere("a vault is there already", "another folder: --vault DIR", "to destroy it: sandyk panic")
         raise AlreadyThere("the folder is not empty", "a vault needs a folder of its own: --vault DIR")
+
+
+def _make_folders(folder: str, disk: Disk) -> None:
+    refuse_taken(folder)
     os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
     if not os.path.isdir(folder):
         disk.make_folder(folder)

@@ -23,6 +23,9 @@ from vault.errors import BadInput
 MAX_TYPED = 1024
 
 
+_SCRIPT_HINT = "in a script: --passphrase-file FILE, or - for standard input"
+
+
 class NoTerminal(BadInput):
     """Raised when a question has to be asked and nobody can answer."""
 
@@ -60,33 +63,36 @@ def _show_generated(passphrase: Secret) -> Secret:
     raise BadInput("the passphrase was not repeated", "nothing was changed; run the command again")
 
 
-def ask(prompt: str) -> str:
-    """Ask a question that may be seen. Raises NoTerminal."""
-    with _terminal() as (source, out):
+def ask(prompt: str, *hints: str) -> str:
+    """Ask a question that may be seen. Raises NoTerminal with the hints."""
+    with _terminal(*hints) as (source, out):
         out.write(prompt.encode())
         out.flush()
         return source.readline(MAX_TYPED).decode("utf-8", "replace").strip()
 
 
-def confirm(prompt: str) -> bool:
-    """Ask for yes or no; anything but a yes is a no."""
-    return ask(f"{prompt} [y/N] ").casefold() in {"y", "yes", "д", "да", "о", "ооба"}
+def confirm(prompt: str, *hints: str) -> bool:
+    """Ask for yes or no; anything but a yes is a no. ``hints`` say what to do where nobody can be asked."""
+    return ask(f"{prompt} [y/N] ", *hints).casefold() in {"y", "yes", "д", "да", "о", "ооба"}
 
 
 def read_passphrase_file(path: str) -> Secret:
     """The first line of a file, or of standard input for ``-``. Raises BadInput, Malformed."""
     try:
         if path == "-":
-            line = sys.stdin.buffer.readline(MAX_TYPED)
+            line = sys.stdin.buffer.readline(MAX_TYPED + 1)
         else:
             with open(path, "rb") as f:
-                line = f.readline(MAX_TYPED)
+                line = f.readline(MAX_TYPED + 1)
     except OSError as exc:
-        raise BadInput(f"the passphrase file cannot be read: {exc.strerror}") from exc
-    return normalise(_text(line))
+        raise BadInput(f"the passphrase file cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
+    # Windows editors put a byte order mark in front; nobody would type one at a prompt.
+    return normalise(_text(line.removeprefix(b"\xef\xbb\xbf")))
 
 
 def _text(typed: bytes) -> str:
+    if len(typed) > MAX_TYPED:
+        raise BadInput(f"a passphrase has at most {MAX_TYPED} bytes")
     try:
         return typed.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
@@ -98,7 +104,7 @@ def _read_hidden(prompt: str) -> str:
         import getpass
 
         return getpass.getpass(prompt)
-    with _terminal() as (source, out):
+    with _terminal(_SCRIPT_HINT) as (source, out):
         import termios
 
         fd = source.fileno()
@@ -111,7 +117,10 @@ def _read_hidden(prompt: str) -> str:
             termios.tcsetattr(fd, termios.TCSAFLUSH, silent)
             out.write(prompt.encode())
             out.flush()
-            return _text(source.readline(MAX_TYPED))
+            typed = source.readline(MAX_TYPED + 1)
+            if not typed:  # Ctrl-D, or the terminal went away: not the same as Enter, which may mean something
+                raise NoTerminal("no answer was given", "nothing was changed")
+            return _text(typed)
         finally:
             termios.tcsetattr(fd, termios.TCSAFLUSH, before)
             out.write(b"\n")
@@ -119,9 +128,8 @@ def _read_hidden(prompt: str) -> str:
 
 
 @contextmanager
-def _terminal() -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """The controlling terminal, for reading and writing."""
-    hints = ("in a script: --passphrase-file FILE, or - for standard input",)
+def _terminal(*hints: str) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """The controlling terminal, for reading and writing. Raises NoTerminal with the hints."""
     if os.name == "nt":
         if not sys.stdin.isatty():
             raise NoTerminal("nobody is at the terminal to be asked", *hints)

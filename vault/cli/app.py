@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from keys.errors import KeysError
 from vault.cli import exits
@@ -13,47 +17,129 @@ from vault.cli.bundles import register as register_bundles
 from vault.cli.casework import register as register_casework
 from vault.cli.evidence import register as register_evidence
 from vault.cli.people import register as register_people
-from vault.cli.session import one_line
+from vault.cli.session import VaultOption, one_line, vault_said_first
 from vault.errors import VaultError
 from vault.names import printable
 from vault.terminal import say
 
+ORDER = (
+    "init", "case", "add", "list", "search", "show", "get", "verify", "log", "export", "open", "drop",
+    "journalist", "card", "contact", "status", "rebuild", "panic",
+)  # fmt: skip
+"""As help lists them: in the order in which one comes to need them; the emergency last, where it is seen."""
+
+_UsageError: Any = typer.BadParameter.__mro__[1]
+"""What Typer raises when the words typed are no command. It exports only this one of its subclasses."""
+
+
+class Group(TyperGroup):
+    """The commands, in ``ORDER``."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names that help shows."""
+        return sorted(super().list_commands(ctx), key=ORDER.index)
+
+
+class Command(TyperCommand):
+    """A command whose arguments have plain names in its help: ``PATH...``, not ``{PATH}... <list[str]>``."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        for parameter in self.params:
+            if parameter.param_type_name == "argument":
+                parameter.display_type_rich = lambda ctx: None  # type: ignore[attr-defined]
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The words after the command's name."""
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
+
+
 app = typer.Typer(
     name="sandyk",
+    cls=Group,
     help="A newsroom evidence vault: sealed cases, an emergency wipe, sealed bundles for editors abroad.",
-    no_args_is_help=True,
     rich_markup_mode=None,  # plain help: quicker, the same in a terminal, a file and docs/cli.md
     add_completion=False,  # the installer would write this program's name into shell start-up files
     pretty_exceptions_enable=False,  # a traceback with local variables would show secrets
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from vault.version import VERSION
+
+        print(f"sandyk {VERSION}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def before_any_command(
+    context: typer.Context,
+    vault: VaultOption = None,
+    version: Annotated[  # noqa: ARG001  # its callback has printed it
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What stands before the command."""
+    if context.invoked_subcommand is None:
+        say(context.get_help())
+        raise typer.Exit(exits.USAGE)
+    vault_said_first(vault)
+
+
 register_people(app)
 register_casework(app)
 register_evidence(app)
 register_bundles(app)
 
 
-@app.command("panic", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@app.command("panic", add_help_option=False)
 def panic_command() -> None:
-    """Destroy the vault's keys at once, without a question. `sandyk panic --help` says more.
-
-    `panic` is run before this application is loaded; this entry only makes it appear among the commands.
-    """
+    """Make the vault unreadable at once, without a question."""
+    # The way in (vault.entry) runs `panic` before this application is loaded: what is here only makes it appear.
     raise typer.Exit(exits.USAGE)
+
+
+def _use_plain_usage_lines(application: typer.Typer) -> None:
+    for command in application.registered_commands:
+        command.cls = Command
+    for group in application.registered_groups:
+        if group.typer_instance is not None:
+            _use_plain_usage_lines(group.typer_instance)
+
+
+_use_plain_usage_lines(app)
 
 
 def run() -> int:
     """Run the command in ``sys.argv``; the exit code."""
+    _print_whatever_the_locale()
     try:
-        app(standalone_mode=True)
-    except SystemExit as exc:
-        return exc.code if isinstance(exc.code, int) else exits.FAILED
+        code = app(prog_name="sandyk", standalone_mode=False)
     except (VaultError, KeysError) as exc:
         return complain(exc)
+    except _UsageError as exc:
+        return _not_understood(exc)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except BrokenPipeError:
+        raise
     except OSError as exc:
-        name = f"{printable(str(exc.filename))}: " if exc.filename else ""
-        return complain(VaultError(f"{name}{exc.strerror or exc}"))
-    return exits.DONE
+        name = f"{printable(os.fsencode(exc.filename))}: " if isinstance(exc.filename, str | bytes) else ""
+        return complain(VaultError(f"{name}{exc.strerror or type(exc).__name__}"))
+    except Exception as exc:  # a defect of ours: say where, and never what, because messages may quote evidence
+        return _our_fault(exc)
+    if code == exits.INTERRUPTED:
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else exits.DONE
+
+
+def _print_whatever_the_locale() -> None:
+    """A name in Kyrgyz must not end a command on a terminal that is set up for English: escape what it cannot show."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def complain(error: VaultError | KeysError) -> int:
@@ -62,6 +148,25 @@ def complain(error: VaultError | KeysError) -> int:
     for hint in getattr(error, "hints", ()):
         say(f"hint: {one_line(hint)}")
     return exits.exit_code(error)
+
+
+def _not_understood(error: Any) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":  # a group alone, such as `sandyk case`
+        say(error.format_message())
+        return exits.USAGE
+    text = " ".join(error.format_message().split()).removesuffix(".")
+    say(f"sandyk: {one_line(text[:1].lower() + text[1:])}")
+    command = error.ctx.command_path if error.ctx else "sandyk"
+    say(f"hint: {one_line(command)} --help")
+    return exits.USAGE
+
+
+def _our_fault(error: Exception) -> int:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(frame.filename)}, line {frame.lineno}"
+    say(f"sandyk: a defect of this program stopped the command: {type(error).__name__} in {where}")
+    say("hint: please report this line; nothing of yours is in it")
+    return exits.FAILED
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from vault.cli.session import (
     VaultOption,
     answer,
     opened,
+    read_text,
     shown_path,
 )
 from vault.errors import BadInput
@@ -24,6 +25,7 @@ from vault.names import printable
 from vault.terminal import say, size_text
 
 if TYPE_CHECKING:
+    from vault.exporting import Addressee
     from vault.opening import Opened
 
 
@@ -35,8 +37,21 @@ def register(app: typer.Typer) -> None:
 
 def export(
     case_name: Annotated[str, typer.Argument(metavar="CASE", help="A case's name or id.")],
-    to: Annotated[list[str], typer.Option("--to", metavar="CONTACT", help="Whom to seal it for; may be repeated.")],
     output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="The sealed file, or a folder for it.")],
+    to: Annotated[
+        list[str] | None, typer.Option("--to", metavar="CONTACT", help="Whom to seal it for; may be repeated.")
+    ] = None,
+    recipient: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--recipient", metavar="AGE1PQ1...",
+            help="An age recipient (post-quantum) of somebody without sandyk; may be repeated.",
+        ),
+    ] = None,
+    recipients_file: Annotated[
+        str | None,
+        typer.Option("--recipients-file", metavar="FILE", show_default=False, help="Such recipients, one a line."),
+    ] = None,
     item: Annotated[
         list[str] | None, typer.Option("--item", metavar="ITEM", help="Only this document; may be repeated.")
     ] = None,
@@ -45,33 +60,50 @@ def export(
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
     as_json: JsonOption = False,
-) -> None:
-    """Seal a case, or some of its documents, for people; signed by you. Notes and sources go with them."""
-    from vault.cases import find_case
-    from vault.exporting import addressees
-    from vault.exporting import export as export_bundle
+) -> None:  # fmt: skip
+    """Seal documents of a case for people, signed by you.
 
+    All of the case, or what --item names. Notes and sources go with them.
+    """
+    from vault import exporting
+    from vault.cases import find_case
+
+    bare = list(recipient or ())
+    if recipients_file is not None:
+        bare += exporting.recipients_in(read_text(recipients_file, exporting.MAX_RECIPIENTS_FILE))
+    strangers = exporting.bare_addressees(bare)
     with opened(vault, passphrase_file, token) as unlocked:
-        people = addressees(unlocked, to)
-        for person in people:
-            if not person.verified:
-                say(f"note: the words of {printable(person.name)} were not compared yet (sandyk contact verify)")
+        known = exporting.addressees(unlocked, to or ())
+        _say_who_is_not_verified(known, strangers)
+        people = [*known, *strangers]
         case = find_case(unlocked, case_name)
         with terminal.progress("sealing") as advance:
-            done = export_bundle(unlocked, case, item or [], people, output, force=force, progress=advance)
+            done = exporting.export(unlocked, case, item or [], people, output, force=force, progress=advance)
     names = ", ".join(printable(person.name) for person in people)
+    others = "only they can open it" if any(p.me for p in people) else "only they can open it; you cannot"
     answer(
         {
             "file": done.path, "bundle": done.summary.bundle_id.hex(), "items": done.summary.items,
             "bytes": done.size, "to": [person.name for person in people],
+            "not_verified": [person.name for person in people if not person.verified],
             "manifest_sha256": done.summary.tag_manifest_sha256.hex(),
         },
         as_json=as_json,
         lines=(
             f"sealed {done.summary.items} document(s) for {names} into {printable(done.path)}, {size_text(done.size)}",
-            "only they can open it; you cannot. It shows its size, and that it is sealed; not to whom or by whom",
+            f"{others}. From outside it shows its size and how many it is for, both rounded up; not whom, nor by whom",
         ),
     )  # fmt: skip
+
+
+def _say_who_is_not_verified(known: list[Addressee], strangers: list[Addressee]) -> None:
+    for person in known:
+        if not person.verified:
+            say(f"note: the words of {printable(person.name)} were not compared yet (sandyk contact verify)")
+    for stranger in strangers:
+        say(f"note: nobody verified whose key {stranger.name} is")
+    if strangers:
+        say("note: if somebody put their own key in its place, they can read this: compare all of it over a second way")
 
 
 def open_command(
@@ -95,7 +127,11 @@ def open_command(
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Open a sealed file: verify all of it, say who signed it, and write it to a folder or file it into a case."""
+    """Open a sealed file: verify all of it, and say who signed it.
+
+    What is inside is written to a folder, or filed into a case, only when all of it was verified.
+    """
+    from keys.memory import harden
     from vault import opening
     from vault.cases import find_case
 
@@ -106,6 +142,7 @@ def open_command(
     way = nullcontext(None) if identity is not None else opened(vault, passphrase_file, token)
     with way as unlocked, terminal.progress("opening") as advance:
         if unlocked is None:
+            harden()
             keys = opening.read_identity_file(identity or "")
             result = opening.open_into_folder(file, keys, output or ".", None, progress=advance)
         elif into is not None:
@@ -131,9 +168,12 @@ def open_command(
     )  # fmt: skip
     if not result.trusted:
         assert sender is not None
-        say("sandyk: whole, but nobody you trust vouches for it")
+        say("sandyk: it is whole, and it was kept; but nobody you trust vouches for it")
         say("hint: let the sender read their words to you by voice: " + sender.words)
-        say("hint: if they are the same: sandyk contact add NAME CARD, then sandyk contact verify NAME")
+        if sender.name is None:
+            say("hint: if they are the same: sandyk contact add NAME CARD, then sandyk contact verify NAME")
+        else:
+            say(f"hint: if they are the same: sandyk contact verify {printable(sender.name)}")
         raise typer.Exit(exits.NOT_TRUSTED)
 
 

@@ -17,24 +17,30 @@ from vault.cli.session import (
     VaultOption,
     answer,
     folder_of,
+    name_unusable,
     one_line,
     opened,
     shown_path,
     table,
+    unusable_documents,
 )
 from vault.disk import Disk
-from vault.errors import NotFound, VaultError
+from vault.errors import NotFound
 from vault.names import printable
 from vault.terminal import size_text, time_text
 
 if TYPE_CHECKING:
     from keys.card import Card
     from vault.cases import Case
+    from vault.model import CaseId
     from vault.vaults import Vault
     from vault.verifying import Verdict
 
 CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="A case's name or id.")]
 WhoArgument = Annotated[str, typer.Argument(metavar="WHO", help="A journalist of this vault, or a contact.")]
+MemberArgument = Annotated[
+    str, typer.Argument(metavar="WHO", help="A journalist, a contact, or the ten words of a member.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +65,7 @@ def case_new(
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a case. You are its only member until you grant access to others."""
+    """Make a case. You are its only member until you let others in with `case grant`."""
     from vault.cases import create_case
 
     with opened(vault, passphrase_file, token) as unlocked:
@@ -92,17 +98,17 @@ def case_list(
                     "members": len(case.keys.members), "epoch": case.keys.epoch,
                 }
             )  # fmt: skip
-        problems = [{"id": case_id.hex(), "problem": reason} for case_id, reason in unusable]
     lines = [
         (printable(str(r["case"])), str(r["id"])[:8], f"{r['items']} items", size_text(int(str(r["bytes"]))),
          f"{r['members']} member(s)")
         for r in rows
     ]  # fmt: skip
-    answer({"cases": rows, "unusable": problems}, as_json=as_json, lines=list(table(lines)) or ["no cases yet"])
-    for case_id, reason in unusable:
-        terminal.say(f"case {case_id.hex()[:8]} cannot be used: {one_line(reason)}")
-    if unusable:
-        raise typer.Exit(exits.PARTLY)
+    answer(
+        {"cases": rows, "unusable": unusable_documents(unusable)},
+        as_json=as_json,
+        lines=list(table(lines)) if lines else ["no cases yet"],
+    )
+    name_unusable(unusable)
 
 
 def case_members(
@@ -153,7 +159,7 @@ def case_grant(
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let somebody read a case: all of it, past and future."""
+    """Let somebody read a case, all of it, past and future."""
     from vault.cases import find_case, grant
 
     with opened(vault, passphrase_file, token) as unlocked:
@@ -168,18 +174,20 @@ def case_grant(
 
 def case_revoke(
     case_name: CaseArgument,
-    who: WhoArgument,
+    who: MemberArgument,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take somebody out of a case: what is filed from now on does not open for them."""
-    from vault.cases import find_case, revoke
+    """Take somebody out of what is filed from now on."""
+    from vault.cases import find_case, member_by_words, revoke
 
     with opened(vault, passphrase_file, token) as unlocked:
-        card, name = _card_of(unlocked, who)
-        case = revoke(unlocked, find_case(unlocked, case_name), card, name)
+        case = find_case(unlocked, case_name)
+        member = member_by_words(case, who)
+        card, name = (member, _name_of(unlocked, member) or who) if member else _card_of(unlocked, who)
+        case = revoke(unlocked, case, card, name)
     answer(
         {"case": case.name, "revoked": name, "epoch": case.keys.epoch},
         as_json=as_json,
@@ -192,38 +200,50 @@ def case_revoke(
 
 
 def verify_command(
-    case_name: Annotated[str | None, typer.Argument(metavar="[CASE]", help="Only this case.")] = None,
+    case_name: Annotated[str | None, typer.Argument(metavar="CASE", show_default=False, help="Only this case.")] = None,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read everything back: encryption, hashes, signatures, and that no pack is missing from a chain."""
+    """Read everything back and check it against what was filed.
+
+    Encryption, hashes, signatures, and that no pack is missing from a device's chain. Every document that
+    does not read back is named.
+    """
     from vault.cases import open_store
     from vault.verifying import verify
 
     documents, lines, whole = [], [], True
     with opened(vault, passphrase_file, token) as unlocked:
-        for case in _chosen(unlocked, case_name):
+        cases, unusable = _chosen(unlocked, case_name)
+        for case in cases:
             with open_store(unlocked, case) as store, terminal.progress("verifying") as advance:
                 verdict = verify(store, progress=advance)
             whole = whole and verdict.whole
             documents.append(_verdict_document(case, verdict))
             lines += _verdict_lines(case, verdict)
-    answer({"cases": documents, "whole": whole}, as_json=as_json, lines=lines or ["no cases yet"])
+    whole = whole and not unusable
+    lines += [f"case {case_id.hex()[:8]}: DAMAGED: {one_line(reason)}" for case_id, reason in unusable]
+    answer(
+        {"cases": documents, "unusable": unusable_documents(unusable), "whole": whole},
+        as_json=as_json,
+        lines=lines or ["no cases yet"],
+    )
     if not whole:
+        terminal.say("sandyk: not everything is whole")
+        terminal.say("hint: what still reads can be copied out: sandyk get --all CASE -o DIR")
+        terminal.say("hint: a copy of the vault made before, or an export, may still have the rest")
         raise typer.Exit(exits.DAMAGED)
 
 
-def _chosen(unlocked: Vault, case_name: str | None) -> list[Case]:
+def _chosen(unlocked: Vault, case_name: str | None) -> tuple[list[Case], list[tuple[CaseId, str]]]:
+    """The case that was named; without a name all, and those that cannot be used."""
     from vault.cases import find_case, list_cases
 
     if case_name is not None:
-        return [find_case(unlocked, case_name)]
-    cases, unusable = list_cases(unlocked)
-    if unusable:
-        raise VaultError(f"case {unusable[0][0].hex()[:8]} cannot be used: {unusable[0][1]}")
-    return cases
+        return [find_case(unlocked, case_name)], []
+    return list_cases(unlocked)
 
 
 def _verdict_document(case: Case, verdict: Verdict) -> dict[str, Any]:
@@ -249,18 +269,19 @@ def _verdict_lines(case: Case, verdict: Verdict) -> list[str]:
 
 
 def log(
-    case_name: Annotated[str | None, typer.Argument(metavar="[CASE]", help="Only this case.")] = None,
+    case_name: Annotated[str | None, typer.Argument(metavar="CASE", show_default=False, help="Only this case.")] = None,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The custody record: what was done, when, on which device, signed by whom."""
+    """The custody record: what was done, when, and signed by whom."""
     from vault.cases import open_store
 
     rows, lines = [], []
     with opened(vault, passphrase_file, token) as unlocked:
-        for case in _chosen(unlocked, case_name):
+        cases, unusable = _chosen(unlocked, case_name)
+        for case in cases:
             authors = {m.signing: _name_of(unlocked, m) for m in case.keys.members}
             with open_store(unlocked, case) as store:
                 for row in store.index.events():
@@ -279,7 +300,12 @@ def log(
                         (time_text(row.event.at_ns), printable(case.name), printable(who),
                          f"device {row.pack.device.hex()[:6]} no. {row.pack.sequence}", count, printable(what))
                     )  # fmt: skip
-    answer({"events": rows}, as_json=as_json, lines=list(table(lines)) if lines else ["nothing yet"])
+    answer(
+        {"events": rows, "unusable": unusable_documents(unusable)},
+        as_json=as_json,
+        lines=list(table(lines)) if lines else ["nothing yet"],
+    )
+    name_unusable(unusable)
 
 
 def rebuild(
@@ -310,7 +336,10 @@ def rebuild(
 
 
 def status(vault: VaultOption = None, as_json: JsonOption = False) -> None:
-    """What can be said of the vault without a passphrase: that it is there, its size, and what waits to leave."""
+    """What can be said of the vault without a passphrase.
+
+    That it is there, its size, what waits in the outbox, and what the public counter says.
+    """
     from vault.vaults import LockedVault
 
     folder = folder_of(vault)
@@ -328,7 +357,8 @@ def status(vault: VaultOption = None, as_json: JsonOption = False) -> None:
     answer(
         {
             "vault": folder, "locked": True, "cases": len(cases), "packs": len(packs), "bytes": size,
-            "outbox": waiting, "filed": known.filed, "sealed": known.sealed, "last_sealed": known.last_sealed,
+            "outbox": [os.path.join(folder, layout.OUTBOX, name) for name in waiting],
+            "filed": known.filed, "sealed": known.sealed, "last_sealed": known.last_sealed,
         },
         as_json=as_json,
         lines=(
@@ -336,6 +366,7 @@ def status(vault: VaultOption = None, as_json: JsonOption = False) -> None:
             f"{len(cases)} case(s), {len(packs)} packs, {size_text(size)}",
             f"filed here: {known.filed} documents; in sealed exports: {known.sealed}; last export: {known.last_sealed}",
             f"waiting in the outbox: {len(waiting)}",
+            *(f"  {shown_path(os.path.join(folder, layout.OUTBOX, name))}" for name in waiting),
             "an export counts when it was written; whether it arrived, this vault does not know",
         ),
     )  # fmt: skip

@@ -18,11 +18,13 @@ from vault.cli.session import (
     TokenOption,
     VaultOption,
     answer,
+    name_unusable,
     one_line,
     opened,
     read_text,
     shown_path,
     table,
+    unusable_documents,
 )
 from vault.errors import BadInput, DamagedPack
 from vault.names import printable
@@ -35,9 +37,13 @@ if TYPE_CHECKING:
     from vault.sources import Problem
 
 CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="A case's name or id.")]
-NoteOption = Annotated[str, typer.Option("--note", help="What these documents are.")]
-SourceOption = Annotated[str, typer.Option("--source", help="Where they come from. It goes along in every export.")]
-TagOption = Annotated[list[str] | None, typer.Option("--tag", help="A word to find them by; may be repeated.")]
+NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help="What these documents are.")]
+SourceOption = Annotated[
+    str, typer.Option("--source", metavar="TEXT", help="Where they come from. It goes along in every export.")
+]
+TagOption = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="TAG", help="A word to find them by; may be repeated.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -52,11 +58,11 @@ def register(app: typer.Typer) -> None:
 
 def add(
     case_name: CaseArgument,
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, or - for standard input.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files, folders, or - for standard input.")],
     note: NoteOption = "",
     source: SourceOption = "",
     tag: TagOption = None,
-    name: Annotated[str, typer.Option("--name", help="What to call standard input.")] = "stdin",
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What to call standard input.")] = "stdin",
     move: Annotated[
         bool, typer.Option("--move", help="Remove each original after it was read back from the vault.")
     ] = False,
@@ -65,7 +71,10 @@ def add(
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """File documents. In a case that you only have the card of, they are sealed into the outbox."""
+    """File documents into a case.
+
+    Into a case that you only have the card of, they are sealed and wait in the outbox.
+    """
     from vault import filing
     from vault.sources import About
 
@@ -78,7 +87,7 @@ def add(
             stdin=sys.stdin.buffer, stdin_name=os.fsencode(name), progress=advance,
         )  # fmt: skip
     answer(_outcome_document(outcome), as_json=as_json, lines=list(_outcome_lines(outcome)))
-    _name_problems(outcome.problems)
+    _name_problems(outcome.problems, done=len(outcome.filed) + outcome.dropped)
 
 
 def _outcome_document(outcome: filing.Outcome) -> dict[str, Any]:
@@ -117,23 +126,26 @@ def _outcome_lines(outcome: filing.Outcome) -> list[str]:
     return lines
 
 
-def _name_problems(problems: list[Problem]) -> None:
+def _name_problems(problems: list[Problem], *, done: int) -> None:
     for problem in problems:
         say(f"not done: {shown_path(problem.name)}: {one_line(problem.reason)}")
     if problems:
-        raise typer.Exit(exits.PARTLY)
+        raise typer.Exit(exits.PARTLY if done else exits.FAILED)
 
 
 def drop(
     card: Annotated[str, typer.Argument(metavar="CASE-CARD", help="The card of a case.")],
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files and folders.")],
     output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="Where to put the sealed file.")] = ".",
     note: NoteOption = "",
     source: SourceOption = "",
     tag: TagOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Seal documents for a case with its card alone: no vault, no passphrase, nothing readable left behind."""
+    """Seal documents for a case with nothing but its card.
+
+    No vault and no passphrase is needed, and the sealed file cannot be read here. The originals stay where they are.
+    """
     from keys.card import MAX_CARD_SIZE, parse_card
     from vault import filing
     from vault.sources import About
@@ -154,23 +166,23 @@ def drop(
             "only members of the case can open it; the originals are where they were",
         ),
     )
-    _name_problems(done.problems)
+    _name_problems(done.problems, done=done.count)
 
 
 def list_items(
-    case_name: Annotated[str | None, typer.Argument(metavar="[CASE]", help="Only this case.")] = None,
+    case_name: Annotated[str | None, typer.Argument(metavar="CASE", show_default=False, help="Only this case.")] = None,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List documents, in the order in which they were filed."""
+    """List documents in the order in which they were filed."""
     _list(case_name, "", vault, passphrase_file, token, as_json)
 
 
 def search(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="Part of a name, note, source or tag; case is ignored.")],
-    case_name: Annotated[str | None, typer.Argument(metavar="[CASE]", help="Only this case.")] = None,
+    case_name: Annotated[str | None, typer.Argument(metavar="CASE", show_default=False, help="Only this case.")] = None,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
@@ -190,7 +202,7 @@ def _list(
     rows: list[dict[str, Any]] = []
     lines: list[tuple[str, ...]] = []
     with opened(vault, passphrase_file, token) as unlocked:
-        chosen = [find_case(unlocked, case_name)] if case_name else list_cases(unlocked)[0]
+        chosen, unusable = ([find_case(unlocked, case_name)], []) if case_name else list_cases(unlocked)
         for case in chosen:
             with open_store(unlocked, case) as store:
                 for item in store.index.items(containing=text):
@@ -199,7 +211,12 @@ def _list(
                         (item.id.hex()[:8], f"{size_text(item.size):>10}", time_text(item.filed_ns),
                          *((printable(case.name),) if not case_name else ()), shown_path(item.name))
                     )  # fmt: skip
-    answer({"items": rows}, as_json=as_json, lines=list(table(lines)) if lines else ["nothing found"])
+    answer(
+        {"items": rows, "unusable": unusable_documents(unusable)},
+        as_json=as_json,
+        lines=list(table(lines)) if lines else ["nothing found"],
+    )
+    name_unusable(unusable)
 
 
 def item_document(item: Item) -> dict[str, Any]:
@@ -217,7 +234,7 @@ def item_document(item: Item) -> dict[str, Any]:
 
 def show(
     reference: Annotated[str, typer.Argument(metavar="ITEM", help="An item's id, the beginning of one, or its path.")],
-    case_name: Annotated[str | None, typer.Option("--case", help="Only in this case.")] = None,
+    case_name: Annotated[str | None, typer.Option("--case", metavar="CASE", help="Only in this case.")] = None,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
@@ -245,17 +262,22 @@ def show(
 
 
 def get_items(
-    references: Annotated[list[str], typer.Argument(metavar="ITEM...", help="Ids, beginnings of ids, or paths.")] = [],  # noqa: B006
+    references: Annotated[list[str], typer.Argument(metavar="ITEM", help="Ids, beginnings of ids, or paths.")] = [],  # noqa: B006
     output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="The folder to write into.")] = "",
     everything: Annotated[str | None, typer.Option("--all", metavar="CASE", help="All documents of this case.")] = None,
-    case_name: Annotated[str | None, typer.Option("--case", help="Look for items only in this case.")] = None,
+    case_name: Annotated[
+        str | None, typer.Option("--case", metavar="CASE", help="Look for items only in this case.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy documents out of the vault, in clear, into a folder; `-o -` writes one to standard output."""
+    """Copy documents out of the vault, in clear.
+
+    Into a folder, under the paths they were filed with; `-o -` writes one document to standard output.
+    """
     from vault import filing
     from vault.cases import open_store
     from vault.retrieving import CopiedOut, get
@@ -263,6 +285,8 @@ def get_items(
     if not output or bool(references) == bool(everything):
         raise BadInput("say which documents, and where to: sandyk get ITEM... -o DIR, or --all CASE -o DIR")
     if output == "-":
+        if len(references) != 1 or as_json:
+            raise BadInput("standard output takes exactly one document, and nothing else")
         _to_stdout(references, case_name, vault, passphrase_file, token)
         return
     copied: list[CopiedOut] = []
@@ -281,7 +305,7 @@ def get_items(
         as_json=as_json,
         lines=(f"copied out {len(copied)} document(s) into {printable(output)}, in clear",),
     )  # fmt: skip
-    _name_problems(problems)
+    _name_problems(problems, done=len(copied))
 
 
 def _to_stdout(
@@ -291,8 +315,6 @@ def _to_stdout(
     from vault.cases import open_store
     from vault.verifying import read_whole
 
-    if len(references) != 1:
-        raise BadInput("standard output takes exactly one document")
     with opened(vault, passphrase_file, token) as unlocked:
         case, item = filing.find_item(unlocked, case_name, references[0])
         with open_store(unlocked, case) as store:

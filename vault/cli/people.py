@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -65,41 +67,69 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    name: Annotated[str, typer.Option("--name", help="Your name in this vault, sealed inside it.")] = "first",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Your name in this vault, sealed inside it.")
+    ] = "first",
     vault: VaultOption = None,
     new_passphrase_file: NewPassphraseOption = None,
     new_token_file: NewTokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a vault and its first journalist."""
+    from keys.memory import harden
     from vault.cases import given_name
-    from vault.founding import found
+    from vault.founding import found, refuse_taken
 
+    harden()
     folder, name = folder_of(vault), given_name(name)
-    if os.path.isdir(folder) and os.listdir(folder):
-        raise AlreadyThere("the vault's folder is there already and not empty", "another folder: --vault DIR")
+    refuse_taken(folder)
     passphrase = read_new_passphrase(new_passphrase_file)
-    token = make_token(new_token_file)
-    found(folder, passphrase, token, disk=Disk(), label=name, now_ns=time.time_ns())
+    with new_token(new_token_file) as token:
+        found(folder, passphrase, token, disk=Disk(), label=name, now_ns=time.time_ns())
     answer(
         {"vault": folder, "journalist": name, "token": new_token_file},
         as_json=as_json,
         lines=(
             f"vault made in {printable(folder)}",
+            *_about_token(new_token_file),
             "next: sandyk case new NAME, then sandyk add NAME FILES",
             "rehearse the emergency wipe now: sandyk panic --drill",
         ),
     )
 
 
-def make_token(path: str | None) -> Secret | None:
-    """A new outside half in a new file. Raises AlreadyThere, BadInput."""
-    from keys.keyring import new_token
+def _about_token(path: str | None) -> list[str]:
+    if path is None:
+        return []
+    return [
+        f"the outside half is in {printable(path)}: without this file the passphrase opens nothing",
+        f"keep it on a stick, apart from this machine, and give it with every command: --token {printable(path)}",
+    ]
+
+
+@contextmanager
+def new_token(path: str | None) -> Iterator[Secret | None]:
+    """A new outside half in a new file, which is removed again when what needs it fails.
+
+    Raises AlreadyThere, BadInput.
+    """
+    if path is None:
+        yield None
+        return
+    token = _write_token(path)
+    try:
+        yield token
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(path)
+        raise
+
+
+def _write_token(path: str) -> Secret:
+    from keys.keyring import new_token as new_half
     from keys.secret import Secret
 
-    if path is None:
-        return None
-    data = new_token()
+    data = new_half()
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         with os.fdopen(fd, "wb") as f:
@@ -122,7 +152,10 @@ def journalist_add(
     new_token_file: NewTokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give a colleague a passphrase of their own. It opens only the cases they are let into."""
+    """Give a colleague a passphrase of their own.
+
+    It opens only the cases they are let into.
+    """
     from vault.cases import given_name
 
     name = given_name(name)
@@ -131,12 +164,15 @@ def journalist_add(
             raise AlreadyThere("a journalist of this name is there already")
         if new_passphrase_file is None:
             say(f"now the new passphrase of {printable(name)}, who should type it:")
-        entry = unlocked.add_journalist(name, read_new_passphrase(new_passphrase_file), make_token(new_token_file))
+        passphrase = read_new_passphrase(new_passphrase_file)
+        with new_token(new_token_file) as half:
+            entry = unlocked.add_journalist(name, passphrase, half)
         answer(
             {"journalist": entry.label, "words": " ".join(entry.card.words)},
             as_json=as_json,
             lines=(
                 f"added {printable(entry.label)}",
+                *_about_token(new_token_file),
                 f"let them into a case: sandyk case grant CASE {printable(name)}",
             ),
         )
@@ -153,8 +189,7 @@ def journalist_list(
         me = unlocked.my_entry()
         rows = [
             {
-                "name": e.label, "you": e.pair == me.pair, "added": terminal.time_text(e.added_ns),
-                "words": " ".join(e.card.words),
+                "name": e.label, "you": e.pair == me.pair, "added_ns": e.added_ns, "words": " ".join(e.card.words),
             }
             for e in unlocked.roster().entries
         ]  # fmt: skip
@@ -189,7 +224,10 @@ def journalist_remove(
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Destroy a colleague's way into this vault, and revoke them from every case that you are in."""
+    """Destroy a colleague's way into this vault.
+
+    They are revoked from every case that you are in; from others, their members can revoke them by their words.
+    """
     from vault.cases import list_cases, revoke
 
     with opened(vault, passphrase_file, token) as unlocked:
@@ -206,14 +244,16 @@ def journalist_remove(
             lines=(
                 f"removed {printable(name)}; their passphrase opens nothing here any more",
                 f"revoked from {len(revoked)} case(s) that you are in",
-                "what they could read before, they may have copied",
+                "what they could read before, they may have copied; an older copy of this vault still opens for them",
             ),
         )
 
 
 def card_show(
-    file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="Somebody's card; without it, yours.")] = None,
-    case: Annotated[str | None, typer.Option("--case", help="The card of this case.")] = None,
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE", show_default=False, help="Somebody's card; without it, yours.")
+    ] = None,
+    case: Annotated[str | None, typer.Option("--case", metavar="CASE", help="The card of this case.")] = None,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
@@ -230,7 +270,11 @@ def card_show(
     answer(
         card_document(card),
         as_json=as_json,
-        lines=(f"card of a {card.kind}", f"words: {' '.join(card.words)}", f"recipient: {card.recipient}"),
+        lines=(
+            f"card of a {card.kind}",
+            f"words: {' '.join(card.words)}",
+            f"recipient: {str(card.recipient)[:24]}… (--json shows it whole)",
+        ),
     )
 
 
@@ -248,7 +292,9 @@ def card_document(card: Card) -> dict[str, Any]:
 
 def card_export(
     out: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the card there.")] = None,
-    case: Annotated[str | None, typer.Option("--case", help="The card of this case, to let others file to it.")] = None,
+    case: Annotated[
+        str | None, typer.Option("--case", metavar="CASE", help="The card of this case, to let others file to it.")
+    ] = None,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
@@ -285,7 +331,7 @@ def contact_add(
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep somebody's card, or the card of a case to file to, under a name."""
+    """Keep a card, of a person or of a case to file to, under a name."""
     from keys.card import MAX_CARD_SIZE, parse_card
     from vault import contacts
     from vault.cases import given_name
@@ -334,7 +380,10 @@ def contact_list(
 def contact_verify(
     name: NameArgument,
     words: Annotated[
-        str | None, typer.Option("--words", help="The words you heard; without it you are asked.", show_default=False)
+        str | None,
+        typer.Option(
+            "--words", metavar="WORDS", show_default=False, help="The words you heard; without it you are asked."
+        ),
     ] = None,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
@@ -349,8 +398,11 @@ def contact_verify(
         expected = " ".join(contact.card.words)
         if words is None:
             say(f"the words of {printable(name)} here are:\n\n    {expected}\n")
-            if not terminal.confirm("Did they read exactly these words to you, by voice?"):
-                raise UnknownSigner("not verified", "if the words differ, somebody changed the card on its way")
+            question = "Did they read exactly these words to you, by voice?"
+            if not terminal.confirm(question, "in a script: --words with the words that you heard"):
+                raise UnknownSigner(
+                    "not verified: nothing was changed", "if the words differ, somebody changed the card on its way"
+                )
         elif " ".join(words.lower().split()) != expected:
             raise UnknownSigner(
                 "these are not the words of this card: nothing was changed",

@@ -8,11 +8,13 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vault import terminal
+from vault.cli import exits
 from vault.disk import Disk
 from vault.errors import BadInput
 from vault.names import json_safe, printable
@@ -46,10 +48,21 @@ TokenOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
+_SAID_FIRST: ContextVar[str | None] = ContextVar("_SAID_FIRST", default=None)
+
+
+def vault_said_first(vault: str | None) -> None:
+    """Remember ``--vault`` from before the command: `sandyk --vault DIR list`, as `panic` takes it too."""
+    _SAID_FIRST.set(vault)
+
+
 def folder_of(vault: str | None) -> str:
     """The vault's folder. Raises BadInput when there is no telling."""
+    first = _SAID_FIRST.get()
+    if vault is not None and first is not None:
+        raise BadInput("--vault is given twice")
     try:
-        return vault_folder(vault)
+        return vault_folder(vault or first)
     except NoPlace as exc:
         raise BadInput(f"there is no telling where the vault is: {exc}", "say it: --vault DIR") from exc
 
@@ -80,17 +93,21 @@ def read_passphrase(passphrase_file: str | None) -> Secret:
 
 
 def read_new_passphrase(passphrase_file: str | None) -> Secret:
-    """A new passphrase: from the file, or typed twice, or generated."""
+    """A new passphrase: from the file, or typed twice, or generated. Raises BadInput, NoTerminal."""
+    from keys.errors import WeakPassphrase
     from keys.words import generate_passphrase, normalise_new
 
-    if passphrase_file is not None:
-        given = terminal.read_passphrase_file(passphrase_file)
-        return normalise_new(given.expose().decode())
-    return terminal.ask_new_passphrase(generate_passphrase)
+    try:
+        if passphrase_file is not None:
+            return normalise_new(terminal.read_passphrase_file(passphrase_file).expose().decode())
+        return terminal.ask_new_passphrase(generate_passphrase)
+    except WeakPassphrase as exc:
+        raise BadInput(str(exc), "nothing was changed; a few words that mean nothing together are good") from exc
 
 
 def read_token(path: str | None) -> Secret | None:
-    """The outside half in a file. Raises BadInput, MalformedKeyring."""
+    """The outside half in a file. Raises BadInput."""
+    from keys.errors import MalformedKeyring
     from keys.keyring import parse_token
 
     if path is None:
@@ -98,6 +115,8 @@ def read_token(path: str | None) -> Secret | None:
     try:
         with open(path, "rb") as f:
             return parse_token(f.read(64))
+    except MalformedKeyring as exc:
+        raise BadInput(f"{printable(path)} is no outside half of a sandyk vault", "name the file on the stick") from exc
     except OSError as exc:
         raise BadInput(f"the outside half cannot be read: {exc.strerror}", "is the stick in, and mounted?") from exc
 
@@ -120,7 +139,10 @@ def read_text(path: str, limit: int) -> bytes:
 def answer(document: dict[str, Any], *, as_json: bool, lines: Iterator[str] | list[str] | tuple[str, ...] = ()) -> None:
     """Print the one JSON document, or the lines for a person."""
     if as_json:
-        print(json_safe(json.dumps(document, ensure_ascii=False, indent=1)))
+        # JSON between programs is UTF-8 whatever the locale says (RFC 8259, section 8.1).
+        text = json_safe(json.dumps(document, ensure_ascii=False, indent=1)) + "\n"
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8"))
     else:
         for line in lines:
             print(line)
@@ -131,6 +153,19 @@ def table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join([cell.ljust(w) for cell, w in zip(row[:-1], widths, strict=False)] + [row[-1]])
+
+
+def name_unusable(unusable: Sequence[tuple[bytes, str]]) -> None:
+    """Say which cases could not be looked into and why; ends the command with the code for a part."""
+    for case_id, reason in unusable:
+        terminal.say(f"case {case_id.hex()[:8]} cannot be used: {one_line(reason)}")
+    if unusable:
+        raise typer.Exit(exits.PARTLY)
+
+
+def unusable_documents(unusable: Sequence[tuple[bytes, str]]) -> list[dict[str, str]]:
+    """The same, as JSON shows it."""
+    return [{"id": case_id.hex(), "problem": reason} for case_id, reason in unusable]
 
 
 def one_line(text: str) -> str:
