@@ -12,6 +12,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from vault.model import ORIGIN_FILE
 CHUNK_SIZE = 1 << 20
 """Evidence is cut into pieces of this many bytes (docs/decisions/0002-fixed-chunks.md)."""
 MAX_NAME_SIZE = 4096
+_THE_VAULT = "this is the vault itself"
 
 
 class Stream(Protocol):
@@ -115,7 +117,9 @@ class FileIncoming:
         self._seen[:] = [before]
         left = before.st_size
         while True:
-            piece = os.read(fd, CHUNK_SIZE)
+            # No more than there is, and one byte to see whether it grew: a buffer of a whole chunk costs a small
+            # document more than reading it.
+            piece = os.read(fd, min(CHUNK_SIZE, left + 1))
             # One read may return less than there is (a network disk, a signal).
             while len(piece) < min(left, CHUNK_SIZE) and (more := os.read(fd, CHUNK_SIZE - len(piece))):
                 piece += more
@@ -129,7 +133,7 @@ class FileIncoming:
 
     def _check_unchanged(self, fd: int, before: os.stat_result, left: int) -> None:
         after = os.fstat(fd)
-        if left != 0 or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        if left != 0 or _version(after) != _version(before):
             raise ReadFailed("it changed while it was being read")
 
     def is_still_what_was_filed(self) -> bool:
@@ -138,9 +142,12 @@ class FileIncoming:
             now = os.lstat(self.path)
         except OSError:
             return False
-        return bool(self._seen) and all(
-            getattr(now, key) == getattr(self._seen[0], key) for key in ("st_dev", "st_ino", "st_size", "st_mtime_ns")
-        )
+        return bool(self._seen) and os.path.samestat(now, self._seen[0]) and _version(now) == _version(self._seen[0])
+
+
+def _version(status: os.stat_result) -> tuple[int, int, int]:
+    """What differs when a file was written to. The last, the change of status, is what nobody can date back."""
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,28 +185,46 @@ class StreamIncoming:
 def walk(paths: list[bytes], *, keep_out: str) -> Iterator[FileIncoming | Problem]:
     """Every file under the paths, in the order of their names, named from each path's last component on.
 
-    ``keep_out`` is the vault's own folder: it is never filed into itself.
+    ``keep_out`` is the vault's own folder: nothing in it is ever filed into it.
     """
     forbidden = os.stat(keep_out) if os.path.isdir(keep_out) else None
     for path in paths:
         name = os.path.basename(os.path.abspath(path)) or b"root"
-        yield from _walk(path, name, forbidden)
+        if forbidden is not None and _lies_in(path, forbidden):
+            yield Problem(name, _THE_VAULT)
+        else:
+            yield from _walk(path, name, forbidden)
 
 
 def _walk(path: bytes, name: bytes, forbidden: os.stat_result | None) -> Iterator[FileIncoming | Problem]:
-    try:
-        found = os.lstat(path)
-        if stat.S_ISREG(found.st_mode) and len(name) <= MAX_NAME_SIZE:
-            yield FileIncoming(name, path)
-        elif not stat.S_ISDIR(found.st_mode):
-            yield Problem(name, _why_not(found.st_mode))
-        elif forbidden is not None and os.path.samestat(found, forbidden):
-            yield Problem(name, "this is the vault itself")
-        else:
-            for child in sorted(os.listdir(path)):
-                yield from _walk(os.path.join(path, child), name + b"/" + child, forbidden)
-    except OSError as exc:
-        yield Problem(name, reason_of(exc))
+    """With a list and not by recursion: a folder may be nested deeper than Python's stack."""
+    waiting = [(path, name)]
+    while waiting:
+        path, name = waiting.pop()
+        try:
+            found = os.lstat(path)
+            if stat.S_ISREG(found.st_mode) and len(name) <= MAX_NAME_SIZE:
+                yield FileIncoming(name, path)
+            elif not stat.S_ISDIR(found.st_mode):
+                yield Problem(name, _why_not(found.st_mode))
+            elif forbidden is not None and os.path.samestat(found, forbidden):
+                yield Problem(name, _THE_VAULT)
+            else:
+                children = sorted(os.listdir(path), reverse=True)
+                waiting += [(os.path.join(path, child), name + b"/" + child) for child in children]
+        except OSError as exc:
+            yield Problem(name, reason_of(exc))
+
+
+def _lies_in(path: bytes, folder: os.stat_result) -> bool:
+    """Whether a folder above the path, links followed, is this one."""
+    above = os.path.dirname(os.path.realpath(path))
+    while True:
+        with suppress(OSError):
+            if os.path.samestat(os.stat(above), folder):
+                return True
+        if above == (above := os.path.dirname(above)):
+            return False
 
 
 def _why_not(mode: int) -> str:
