@@ -12,6 +12,7 @@ Write order, true at any instant, also after a power cut in the middle of a writ
   slot is written, synced, read back and opened before the old one is overwritten, in place. While both
   open, the next unlock decides: ``finish_interrupted`` leaves only the passphrase that was used.
 * ``remove``: the passphrase opens until it does not; nobody else's slot is touched.
+* ``place`` and ``erase``: the same in any compartment, for decoys (``keys.duress``).
 
 There is never a temporary file: a rename would leave the old slot behind in free blocks.
 """
@@ -42,8 +43,10 @@ __all__ = [
     "OpenSlot",
     "Payload",
     "add",
+    "any_pair",
     "change_passphrase",
     "create",
+    "erase",
     "finish_interrupted",
     "first",
     "free_pair",
@@ -51,6 +54,7 @@ __all__ = [
     "new_token",
     "parse_header",
     "parse_token",
+    "place",
     "remove",
     "still_alive",
     "unlock",
@@ -92,6 +96,16 @@ class OpenSlot:
     def journalist(self) -> JournalistSlot:
         """Whom it opens; for a duress slot, the decoy."""
         return journalist_of(self.payload)
+
+    @property
+    def home(self) -> tuple[int, int]:
+        """Compartment and pair of the journalist it opens: whose roster, book and free places are theirs.
+
+        Where the slot itself lies, except for a duress slot. A change of passphrase moves the slot, never the home.
+        """
+        if isinstance(self.payload, DuressSlot):
+            return self.payload.decoy.compartment, self.payload.pair
+        return self.compartment, self.pair
 
     def close(self) -> None:
         """Zero every secret in it."""
@@ -173,8 +187,13 @@ def first(
 
 
 def free_pair(opened: OpenSlot, taken: Collection[int]) -> int:
-    """A pair of the opened compartment that is not ``taken`` (as its roster knows), chosen at random. Raises Full."""
-    free = [pair for pair in range(layout.PAIRS_PER_COMPARTMENT) if pair not in taken and pair != opened.pair]
+    """A pair of one's home compartment that is not ``taken`` (as its roster knows), chosen at random. Raises Full."""
+    return any_pair({*taken, opened.home[1]})
+
+
+def any_pair(taken: Collection[int]) -> int:
+    """A pair that is not ``taken``, chosen at random. Raises Full."""
+    free = [pair for pair in range(layout.PAIRS_PER_COMPARTMENT) if pair not in taken]
     if not free:
         raise Full("no place is left for another journalist in this vault")
     return secrets.choice(free)
@@ -191,7 +210,7 @@ def add(
     *,
     floor: Cost = FLOOR,
 ) -> None:
-    """Put another payload into a pair of the opened compartment that ``free_pair`` chose.
+    """Put another journalist into a pair of one's home compartment that ``free_pair`` chose.
 
     The pair is chosen first so that the roster can name it first: a slot that no roster names is a way in that
     nobody knows of, an entry without a slot is harmless.
@@ -200,13 +219,34 @@ def add(
     passphrase already opens something (of two slots with one passphrase only one could ever be reached), and
     Damaged when the new slot does not read back.
     """
-    if pair == opened.pair or not 0 <= pair < layout.PAIRS_PER_COMPARTMENT:
+    compartment, mine = opened.home
+    if pair == mine:
+        raise ValueError("not a free pair")
+    place(file, header, opened, (compartment, pair), payload, passphrase, token, floor=floor)
+
+
+def place(
+    file: KeyringFile,
+    header: Header,
+    opened: OpenSlot,
+    home: tuple[int, int],
+    payload: Payload,
+    passphrase: Secret,
+    token: Secret | None = None,
+    *,
+    floor: Cost = FLOOR,
+) -> None:
+    """``add``, into any compartment and pair but the opened one: what ``home`` held before opens nothing any more.
+
+    ``opened`` vouches that the keyring is the one it was. Raises what ``add`` raises.
+    """
+    if home == (opened.compartment, opened.pair) or not _is_place(home):
         raise ValueError("not a free pair")
     stretched = argon2id(passphrase.expose(), header.salt, header.cost, floor=floor)
     keyring = _unchanged(file, opened)
     if _matches(keyring, stretched, token):
         raise WeakPassphrase("this passphrase is already in use here; choose another")
-    slot = opened.compartment * layout.SLOTS_PER_COMPARTMENT + 2 * pair + secrets.randbelow(2)
+    slot = _slot_of(home) + secrets.randbelow(2)
     _put(file, keyring, slot, payload, stretched, token).close()
 
 
@@ -251,15 +291,19 @@ def finish_interrupted(file: KeyringFile, opened: OpenSlot) -> bool:
 
 
 def remove(file: KeyringFile, opened: OpenSlot, pair: int) -> None:
-    """Overwrite both slots of a pair of the opened compartment with random bytes. Raises Wiped.
+    """Overwrite both slots of a pair of one's home compartment with random bytes. Raises Wiped.
 
     Whose they were is the caller's to know; one's own pair is not refused.
     """
-    if not 0 <= pair < layout.PAIRS_PER_COMPARTMENT:
+    erase(file, opened, (opened.home[0], pair))
+
+
+def erase(file: KeyringFile, opened: OpenSlot, home: tuple[int, int]) -> None:
+    """``remove``, for any compartment and pair. Raises Wiped."""
+    if not _is_place(home):
         raise ValueError("no such pair")
     _whole_and_alive(file, opened.compartment, opened.alive)
-    slot = opened.compartment * layout.SLOTS_PER_COMPARTMENT + 2 * pair
-    file.overwrite(_offset(slot), os.urandom(2 * layout.SLOT_SIZE))
+    file.overwrite(_offset(_slot_of(home)), os.urandom(2 * layout.SLOT_SIZE))
 
 
 def _matches(keyring: bytes, stretched: bytes, token: Secret | None) -> list[_Match]:
@@ -277,9 +321,9 @@ def _matches(keyring: bytes, stretched: bytes, token: Secret | None) -> list[_Ma
 
 def _opened(keyring: bytes, match: _Match, plaintext: bytes) -> OpenSlot:
     payload = slots.decode_payload(plaintext)
-    journalist = journalist_of(payload)
+    lies_in = payload.compartment
     compartment = match.slot // layout.SLOTS_PER_COMPARTMENT
-    if (journalist.compartment, journalist.needs_token) != (compartment, match.with_token):
+    if (lies_in, journalist_of(payload).needs_token) != (compartment, match.with_token):
         raise MalformedKeyring("a slot that lies where it says it does not")
     sealed = hashlib.sha256(_slot(keyring, match.slot)).digest()
     return OpenSlot(match.slot, payload, slots.alive_mark(keyring, compartment), sealed)
@@ -306,11 +350,11 @@ def _put(
 
 
 def _placed(payload: Payload, compartment: int, token: Secret | None) -> Payload:
-    """The payload as it lies in its new place, with a fresh filler seed."""
-    journalist = dataclasses.replace(
-        journalist_of(payload), compartment=compartment, needs_token=token is not None, filler_seed=Secret.random()
-    )
-    return DuressSlot(journalist, payload.destroy) if isinstance(payload, DuressSlot) else journalist
+    """The payload as it lies in its new place, with a fresh filler seed. A decoy's home stays where it is."""
+    journalist = dataclasses.replace(journalist_of(payload), needs_token=token is not None, filler_seed=Secret.random())
+    if isinstance(payload, DuressSlot):
+        return dataclasses.replace(payload, decoy=journalist, compartment=compartment)
+    return dataclasses.replace(journalist, compartment=compartment)
 
 
 def _write(file: KeyringFile, slot: int, data: bytes, alive: bytes) -> None:
@@ -341,6 +385,15 @@ def _whole(file: KeyringFile) -> bytes:
     if len(keyring) != layout.KEYRING_SIZE:
         raise MalformedKeyring("a keyring has exactly 1 MiB")
     return keyring
+
+
+def _is_place(home: tuple[int, int]) -> bool:
+    return 0 <= home[0] < layout.COMPARTMENTS and 0 <= home[1] < layout.PAIRS_PER_COMPARTMENT
+
+
+def _slot_of(home: tuple[int, int]) -> int:
+    """The first slot of a pair."""
+    return home[0] * layout.SLOTS_PER_COMPARTMENT + 2 * home[1]
 
 
 def _slot(keyring: bytes, slot: int) -> bytes:

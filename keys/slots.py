@@ -21,7 +21,9 @@ Payload, 4024 bytes:
          2     1  compartment, 0-3: the one the slot lies in
          3     1  flags: bit 0, the slot needs an outside half
          4     1  duress: compartments to destroy, one bit each; journalist: 0
-         5     3  zero
+         5     1  duress: the decoy's own compartment, 0-3; journalist: 0
+         6     1  duress: the decoy's own pair there, 0-15; journalist: 0
+         7     1  zero
          8    16  journalist id
         24    32  age seed
         56    32  signing seed
@@ -29,7 +31,8 @@ Payload, 4024 bytes:
        120    32  filler seed
        152  3872  zero
 
-A duress payload holds the journalist that is opened afterwards, in the same places.
+A duress payload holds the journalist that is opened afterwards, in the same places: who they are, and by
+compartment and pair whose roster and book they use. The slot itself lies elsewhere (``keys.duress``).
 """
 
 from __future__ import annotations
@@ -96,21 +99,27 @@ class JournalistSlot:
 
 @dataclass(frozen=True, slots=True)
 class DuressSlot:
-    """What a duress passphrase does: destroy these compartments, then open this journalist in another one.
+    """What a duress passphrase does: destroy these compartments, then open this journalist, who lives in another.
 
-    The slot lies in the journalist's own compartment, so that it goes on opening it. Nothing acts on it yet:
-    the form is fixed now so that keyrings made today can hold one later.
+    ``decoy.compartment`` and ``pair`` are where the decoy's own slot, roster and book are; ``compartment`` is where
+    this slot lies, which survives, so that the passphrase opens the decoy as often as it is typed.
     """
 
     decoy: JournalistSlot
+    pair: int
+    compartment: int
     destroy: tuple[int, ...]
-    """Compartments, ascending, at least one, never the journalist's own."""
+    """Compartments, ascending, at least one, neither the decoy's nor the slot's own."""
 
     def __post_init__(self) -> None:
         if not self.destroy or list(self.destroy) != sorted(set(self.destroy)):
             raise MalformedKeyring("compartments to destroy are named once, in order")
-        if self.decoy.compartment in self.destroy or not set(self.destroy) <= set(range(layout.COMPARTMENTS)):
-            raise MalformedKeyring("a duress slot never destroys its own compartment, or one that does not exist")
+        if {self.compartment, self.decoy.compartment} & set(self.destroy):
+            raise MalformedKeyring("a duress slot never destroys its own compartment, or its decoy's")
+        if not {self.compartment, *self.destroy} <= set(range(layout.COMPARTMENTS)):
+            raise MalformedKeyring("a compartment is one of four")
+        if not 0 <= self.pair < layout.PAIRS_PER_COMPARTMENT:
+            raise MalformedKeyring("a pair is one of sixteen")
 
     def close(self) -> None:
         """Zero every secret in it."""
@@ -128,13 +137,13 @@ def journalist_of(payload: Payload) -> JournalistSlot:
 def encode_payload(payload: Payload) -> bytes:
     """4024 bytes, secret."""
     journalist = journalist_of(payload)
-    duress = isinstance(payload, DuressSlot)
-    mask = sum(1 << c for c in payload.destroy) if isinstance(payload, DuressSlot) else 0
-    head = bytes(
-        [PAYLOAD_VERSION, _DURESS if duress else _JOURNALIST, journalist.compartment, journalist.needs_token, mask]
-    )
+    if isinstance(payload, DuressSlot):
+        mask = sum(1 << c for c in payload.destroy)
+        place = (_DURESS, payload.compartment, journalist.needs_token, mask, journalist.compartment, payload.pair)
+    else:
+        place = (_JOURNALIST, journalist.compartment, journalist.needs_token, 0, 0, 0)
     used = (
-        head.ljust(_ID_AT, b"\0")
+        bytes([PAYLOAD_VERSION, *place]).ljust(_ID_AT, b"\0")
         + journalist.journalist_id
         + journalist.identity.encode().expose()
         + journalist.device_secret.expose()
@@ -147,24 +156,24 @@ def decode_payload(untrusted: bytes) -> Payload:
     """The one payload that encodes to these bytes. Raises MalformedKeyring."""
     if len(untrusted) != PAYLOAD_SIZE:
         raise MalformedKeyring("a payload has 4024 bytes")
-    version, kind, compartment, flags, mask = untrusted[:5]
+    version, kind, compartment, flags, mask, home, pair = untrusted[:7]
     if version != PAYLOAD_VERSION or kind not in (_JOURNALIST, _DURESS):
         raise MalformedKeyring("a slot of a version or kind that this program does not know")
-    if flags & ~_NEEDS_TOKEN or any(untrusted[5:_ID_AT]) or any(untrusted[_USED:]):
+    if flags & ~_NEEDS_TOKEN or any(untrusted[7:_ID_AT]) or any(untrusted[_USED:]):
         raise MalformedKeyring("a slot with something where nothing may be")
-    if (mask == 0) != (kind == _JOURNALIST) or mask >> layout.COMPARTMENTS:
+    if mask >> layout.COMPARTMENTS or (kind == _JOURNALIST and any((mask, home, pair))):
         raise MalformedKeyring("a slot that destroys what it may not")
     journalist = JournalistSlot(
         identity=Identity.decode(untrusted[_IDENTITY_AT:_DEVICE_AT]),
         device_secret=Secret(untrusted[_DEVICE_AT:_FILLER_AT]),
         journalist_id=untrusted[_ID_AT:_IDENTITY_AT],
-        compartment=compartment,
+        compartment=compartment if kind == _JOURNALIST else home,
         needs_token=bool(flags & _NEEDS_TOKEN),
         filler_seed=Secret(untrusted[_FILLER_AT:_USED]),
     )
     if kind == _JOURNALIST:
         return journalist
-    return DuressSlot(journalist, tuple(c for c in range(layout.COMPARTMENTS) if mask >> c & 1))
+    return DuressSlot(journalist, pair, compartment, tuple(c for c in range(layout.COMPARTMENTS) if mask >> c & 1))
 
 
 def environment(keyring: bytes, compartment: int) -> bytes:

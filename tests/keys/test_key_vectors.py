@@ -92,7 +92,8 @@ def test_an_old_slot_opens(vector: dict) -> None:
     assert opened.journalist.journalist_id == fixed("id", 16)
     assert opened.journalist.needs_token == bool(token)
     if vector["kind"] == "duress":
-        assert isinstance(opened.payload, slots.DuressSlot) and opened.payload.destroy == (0, 1, 2)
+        assert isinstance(opened.payload, slots.DuressSlot) and opened.payload.destroy == (0, 2)
+        assert opened.home == (1, 11)
 
 
 def test_old_cards_are_read_and_written_the_same() -> None:

@@ -684,7 +684,9 @@ duresses = journalists.flatmap(
     lambda decoy: st.builds(
         DuressSlot,
         st.just(decoy),
-        st.sets(st.sampled_from(sorted({0, 1, 2, 3} - {decoy.compartment})), min_size=1).map(sorted).map(tuple),
+        st.integers(0, 15),
+        st.just((decoy.compartment + 1) % 4),
+        st.sets(st.sampled_from([(decoy.compartment + n) % 4 for n in (2, 3)]), min_size=1).map(sorted).map(tuple),
     )
 )
 
@@ -696,7 +698,7 @@ def test_payloads_of_both_kinds_survive_being_written_and_read(payload: slots.Pa
     assert slots.decode_payload(encoded) == payload
 
 
-@pytest.mark.parametrize("payload", [journalist(), DuressSlot(journalist(), (1, 3))])
+@pytest.mark.parametrize("payload", [journalist(), DuressSlot(journalist(), 15, 2, (1, 3))])
 def test_every_changed_byte_of_a_payload_is_refused_or_a_different_payload(payload: slots.Payload) -> None:
     encoded = slots.encode_payload(payload)
     for i in range(len(encoded)):
@@ -715,22 +717,56 @@ def test_every_truncation_of_a_payload_is_refused() -> None:
             slots.decode_payload(encoded[:size])
 
 
-@pytest.mark.parametrize("destroy", [(), (0,), (1, 1), (2, 1), (4,), (-1,), (0, 1, 2, 3)])
-def test_a_duress_slot_that_would_destroy_itself_or_nothing_cannot_be_made(destroy: tuple[int, ...]) -> None:
-    with pytest.raises(MalformedKeyring):
-        DuressSlot(journalist(), destroy)
-
-
-def test_a_duress_slot_can_lie_beside_a_journalist_and_moves_with_a_change(
-    file: MemoryKeyring, opened: OpenSlot
+@pytest.mark.parametrize("destroy", [(), (0,), (3,), (1, 1), (2, 1), (4,), (-1,), (0, 1, 2, 3)])
+def test_a_duress_slot_that_would_destroy_itself_or_its_decoy_or_nothing_cannot_be_made(
+    destroy: tuple[int, ...],
 ) -> None:
-    others = tuple(sorted({0, 1, 2, 3} - {opened.compartment}))
-    decoy = JournalistSlot.new(Identity.generate())
-    at = JournalistSlot(decoy.identity, decoy.device_secret, decoy.journalist_id, opened.compartment)
-    duress = DuressSlot(at, others)
-    keyring.add(file, HEADER, opened, keyring.free_pair(opened, ()), duress, HERS, floor=CHEAP)
+    with pytest.raises(MalformedKeyring):
+        DuressSlot(journalist(), 0, 3, destroy)
+
+
+@pytest.mark.parametrize(("pair", "compartment"), [(16, 3), (-1, 3), (0, 4), (0, -1)])
+def test_a_duress_slot_lies_in_one_of_four_compartments_and_names_one_of_sixteen_pairs(
+    pair: int, compartment: int
+) -> None:
+    with pytest.raises(MalformedKeyring):
+        DuressSlot(journalist(), pair, compartment, (1,))
+
+
+def test_a_duress_slot_moves_with_a_change_and_its_home_does_not(file: MemoryKeyring, opened: OpenSlot) -> None:
+    real, decoys, lies = opened.compartment, (opened.compartment + 1) % 4, (opened.compartment + 2) % 4
+    decoy = replace(journalist(), compartment=decoys)
+    keyring.place(file, HEADER, opened, (lies, 5), DuressSlot(decoy, 9, lies, (real,)), HERS, floor=CHEAP)
     found = unlock(file, HERS)
-    assert isinstance(found.payload, DuressSlot) and found.payload.destroy == others
-    assert found.journalist.identity == decoy.identity
-    changed = keyring.change_passphrase(file, HEADER, found, NEW, floor=CHEAP)
-    assert isinstance(changed.payload, DuressSlot) and changed.payload.destroy == others
+    for passphrase in (NEW, HERS):
+        assert isinstance(found.payload, DuressSlot) and found.payload.destroy == (real,)
+        assert (found.compartment, found.pair, found.home) == (lies, 5, (decoys, 9))
+        assert found.journalist.identity == decoy.identity
+        found = keyring.change_passphrase(file, HEADER, found, passphrase, floor=CHEAP)
+        assert unlock(file, passphrase) == found
+    keyring.erase(file, opened, (lies, 5))
+    assert not opens(file, HERS) and unlock(file, OLD) == opened
+
+
+def test_whoever_a_duress_slot_opened_adds_and_removes_people_at_home(file: MemoryKeyring, opened: OpenSlot) -> None:
+    decoys, lies = (opened.compartment + 1) % 4, (opened.compartment + 2) % 4
+    decoy = replace(journalist(), compartment=decoys)
+    keyring.place(file, HEADER, opened, (lies, 5), DuressSlot(decoy, 9, lies, (opened.compartment,)), HERS, floor=CHEAP)
+    found = unlock(file, HERS)
+    assert {keyring.free_pair(found, set(range(16)) - {5, 9}) for _ in range(20)} == {5}
+    add(file, found, NEW, 5)
+    assert (unlock(file, NEW).compartment, unlock(file, NEW).pair) == (decoys, 5)
+    keyring.remove(file, found, 5)
+    assert not opens(file, NEW) and unlock(file, HERS) == found
+
+
+@pytest.mark.parametrize("home", [(4, 0), (-1, 0), (0, 16), (0, -1)])
+def test_a_place_that_does_not_exist_is_neither_taken_nor_erased(
+    file: MemoryKeyring, opened: OpenSlot, home: tuple[int, int]
+) -> None:
+    before = file.read()
+    with pytest.raises(ValueError, match="pair"):
+        keyring.place(file, HEADER, opened, home, journalist(), NEW, floor=CHEAP)
+    with pytest.raises(ValueError, match="pair"):
+        keyring.erase(file, opened, home)
+    assert file.read() == before

@@ -9,6 +9,7 @@ made from fixed bytes and comes out the same every time; the age files must open
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -34,13 +35,13 @@ def person(name: str) -> Identity:
 
 def slot_vector(number: int, kind: str, typed: str, token: bytes, cost: Cost) -> dict:
     keyring, salt, nonce = fixed("keyring", 1 << 20), fixed("salt", 16), fixed(f"nonce {number}", 24)
-    payload: slots.Payload = slots.JournalistSlot(
+    payload = slots.JournalistSlot(
         person("journalist"), Secret(fixed("device", 32)), fixed("id", 16), number // 32, bool(token),
         Secret(fixed("filler", 32)),
     )
-    if kind == "duress":
-        payload = slots.DuressSlot(payload, tuple(c for c in range(4) if c != number // 32))
     plaintext = slots.encode_payload(payload)
+    if kind == "duress":
+        plaintext = slots.encode_payload(slots.DuressSlot(replace(payload, compartment=1), 11, number // 32, (0, 2)))
     environment = slots.environment(keyring, number // 32)
     key = slots.slot_key(argon2id(normalise(typed).expose(), salt, cost, floor=cost), number, environment, token)
     return {
