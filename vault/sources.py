@@ -190,7 +190,9 @@ def walk(paths: list[bytes], *, keep_out: str) -> Iterator[FileIncoming | Proble
     forbidden = os.stat(keep_out) if os.path.isdir(keep_out) else None
     for path in paths:
         name = os.path.basename(os.path.abspath(path)) or b"root"
-        if forbidden is not None and _lies_in(path, forbidden):
+        if not os.path.lexists(path):
+            yield Problem(name, "there is no such file or folder")
+        elif forbidden is not None and _lies_in(path, forbidden):
             yield Problem(name, _THE_VAULT)
         else:
             yield from _walk(path, name, forbidden)

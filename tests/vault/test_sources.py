@@ -80,7 +80,7 @@ def test_links_pipes_sockets_and_devices_are_named_and_not_followed(tmp_path: Pa
 
 
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
-    assert found(tmp_path / "nothing") == ([], {b"nothing": "it vanished"})
+    assert found(tmp_path / "nothing") == ([], {b"nothing": "there is no such file or folder"})
 
 
 def test_what_takes_the_place_of_a_file_after_it_was_found_is_not_followed(tmp_path: Path) -> None:
