@@ -293,5 +293,36 @@ def test_documents_that_the_code_cites_exist() -> None:
             assert (ROOT / cited).exists(), f"{path.name} cites {cited}"
 
 
+@pytest.mark.parametrize(
+    ("command", "sentences"),
+    [
+        (
+            "duress",
+            {
+                "docs/format.md": "Duress is reserved and not built.",
+                "docs/threat-model.md": "A duress passphrase is reserved in the format and not built.",
+                "docs/decisions/0015-duress-is-reserved.md": "Duress is reserved, and not built",
+                "README.md": "Not built yet, although the design has room for it: a duress passphrase,",
+                "CHANGELOG.md": "- No duress passphrase",
+            },
+        ),
+        (
+            "unlock",
+            {
+                "docs/threat-model.md": "There is no resident agent yet.",
+                "README.md": "an agent that keeps a vault unlocked",
+                "CHANGELOG.md": ", no agent",
+            },
+        ),
+    ],
+)
+def test_what_the_documents_call_not_built_is_no_command(command: str, sentences: dict[str, str]) -> None:
+    """Whoever builds it has to take these sentences out, and may not take them out before."""
+    sources = [p for p in SOURCES if p.is_relative_to(ROOT / "vault" / "cli")]
+    built = any(f'.command("{command}")' in path.read_text("utf-8") for path in sources)
+    for name, sentence in sentences.items():
+        assert (sentence in (ROOT / name).read_text("utf-8")) != built, f"{name}: {sentence}"
+
+
 def test_the_card_s_first_line_and_limits() -> None:
     assert f"    {card._FIRST_LINE}\n" in DOCUMENT
