@@ -9,7 +9,9 @@ file (SQLCipher design, "Security features").
 
 from __future__ import annotations
 
+import hashlib
 import os
+import stat
 import threading
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -43,11 +45,15 @@ CREATE INDEX items_listing ON items(filed_ns, id);
 CREATE TABLE events(n INTEGER PRIMARY KEY, pack INTEGER NOT NULL, at_ns INTEGER NOT NULL, kind TEXT NOT NULL,
   items BLOB NOT NULL, detail TEXT NOT NULL);
 """
+_INSERT_ITEM = "INSERT OR IGNORE INTO items VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _ITEM_COLUMNS = "id, name, size, sha256, mtime_ns, filed_ns, note, source, tags, origin, signer, extents"
 
 
 class IndexUnusable(Damaged):
     """Raised when the index does not open or is damaged. Nothing is lost: the packs hold everything."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "nothing is lost: run the command again, and the index is made anew from the packs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +86,11 @@ class Index:
     def __init__(self, path: str, key: Secret) -> None:
         """Open or create; ``:memory:`` for one that is gone when it is closed. Raises IndexUnusable, DiskFailed."""
         self._lock = threading.RLock()
-        if path != ":memory:" and not os.path.lexists(path):
-            # SQLite would create the file with the umask's mode.
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
+        self.damaged = False
+        """Whether anything that was asked of it found it damaged."""
+        self._in_a_file = path != ":memory:"
+        if self._in_a_file:
+            _create_or_check(path)
         with _translated():
             self._db = sqlite.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             try:
@@ -98,9 +106,20 @@ class Index:
             self._db.execute(f"PRAGMA {pragma}")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version == 0:
-            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-        elif version != SCHEMA_VERSION:
+            with self._transaction():
+                # Another process may have been faster.
+                (version,) = self._db.execute("PRAGMA user_version").fetchone()
+                for statement in _SCHEMA.split(";") if version == 0 else ():
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {version or SCHEMA_VERSION}")
+        if version not in (0, SCHEMA_VERSION):
             raise IndexUnusable("an index of another version")
+
+    def check(self) -> None:
+        """Read every page and compare its authentication code. Raises IndexUnusable."""
+        with self._guarded():
+            if self._in_a_file and any(self._db.execute("PRAGMA cipher_integrity_check")):
+                raise IndexUnusable("a page of the index was changed")
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
@@ -109,7 +128,7 @@ class Index:
 
     def remember(self, manifest: Manifest, digest: bytes, size: int) -> None:
         """Take a durable pack into the index, in one transaction. A pack that is known already changes nothing."""
-        with self._lock, _translated(), self._transaction():
+        with self._guarded(), self._transaction():
             self._insert_pack(manifest, digest, size)
 
     def _insert_pack(self, manifest: Manifest, digest: bytes, size: int) -> None:
@@ -124,18 +143,44 @@ class Index:
         self._db.executemany(
             "INSERT OR IGNORE INTO chunks VALUES(?,?,?)", [(c.id, pack, no) for no, c in enumerate(manifest.chunks)]
         )
-        self._db.executemany(
-            "INSERT OR IGNORE INTO items VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            [(*_item_row(item, PackId(manifest.pack)), pack, fold_item(item)) for item in manifest.items],
-        )
+        self._insert_items(manifest, pack)
         self._db.executemany(
             "INSERT INTO events VALUES(NULL,?,?,?,?,?)",
             [(pack, e.at_ns, e.kind, b"".join(e.items), e.detail) for e in manifest.events],
         )
 
+    def _insert_items(self, manifest: Manifest, pack: int) -> None:
+        rows = [(*_item_row(item, PackId(manifest.pack)), pack, fold_item(item)) for item in manifest.items]
+        before = self._db.total_changes
+        self._db.executemany(_INSERT_ITEM, rows)
+        if self._db.total_changes - before == len(rows):
+            return
+        # Ids are random: somebody took the id of another's document. Neither may hide the other, so this one is
+        # listed under an id made of both; ``verify`` names it.
+        for row in rows:
+            item_id = bytes(row[0])
+            while (owner := self._owner(item_id)) not in (None, pack):
+                item_id = hashlib.sha256(manifest.pack + item_id).digest()[: len(item_id)]
+            if owner is None:
+                self._db.execute(_INSERT_ITEM, (item_id, *row[1:]))
+
+    def _owner(self, item_id: bytes) -> int | None:
+        rows = self._rows("SELECT pack FROM items WHERE id = ?", item_id)
+        return rows[0][0] if rows else None
+
+    def forget_chunk(self, chunk_id: bytes) -> None:
+        """Rely on the place of this chunk no more: when it is filed again, it is stored again."""
+        with self._guarded():
+            self._db.execute("DELETE FROM chunks WHERE id = ?", (chunk_id,))
+
+    def forget_chunks_of(self, pack: PackId) -> None:
+        """Rely on no chunk of a pack that was found to be damaged."""
+        with self._guarded():
+            self._db.execute("DELETE FROM chunks WHERE pack = (SELECT n FROM packs WHERE id = ?)", (pack,))
+
     def forget_everything(self) -> None:
         """Empty all tables, to be filled again from the packs."""
-        with self._lock, _translated(), self._transaction():
+        with self._guarded(), self._transaction():
             for table in ("packs", "chunks", "items", "events"):
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608  # names from the line above
 
@@ -172,13 +217,27 @@ class Index:
         )
         return (PackId(rows[0][0]), rows[0][1]) if rows else None
 
-    def has_item(self, name: bytes, sha256: bytes, about: About) -> bool:
-        """Whether a document of this name and content is filed, and with this said of it if anything is."""
-        query, values = "SELECT 1 FROM items WHERE sha256 = ? AND name = ?", (sha256, name)
+    def author_of(self, pack: PackId) -> bytes:
+        """The key that signed a pack; nothing when the pack is unknown."""
+        rows = self._rows("SELECT author FROM packs WHERE id = ?", pack)
+        return bytes(rows[0][0]) if rows else b""
+
+    def items_of_content(self, name: bytes, sha256: bytes, about: About) -> Iterator[tuple[Item, PackId]]:
+        """Documents filed under this name as having this content, with what is said of them if anything is; and the
+        pack that each is listed in."""
+        columns = _ITEM_COLUMNS.replace("id,", "items.id,", 1).replace(" size", " items.size")
+        query = f"SELECT packs.id, {columns} FROM items JOIN packs ON packs.n = items.pack"  # noqa: S608
+        query += " WHERE sha256 = ? AND name = ?"
+        said: tuple[str, ...] = ()
         if about:
+            query += " AND note = ? AND source = ? AND tags = ?"
             said = (about.note, about.source, "\0".join(about.tags))
-            return bool(self._rows(query + " AND note = ? AND source = ? AND tags = ? LIMIT 1", *values, *said))
-        return bool(self._rows(query + " LIMIT 1", *values))
+        for row in self._rows(f"{query} ORDER BY items.n", sha256, name, *said):
+            yield _item(row[1:]), PackId(row[0])
+
+    def owners(self) -> dict[bytes, int]:
+        """Which pack, by its number, each item is listed in."""
+        return dict(self._rows("SELECT id, pack FROM items"))
 
     def items(self, *, containing: str = "") -> Iterator[Item]:
         """All items in the order they were filed, or those whose name, note, source or tags contain a text."""
@@ -204,7 +263,7 @@ class Index:
 
     def totals(self) -> tuple[int, int]:
         """How many items, and how many bytes they have."""
-        count, size = self._rows("SELECT count(*), coalesce(sum(size), 0) FROM items")[0]
+        count, size = self._rows("SELECT count(*), total(size) FROM items")[0]
         return int(count), int(size)
 
     def events(self) -> Iterator[EventRow]:
@@ -220,13 +279,23 @@ class Index:
 
     def change_key(self, key: Secret) -> None:
         """Encrypt the whole file under another key (a new epoch). Interrupted, it may have to be rebuilt."""
-        with self._lock, _translated():
+        with self._guarded():
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._db.execute(f"PRAGMA rekey = \"x'{key.expose().hex()}'\"")
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._lock, _translated():
+        with self._guarded():
             return list(self._db.execute(query, values))
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                with _translated():
+                    yield
+            except IndexUnusable:
+                self.damaged = True
+                raise
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -250,7 +319,7 @@ def fold_item(item: Item) -> str:
     return "\n".join(fold(part) for part in (name, item.note, item.source, *item.tags))
 
 
-def _item_row(item: Item, pack: PackId) -> tuple[object, ...]:
+def _item_row(item: Item, pack: PackId) -> tuple[Any, ...]:
     extents = tuple(e if e.pack else Extent(pack, e.first, e.count) for e in item.extents)
     return (item.id, item.name, item.size, item.sha256, item.mtime_ns, item.filed_ns, item.note, item.source,
             "\0".join(item.tags), item.origin, item.signer, manifests.encode_extents(extents))  # fmt: skip
@@ -265,6 +334,15 @@ def _item(row: Iterable[Any]) -> Item:
 
 def _pack_row(row: Iterable[Any]) -> PackRow:
     return PackRow(*row)
+
+
+def _create_or_check(path: str) -> None:
+    """A file of ours to open: SQLite would make it with the umask's mode, follow a link and wait for a pipe."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise IndexUnusable("something that is no file lies in the index's place")
+    except FileNotFoundError:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
 
 
 @contextmanager

@@ -98,6 +98,8 @@ def decode(untrusted: bytes) -> Manifest:
             raise DamagedPack("a chunk of an impossible size")
         if chunk.packing not in (PACKING_NONE, PACKING_ZSTD) or (not chunk.packing and chunk.stored != chunk.raw):
             raise DamagedPack("a chunk that is packed in an unknown way")
+    if len({item.id for item in manifest.items}) != len(manifest.items):
+        raise DamagedPack("two items of one id")
     for item in manifest.items:
         if any("\0" in tag for tag in item.tags):
             raise DamagedPack("a tag with a NUL inside")

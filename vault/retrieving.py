@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from vault.errors import DamagedPack, VaultError
+from vault.errors import Damaged, VaultError
 from vault.intake import Filed
 from vault.model import EVENT_COPIED_OUT, EVENT_MOVED, Event, Item, ItemId
 from vault.names import SafePath
@@ -107,13 +107,18 @@ def remove_originals(store: CaseStore, filed: Iterable[Filed]) -> Iterator[Filed
 
 
 def _why_keep(store: CaseStore, one: Filed, original: FileIncoming) -> str | None:
-    item = store.item(one.item) if one.item is not None else store.filed_before(original.name, one.sha256)
-    if item is None:
-        return "it is not in the index"
-    try:
-        read_whole(store, item, lambda data: None)
-    except DamagedPack as exc:
-        return f"it does not read back: {exc}"
+    filed = [store.item(one.item)] if one.item is not None else store.filed_before(original.name, one.sha256)
+    reason = "it is not in the index"
+    for item in filed:
+        if item is None or item.sha256 != one.sha256:
+            continue
+        try:
+            read_whole(store, item, lambda data: None)
+            break
+        except (Damaged, OSError) as exc:
+            reason = f"it does not read back: {exc}"
+    else:
+        return reason
     if not original.is_still_what_was_filed():
         return "it changed since"
     return None

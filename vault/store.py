@@ -23,12 +23,13 @@ from vault import layout
 from vault import manifest as manifests
 from vault.custody import Finding
 from vault.disk import Disk
-from vault.errors import Ambiguous, Busy, Damaged, DamagedPack, DiskFailed, NotFound
+from vault.errors import Ambiguous, BadInput, Busy, Damaged, DamagedPack, DiskFailed, NotFound, Wiped
 from vault.index import Index, IndexUnusable
 from vault.intake import Intake, new_item_id
 from vault.manifest import Manifest
 from vault.model import Chunk, Event, Item, ItemId, PackId
 from vault.pack import PackReader, PackWriter, chunk_offsets, pack_name, unpack_chunk
+from vault.proving import Proven
 from vault.sources import About, Incoming, Problem
 
 OPEN_READERS = 16
@@ -55,7 +56,13 @@ class CaseStore:
         self._readers_lock = threading.Lock()
         self.findings: list[Finding] = []
         self.index = self._open_index()
-        self.catch_up()
+        try:
+            self.catch_up()
+        except IndexUnusable:
+            self.renew_index()
+        except BaseException:
+            self.index.close()
+            raise
 
     def _use(self, keys: CaseKeys, device_secret: Secret) -> None:
         self.keys = keys
@@ -66,8 +73,7 @@ class CaseStore:
 
     def close(self) -> None:
         """Close every file. Safe to call twice."""
-        with self._readers_lock:
-            self._readers.clear()
+        self.forget_readers()
         self.index.close()
 
     def __enter__(self) -> CaseStore:
@@ -86,12 +92,27 @@ class CaseStore:
             return Index(self._index_path, self._index_key)
         except IndexUnusable:
             # Of another epoch, torn, or not ours: the packs know everything that it knew.
-            self._alive()
-            with self._disk.lock(self._lock_path):
-                for suffix in ("", "-wal", "-shm", "-journal"):
-                    with suppress(FileNotFoundError):
-                        self._disk.unlink(self._index_path + suffix)
-                return Index(self._index_path, self._index_key)
+            self._remove_index()
+            return Index(self._index_path, self._index_key)
+
+    def renew_index(self) -> None:
+        """Throw the index away and make a new one from the packs."""
+        self.index.close()
+        self._remove_index()
+        self.index = self._open_index()
+        self.findings.clear()
+        self.catch_up()
+
+    def _remove_index(self) -> None:
+        self._alive()
+        with self._disk.lock(self._lock_path):
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                path = self._index_path + suffix
+                with suppress(FileNotFoundError):
+                    if os.path.isdir(path) and not os.path.islink(path):
+                        self._disk.remove_folder(path)
+                    else:
+                        self._disk.unlink(path)
 
     def catch_up(self) -> None:
         """Take every pack into the index that it does not know: what a crash, a copy or a rebuild left to do."""
@@ -148,8 +169,8 @@ class CaseStore:
             self._commit(pack, chunks, items, events(items))
 
         intake = Intake(
-            id_key=self._id_key, known=self.index, begin=self._begin, commit=commit, new_id=new_item_id,
-            clock=self._clock, about=about, together=together, progress=progress,
+            id_key=self._id_key, known=Proven(self, self._me.signing_public), begin=self._begin, commit=commit,
+            new_id=new_item_id, clock=self._clock, about=about, together=together, progress=progress,
         )  # fmt: skip
         with self._writing(intake):
             self._disk.sweep(self._packs)
@@ -210,6 +231,7 @@ class CaseStore:
                 sequence + 1, previous, self._clock(), chunks, items, events,
             )  # fmt: skip
             encoded = manifests.encode(manifest)
+            _check_readable(encoded)
             digest = manifests.digest(encoded)
             signature = self._me.sign(manifests.SIGNATURE_LABEL, digest)
             size = pack.finish(manifests.compress(encoded), signature)
@@ -228,7 +250,11 @@ class CaseStore:
         return manifest, digest, os.stat(os.path.join(self._packs, pack_name(pack))).st_size
 
     def open_pack(self, pack: PackId) -> PackReader:
-        """A reader for one pack, which the caller closes. Raises DamagedPack when it is gone."""
+        """A reader for one pack, which the caller closes. Raises DamagedPack when it is gone, and Wiped.
+
+        A wipe that leaves the packs in place (``panic --keep``) ends here what another process is copying out.
+        """
+        self._alive()
         try:
             return PackReader(self._packs, pack, self._identities)
         except FileNotFoundError as exc:
@@ -248,6 +274,11 @@ class CaseStore:
                 self._readers.popitem(last=False)
             return self._readers[pack]
 
+    def forget_readers(self) -> None:
+        """Keep no pack open: one that was removed meanwhile is missing from now on."""
+        with self._readers_lock:
+            self._readers.clear()
+
     def read(self, item: Item) -> Iterator[bytes]:
         """The document's bytes, chunk by chunk, each checked against its id. Raises DamagedPack.
 
@@ -260,21 +291,29 @@ class CaseStore:
             for no in range(extent.first, extent.first + extent.count):
                 yield unpack_chunk(reader.read(offsets[no], chunks[no].stored), chunks[no], self._id_key)
 
+    def read_chunk(self, pack: PackId, no: int) -> tuple[bytes, bytes]:
+        """The id of a chunk and its bytes, which were checked against it. Raises DamagedPack."""
+        reader, chunks, offsets = self._reader(pack)
+        if no >= len(chunks):
+            raise DamagedPack(f"pack {pack.hex()[:8]} holds fewer chunks than a document needs")
+        return chunks[no].id, self.unpack(reader.read(offsets[no], chunks[no].stored), chunks[no])
+
     def unpack(self, untrusted: bytes, chunk: Chunk) -> bytes:
         """The evidence in a stored chunk. Raises DamagedPack."""
         return unpack_chunk(untrusted, chunk, self._id_key)
 
     def find(self, reference: str) -> Item:
         """The item with this id, unambiguous prefix of an id, or exact path. Raises NotFound, Ambiguous."""
-        by_name = self.index.items_by_name(os.fsencode(reference))
-        if len(by_name) == 1:
-            return by_name[0]
         digits = reference.lower()
         by_id = self.index.items_by_prefix(digits) if _is_hex(digits) else []
-        if len(by_id) == 1 and not by_name:
-            return by_id[0]
-        if by_id or by_name:
-            several = ", ".join(item.id.hex()[:8] for item in (by_name or by_id)[:5])
+        if by_id and len(digits) == 2 * len(by_id[0].id):
+            return by_id[0]  # a whole id is never in doubt, whatever somebody called a file
+        found = {item.id: item for item in (*self.index.items_by_name(os.fsencode(reference)), *by_id)}
+        if len(found) == 1:
+            return next(iter(found.values()))
+        if found:
+            length = 8 if len({item[:4] for item in found}) == len(found) else 32
+            several = ", ".join(item.hex()[:length] for item in list(found)[:5])
             raise Ambiguous(f"several items answer to {reference!r}", f"say which by its id: {several}")
         raise NotFound(f"no item answers to {reference!r}", "`sandyk list CASE` shows what is there")
 
@@ -282,9 +321,9 @@ class CaseStore:
         """The item with exactly this id."""
         return self.index.item(item)
 
-    def filed_before(self, name: bytes, sha256: bytes) -> Item | None:
-        """An item of this name and content."""
-        return next((item for item in self.index.items_by_name(name) if item.sha256 == sha256), None)
+    def filed_before(self, name: bytes, sha256: bytes) -> list[Item]:
+        """The items that are listed with this name and content."""
+        return [item for item in self.index.items_by_name(name) if item.sha256 == sha256]
 
     def now(self) -> int:
         """Nanoseconds since 1970, by the clock the store was given."""
@@ -292,8 +331,7 @@ class CaseStore:
 
     def forget_cached(self) -> None:
         """Ask the system to drop the packs from its cache, so that reading them back reads the medium. Best effort."""
-        with self._readers_lock:
-            self._readers.clear()
+        self.forget_readers()
         if not hasattr(os, "posix_fadvise"):
             return
         for pack in self._packs_on_disk():
@@ -305,7 +343,13 @@ class CaseStore:
                     os.close(fd)
 
 
+def _check_readable(encoded: bytes) -> None:
+    """What a reader would refuse is never written: it would be lost with the index."""
+    try:
+        manifests.decode(encoded)
+    except DamagedPack as exc:
+        raise BadInput(f"this cannot be filed: {exc}", "a name, note, source or tag is not as it must be") from exc
+
+
 def _is_hex(text: str) -> bool:
     return bool(text) and len(text) <= 32 and all(c in "0123456789abcdef" for c in text)
-
-

@@ -3,7 +3,8 @@
 
 Each pack is read once. Documents that lie in one run of chunks, nearly all, are hashed on
 the way; the others are read once more at the end. Every failure names the documents it
-costs. Nothing is written.
+costs. Nothing is written, but the index forgets where the chunks of a damaged pack lie: what
+is filed again is then stored again.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vault.custody import Finding, judge_chains
-from vault.errors import DamagedPack
-from vault.index import PackRow
+from vault.errors import Damaged, DamagedPack
+from vault.index import IndexUnusable, PackRow
 from vault.model import Chunk, Item, PackId
 from vault.pack import PackReader, chunk_offsets
 from vault.store import CaseStore
@@ -71,14 +72,25 @@ class _Run:
 
 def verify(store: CaseStore, *, progress: Callable[[int, int], None] = lambda packs, size: None) -> Verdict:
     """Read the whole case back. ``progress`` is told of packs and ciphertext bytes read."""
-    verdict = Verdict(findings=list(store.findings))
+    store.forget_readers()
+    verdict = Verdict()
+    try:
+        store.index.check()
+    except IndexUnusable as exc:
+        store.renew_index()
+        verdict.findings.append(Finding(f"{exc}: it was made anew from the packs", ""))
+    verdict.findings += store.findings
     missing = store.missing_packs()
     verdict.findings += [Finding("this pack is missing from the disk", pack.hex()[:8]) for pack in sorted(missing)]
     verdict.findings += judge_chains(store.index.packs())
     rows = list(store.index.packs())
     runs, scattered = _sort_items(store, {row.pack for row in rows}, verdict)
+    owners = store.index.owners()
     with ThreadPoolExecutor(WORKERS) as pool:
-        for row, found in zip(rows, pool.map(lambda row: _verify_pack(store, row, runs[row.pack]), rows), strict=True):
+        results = pool.map(lambda row: _verify_pack(store, row, runs[row.pack], owners), rows)
+        for row, found in zip(rows, results, strict=True):
+            if found[0]:
+                store.index.forget_chunks_of(row.pack)  # so that what is lost can be filed again
             verdict.packs += 1
             verdict.findings += found[0]
             verdict.damaged += found[1]
@@ -88,9 +100,7 @@ def verify(store: CaseStore, *, progress: Callable[[int, int], None] = lambda pa
     return verdict
 
 
-def _sort_items(
-    store: CaseStore, known: set[PackId], verdict: Verdict
-) -> tuple[dict[PackId, list[_Run]], list[Item]]:
+def _sort_items(store: CaseStore, known: set[PackId], verdict: Verdict) -> tuple[dict[PackId, list[_Run]], list[Item]]:
     runs: dict[PackId, list[_Run]] = defaultdict(list)
     scattered = []
     for item in store.index.items():
@@ -105,14 +115,19 @@ def _sort_items(
     return runs, scattered
 
 
-def _verify_pack(store: CaseStore, row: PackRow, runs: list[_Run]) -> tuple[list[Finding], list[DamagedItem]]:
+def _verify_pack(
+    store: CaseStore, row: PackRow, runs: list[_Run], owners: dict[bytes, int]
+) -> tuple[list[Finding], list[DamagedItem]]:
     try:
         with store.open_pack(row.pack) as reader:
             manifest, digest = reader.manifest()
             if digest != row.digest:
                 raise DamagedPack("it is not the pack that was filed under this name")
             reader.check_padding()
-            return _verify_chunks(store, reader, manifest.chunks, runs)
+            findings, damaged = _verify_chunks(store, reader, manifest.chunks, runs)
+            if any(owners.get(item.id) != row.n for item in manifest.items):
+                findings.append(Finding("one of its documents has the id of another one", row.pack.hex()[:8]))
+            return findings, damaged
     except (DamagedPack, OSError) as exc:
         lost = [DamagedItem(run.item, f"its pack does not read: {exc}") for run in runs]
         return [Finding(str(exc), row.pack.hex()[:8])], lost
@@ -151,7 +166,7 @@ def _verify_chunks(
 def _verify_item(store: CaseStore, item: Item) -> Iterator[DamagedItem]:
     try:
         read_whole(store, item, lambda data: None)
-    except DamagedPack as exc:
+    except (Damaged, OSError) as exc:
         yield DamagedItem(item, str(exc))
 
 

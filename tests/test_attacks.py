@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attacks on a newsroom: each test is one hostile act, and what must come of it.
+
+The attackers: somebody with the disk and write access to it, a member with bad intentions, a member who was
+revoked, a stranger with a case's card.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+from blake3 import blake3
+
+from keys.access import CaseKeys, seal_access
+from keys.identity import Identity
+from tests.support.newsroom import (
+    contents,
+    file,
+    listing,
+    newsroom,
+    pack_paths,
+    store_of,
+    unlock,
+    write_pack,
+)
+from vault.cases import case_folder, find_case, grant, load_case, revoke
+from vault.contacts import keep
+from vault.errors import Ambiguous, DamagedVault, NotTrusted, Wiped
+from vault.manifest import Manifest
+from vault.model import PACKING_NONE, CaseId, Chunk, Extent, Item
+from vault.panic import panic
+from vault.store import CaseStore
+from vault.vaults import Vault
+from vault.verifying import verify
+
+EVIDENCE = b"the minutes of the meeting " * 1000
+
+
+def planted(store: CaseStore, author: Identity, *, pack: bytes | None = None, epoch: int = 1,
+            chunks: tuple[tuple[Chunk, bytes], ...] = (), items: tuple[Item, ...] = (), device: bytes | None = None,
+            sequence: int = 1) -> Path:  # fmt: skip
+    """A pack as a hostile member writes it."""
+    manifest = Manifest(
+        1, store.keys.case_id, epoch, pack or os.urandom(16), device or os.urandom(16), author.signing_public,
+        sequence, b"" if sequence == 1 else bytes(32), 0, tuple(c for c, _ in chunks), items, (),
+    )  # fmt: skip
+    return write_pack(store, manifest, [stored for _, stored in chunks], author)
+
+
+def item_of(content: bytes, name: bytes, extents: tuple[Extent, ...], *, item: bytes | None = None,
+            size: int | None = None) -> Item:  # fmt: skip
+    return Item(
+        item or os.urandom(16), name, len(content) if size is None else size, hashlib.sha256(content).digest(),
+        None, 0, "", "", (), "file", b"", extents,
+    )  # fmt: skip
+
+
+def false_chunk(store: CaseStore, content: bytes) -> tuple[Chunk, bytes]:
+    """A chunk that claims to be ``content`` and holds something else of the same size."""
+    chunk_id = blake3(content, key=store._id_key).digest()
+    return Chunk(chunk_id, len(content), len(content), PACKING_NONE), bytes(len(content))
+
+
+def member(vault: Vault, case: str = "Mine") -> Identity:
+    """A second member of the case, who has a vault elsewhere."""
+    other = Identity.generate()
+    grant(vault, find_case(vault, case), other.card(), "other")
+    return other
+
+
+# A hostile member
+
+
+def test_false_chunk_does_not_swallow_what_is_filed_later(tmp_path: Path) -> None:
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        mole = member(vault)
+        with store_of(vault) as store:
+            planted(store, mole, chunks=(false_chunk(store, EVIDENCE),))
+            store.catch_up()
+            file(store, {b"minutes.txt": EVIDENCE})
+            assert contents(store) == {b"minutes.txt": EVIDENCE}
+
+
+def test_false_item_does_not_pass_for_what_was_filed_before(tmp_path: Path) -> None:
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        mole = member(vault)
+        with store_of(vault) as store:
+            chunk = false_chunk(store, EVIDENCE)
+            planted(store, mole, chunks=(chunk,), items=(item_of(EVIDENCE, b"minutes.txt", (Extent(b"", 0, 1),)),))
+            store.catch_up()
+            intake = file(store, {b"minutes.txt": EVIDENCE})
+            filed = intake.filed[0].item
+            assert filed is not None
+            item = store.item(filed)
+            assert item is not None
+            assert b"".join(store.read(item)) == EVIDENCE
+
+
+def test_what_verify_found_damaged_can_be_filed_again_once(tmp_path: Path) -> None:
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        with store_of(vault) as store:
+            file(store, {b"minutes.txt": EVIDENCE})
+            path = pack_paths(store)[-1]
+        with path.open("r+b") as f:
+            f.seek(3000)
+            f.write(bytes(64))
+        with store_of(vault) as store:
+            assert not verify(store).whole
+            again = file(store, {b"minutes.txt": EVIDENCE}).filed[0].item
+            assert again is not None
+            assert b"".join(store.read(store.item(again) or pytest.fail())) == EVIDENCE
+            assert file(store, {b"minutes.txt": EVIDENCE}).filed[0].item is None
+
+
+@pytest.mark.parametrize("first", [bytes(16), b"\xff" * 16])
+def test_item_under_a_stolen_id_hides_nothing(tmp_path: Path, first: bytes) -> None:
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        mole = member(vault)
+        with store_of(vault) as store:
+            file(store, {b"minutes.txt": EVIDENCE})
+            stolen = listing(store)[0].id
+            false = item_of(b"", b"minutes.txt", (), item=stolen)
+            planted(store, mole, pack=first, items=(false,))
+            store.rebuild()
+            assert any(b"".join(store.read(item)) == EVIDENCE for item in listing(store))
+            assert not verify(store).whole
+
+
+def test_item_of_a_false_size_is_damage(tmp_path: Path) -> None:
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        mole = member(vault)
+        with store_of(vault) as store:
+            chunk = Chunk(blake3(EVIDENCE, key=store._id_key).digest(), len(EVIDENCE), len(EVIDENCE), PACKING_NONE)
+            false = item_of(EVIDENCE, b"a", (Extent(b"", 0, 1),), size=5)
+            planted(store, mole, chunks=((chunk, EVIDENCE),), items=(false,))
+            store.catch_up()
+            assert verify(store).damaged
+
+
+def test_sizes_that_no_disk_has_do_not_stop_the_listing(tmp_path: Path) -> None:
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        mole = member(vault)
+        with store_of(vault) as store:
+            huge = tuple(item_of(b"", name, (), size=(1 << 63) - 1) for name in (b"a", b"b"))
+            planted(store, mole, items=huge)
+            store.catch_up()
+            assert store.index.totals()[0] == 2
+
+
+def test_file_named_like_an_id_does_not_answer_for_that_item(tmp_path: Path) -> None:
+    with unlock(newsroom(tmp_path / "v")) as vault, store_of(vault) as store:
+        file(store, {b"minutes.txt": EVIDENCE})
+        honest = listing(store)[0]
+        file(store, {honest.id.hex()[:8].encode(): b"false", honest.id.hex().encode(): b"false too"})
+        with pytest.raises(Ambiguous):
+            store.find(honest.id.hex()[:8])
+        assert store.find(honest.id.hex()).id == honest.id
+
+
+# Somebody with the disk
+
+
+def test_pack_of_another_machine_that_vanished_is_damage(tmp_path: Path) -> None:
+    """Also when no index remembers it: what refers to it says so."""
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        other = member(vault)
+        with store_of(vault) as store:
+            chunk = Chunk(blake3(EVIDENCE, key=store._id_key).digest(), len(EVIDENCE), len(EVIDENCE), PACKING_NONE)
+            theirs = planted(store, other, chunks=((chunk, EVIDENCE),))
+            store.catch_up()
+            file(store, {b"minutes.txt": EVIDENCE})
+            theirs.unlink()
+            store.rebuild()
+            assert verify(store).damaged
+
+
+def test_older_access_file_is_refused_even_if_signed_by_oneself(tmp_path: Path) -> None:
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        other = member(vault)
+        case = find_case(vault, "Mine")
+        access = Path(case_folder(vault, case.id), "access")
+        before = (access / "000001.age").read_bytes()
+        revoke(vault, case, other.card(), "other")
+        (access / "000002.age").unlink()
+        (access / "000001.age").write_bytes(before)
+        with pytest.raises(DamagedVault):
+            load_case(vault, case.id)
+
+
+def test_keys_of_a_known_epoch_cannot_be_exchanged(tmp_path: Path) -> None:
+    """By a member: the others would go on filing to a key of theirs, and lose what is there."""
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        mole = member(vault)
+        case = find_case(vault, "Mine")
+        false = CaseKeys(case.id, "Mine", (Identity.generate(),), case.keys.members, (), 0)
+        Path(case_folder(vault, case.id), "access", "000001.age").write_bytes(seal_access(false, mole))
+        with pytest.raises(NotTrusted):
+            load_case(vault, case.id)
+
+
+def test_case_that_takes_the_id_of_one_known_by_its_card_is_refused(tmp_path: Path) -> None:
+    """What one files for others would go to whoever made the false case."""
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        true = Identity.generate().card(case_id=bytes(16), epoch=1)
+        keep(vault, "abroad", true)
+        case = find_case(vault, "Mine")
+        false = CaseKeys(bytes(16), "abroad", (Identity.generate(),), case.keys.members, (), 0)
+        folder = Path(case_folder(vault, CaseId(bytes(16))), "access")
+        folder.mkdir(parents=True)
+        (folder / "000001.age").write_bytes(seal_access(false, vault.me))
+        with pytest.raises(NotTrusted):
+            load_case(vault, CaseId(bytes(16)))
+
+
+def test_nothing_is_copied_out_of_a_wiped_vault_whose_packs_are_left(tmp_path: Path) -> None:
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        with store_of(vault) as store:
+            file(store, {b"minutes.txt": EVIDENCE})
+        with store_of(vault) as store:
+            panic(vault.folder, keep=True, discard=False)
+            with pytest.raises(Wiped):
+                contents(store)
