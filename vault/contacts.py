@@ -6,7 +6,7 @@ from __future__ import annotations
 from keys.book import Book, Contact, ForeignCase
 from keys.card import Card
 from keys.errors import NameTaken
-from vault.errors import AlreadyThere, NotFound
+from vault.errors import AlreadyThere, Ambiguous, NotFound
 from vault.names import printable
 from vault.vaults import Vault
 
@@ -27,6 +27,28 @@ def find(book: Book, name: str) -> Known:
     return known
 
 
+def person(vault: Vault, name: str) -> tuple[str, Card, bool]:
+    """Whom a name means, contact or journalist of this vault: the name, the card, and whether it was verified.
+
+    Raises NotFound, and Ambiguous when a contact and a journalist of one name have different cards: journalists
+    share their list, and a name in it must not take the place of somebody whose words one compared.
+    """
+    contact, entry = vault.book().contact(name), vault.roster().by_label(name)
+    if contact is not None and entry is not None and contact.card.signing != entry.card.signing:
+        raise Ambiguous(
+            f"{printable(name)} is both a contact and a journalist of this vault, with different keys",
+            "ask who took the name; then keep the contact under another one",
+        )
+    if entry is not None:
+        return entry.label, entry.card, True
+    if contact is not None:
+        return contact.name, contact.card, contact.verified_ns is not None
+    raise NotFound(
+        f"no journalist or contact is called {printable(name)}",
+        "`sandyk contact list` and `sandyk journalist list` show who is there",
+    )
+
+
 def keep(vault: Vault, name: str, card: Card) -> None:
     """Keep a card under a name. Raises AlreadyThere when the name or the card is known."""
 
@@ -36,6 +58,9 @@ def keep(vault: Vault, name: str, card: Card) -> None:
         return book.with_contact(Contact(name, card, vault.clock()))
 
     book = vault.book()
+    taken = vault.roster().by_label(name) if card.kind == "person" else None
+    if taken is not None and taken.card.signing != card.signing:
+        raise AlreadyThere(f"a journalist of this vault is called {printable(name)} already", "choose another name")
     if book.contact(name) or book.case_named(name):
         raise AlreadyThere(f"a contact or a case is called {printable(name)} already", "choose another name")
     try:

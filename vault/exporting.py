@@ -15,7 +15,8 @@ from keys.errors import KeysError
 from vault import counter
 from vault.bundle import BundleItem, BundleSummary, IdentitySigner, file_name_of, new_bundle_id, write_bundle
 from vault.cases import Case, open_store
-from vault.errors import BadInput, DamagedPack, NotFound, ReadFailed
+from vault.contacts import person
+from vault.errors import Ambiguous, BadInput, DamagedPack, NotFound, ReadFailed
 from vault.model import EVENT_EXPORTED, Event, Item
 from vault.names import printable
 from vault.sealing import write_sealed
@@ -56,17 +57,18 @@ def addressees(vault: Vault, names: Sequence[str]) -> list[Addressee]:
 
 
 def _addressee(vault: Vault, name: str) -> Addressee:
-    contact = vault.book().contact(name)
-    if contact is not None:
-        words = " ".join(contact.card.words)
-        return Addressee(contact.name, contact.card.recipient, words, contact.verified_ns is not None)
-    entry = vault.roster().by_label(name)
-    if entry is not None:
-        me = entry.card.signing == vault.me.signing_public
-        return Addressee(entry.label, entry.card.recipient, " ".join(entry.card.words), True, me)
-    if vault.book().case_named(name) is not None:
-        raise BadInput(f"{printable(name)} is a case: a bundle goes to people", "to file to a case: sandyk add")
-    raise NotFound(f"no contact is called {printable(name)}", "`sandyk contact list` shows who is there")
+    try:
+        known_as, card, verified = person(vault, name)
+    except Ambiguous:
+        raise
+    except NotFound:
+        if vault.book().case_named(name) is None:
+            raise
+        raise BadInput(
+            f"{printable(name)} is a case: a bundle goes to people", "to file to a case: sandyk add"
+        ) from None
+    me = card.signing == vault.me.signing_public
+    return Addressee(known_as, card.recipient, " ".join(card.words), verified, me)
 
 
 def bare_addressees(untrusted: Sequence[str]) -> list[Addressee]:

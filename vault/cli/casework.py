@@ -25,7 +25,6 @@ from vault.cli.session import (
     unusable_documents,
 )
 from vault.disk import Disk
-from vault.errors import NotFound
 from vault.names import printable
 from vault.terminal import size_text, time_text
 
@@ -138,17 +137,12 @@ def _name_of(unlocked: Vault, card: Card) -> str | None:
 
 
 def _card_of(unlocked: Vault, who: str) -> tuple[Card, str]:
-    entry = unlocked.roster().by_label(who)
-    if entry is not None:
-        return entry.card, entry.label
-    contact = unlocked.book().contact(who)
-    if contact is None:
-        raise NotFound(
-            f"no journalist or contact is called {printable(who)}", "`sandyk contact add` takes somebody's card"
-        )
-    if contact.verified_ns is None:
-        terminal.say(f"note: the words of {printable(contact.name)} were not compared yet (sandyk contact verify)")
-    return contact.card, contact.name
+    from vault.contacts import person
+
+    name, card, verified = person(unlocked, who)
+    if not verified:
+        terminal.say(f"note: the words of {printable(name)} were not compared yet (sandyk contact verify)")
+    return card, name
 
 
 def case_grant(
