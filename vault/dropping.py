@@ -16,7 +16,7 @@ from keys.age import Sink
 from keys.card import Card
 from vault.bundle import BundleItem, ContentChanged, file_name_of, new_bundle_id, write_bundle
 from vault.disk import Disk
-from vault.errors import BadInput, DiskFailed, ReadFailed
+from vault.errors import BadInput, ReadFailed
 from vault.names import printable
 from vault.sealing import write_sealed
 from vault.sources import About, FileIncoming, Problem, walk
@@ -41,13 +41,12 @@ def drop_paths(
     card: Card, paths: list[bytes], folder: str, *, about: About, clock_ns: int, keep_out: str,
     progress: Callable[[int, int], None],
 ) -> Drop:  # fmt: skip
-    """Seal files and folders into a file in ``folder``. Raises BadInput when nothing is left to seal; DiskFailed."""
+    """Seal files and folders into a file in ``folder``, which is not made: a wiped outbox must not come back.
+
+    Raises BadInput when nothing is left to seal, and DiskFailed.
+    """
     drop = Drop()
     documents = list(_examine(paths, about, keep_out, drop.problems))
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-    except OSError as exc:
-        raise DiskFailed(f"the folder {printable(folder)} cannot be made: {exc.strerror}") from exc
     while True:
         if not documents:
             raise BadInput("nothing to seal", *(f"{printable(p.name)}: {p.reason}" for p in drop.problems[:5]))
@@ -74,9 +73,7 @@ def _examine(paths: list[bytes], about: About, keep_out: str, problems: list[Pro
         except ReadFailed as exc:
             problems.append(Problem(found.name, str(exc)))
             continue
-        item = BundleItem(
-            found.name, size, hasher.digest(), found.mtime_ns, None, about.note, about.source, about.tags
-        )
+        item = BundleItem(found.name, size, hasher.digest(), found.mtime_ns, None, about.note, about.source, about.tags)
         yield _Document(found, item)
 
 

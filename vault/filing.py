@@ -12,9 +12,10 @@ from keys.card import Card
 from vault import counter, layout
 from vault.cases import Case, case_folder, find_case, list_cases, load_case, open_store
 from vault.dropping import Drop, drop_paths
-from vault.errors import Ambiguous, BadInput, NotFound
+from vault.errors import Ambiguous, BadInput, DiskFailed, NotFound
 from vault.intake import Filed
 from vault.model import EVENT_FILED, CaseId, Event, Item, ItemId
+from vault.names import printable
 from vault.retrieving import remove_originals
 from vault.sources import About, Incoming, Problem, Stream, StreamIncoming, walk
 from vault.vaults import Vault
@@ -112,15 +113,23 @@ def _add_to_outbox(
         raise BadInput("standard input cannot be sealed for others", "save it as a file first")
     vault.check_alive()
     outbox = os.path.join(vault.folder, layout.OUTBOX)
-    done = drop_paths(
-        foreign.card, paths, outbox, about=about, clock_ns=vault.clock(), keep_out=vault.folder, progress=progress
-    )
+    try:
+        done = drop_paths(
+            foreign.card, paths, outbox, about=about, clock_ns=vault.clock(), keep_out=vault.folder, progress=progress
+        )
+    except DiskFailed:
+        vault.check_alive()
+        raise
     return Outcome(foreign.name, problems=done.problems, outbox=done.path, dropped=done.count)
 
 
 def drop(card: Card, paths: list[bytes], folder: str, *, about: About, progress: Progress, clock_ns: int) -> Drop:
     """Seal documents for a case into a new file in ``folder``, with nothing but the case's card."""
     check_about(about)
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError as exc:
+        raise DiskFailed(f"the folder {printable(folder)} cannot be made: {exc.strerror}") from exc
     return drop_paths(card, paths, folder, about=about, clock_ns=clock_ns, keep_out="", progress=progress)
 
 
