@@ -16,7 +16,11 @@ from blake3 import blake3
 
 from keys.access import CaseKeys, seal_access
 from keys.identity import Identity
+from keys.secret import Secret
+from tests.support.bundles import EDITOR, SIGNED
 from tests.support.newsroom import (
+    DAY,
+    add_paths,
     contents,
     file,
     listing,
@@ -28,9 +32,11 @@ from tests.support.newsroom import (
 )
 from vault.cases import case_folder, find_case, grant, load_case, revoke
 from vault.contacts import keep
-from vault.errors import Ambiguous, DamagedVault, NotTrusted, Wiped
+from vault.errors import AlreadyThere, Ambiguous, DamagedVault, NotTrusted, Wiped
+from vault.exporting import addressees
 from vault.manifest import Manifest
 from vault.model import PACKING_NONE, CaseId, Chunk, Extent, Item
+from vault.opening import open_into_folder
 from vault.panic import panic
 from vault.store import CaseStore
 from vault.vaults import Vault
@@ -223,3 +229,49 @@ def test_nothing_is_copied_out_of_a_wiped_vault_whose_packs_are_left(tmp_path: P
             panic(vault.folder, keep=True, discard=False)
             with pytest.raises(Wiped):
                 contents(store)
+
+
+def test_outbox_of_a_wiped_vault_does_not_come_back(tmp_path: Path) -> None:
+    """A drop that is being sealed while the vault dies writes nothing."""
+    folder = newsroom(tmp_path / "v")
+    (tmp_path / "a").write_bytes(EVIDENCE)
+
+    def wiping() -> int:
+        panic(folder, discard=False)
+        return DAY
+
+    with unlock(folder) as vault:
+        keep(vault, "abroad", Identity.generate().card(case_id=bytes(16), epoch=1))
+        vault.clock = wiping
+        with pytest.raises(Wiped):
+            add_paths(vault, tmp_path / "a", case="abroad")
+    assert not os.path.lexists(folder)
+
+
+# Names
+
+
+def test_contact_and_journalist_of_one_name_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        keep(vault, "Editor", Identity.generate().card())
+        vault.add_journalist("editor", Secret(b"another passphrase"))
+        with pytest.raises(Ambiguous):
+            addressees(vault, ["Editor"])
+        with pytest.raises(AlreadyThere):
+            keep(vault, "Айгүл", Identity.generate().card())
+
+
+# Other users of the machine
+
+
+def test_what_is_opened_into_a_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
+    sealed = tmp_path / "s.age"
+    sealed.write_bytes(SIGNED)
+    before = os.umask(0)
+    try:
+        opened = open_into_folder(str(sealed), [EDITOR.age], str(tmp_path / "out"), None, progress=lambda n, size: None)
+    finally:
+        os.umask(before)
+    assert opened.documents
+    for path in (tmp_path / "out", *(tmp_path / "out").rglob("*")):
+        assert path.stat().st_mode & 0o077 == 0, path

@@ -17,6 +17,7 @@ INTERRUPTED = 130
 def main() -> int:
     """The console script ``sandyk``. Returns the exit code."""
     argv = sys.argv[1:]
+    os.umask(0o077)  # what is written is for its owner alone, also where somebody else's code creates the file
     panicking = first_word(argv) == "panic"
     try:
         code = _dispatch(argv, panicking=panicking)

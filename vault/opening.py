@@ -313,8 +313,17 @@ class _Partial:
                     "it was opened before; remove it, or choose another folder",
                 )
         where = self.path(path)
-        os.makedirs(os.path.dirname(where), mode=0o700, exist_ok=True)
-        return open(where, mode)
+        self._make_folder(os.path.dirname(where))
+        return open(where, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
+
+    def _make_folder(self, path: str) -> None:
+        """``makedirs``, whose ``mode`` holds for the last folder alone."""
+        if not os.path.isdir(path):
+            if path != self._partial:
+                self._make_folder(os.path.dirname(path))
+            else:
+                os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            os.mkdir(path, 0o700)
 
     def path(self, path: str) -> str:
         """Where a file lies until the folder is finished."""
