@@ -4,7 +4,7 @@
 Everything here may be slow, refused or hang in the kernel, so it runs in a child process that is given up after
 ``DEADLINE`` seconds. Linux only so far. ioctl numbers from <linux/fs.h> and fs/ext4/ext4.h (EXT4_IOC_CHECKPOINT,
 Linux 5.14, Documentation/filesystems/ext4/journal.rst); which of them leaves what behind was measured, see
-docs/decisions.
+docs/decisions/0007-emergency-wipe.md.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The emergency wipe: the order in which a vault dies, and the command ``sandyk panic``.
 
-Owns the sequence (docs/decisions, "emergency wipe") and nothing else of it: ``wiping`` deletes, ``medium`` gathers
-facts, ``discard`` asks the file system to forget, ``report`` words what happened. It asks nothing, waits for no lock,
-reads no database, opens no connection, and before the keys are gone it imports the standard library's smallest
+Owns the sequence (docs/decisions/0007-emergency-wipe.md) and nothing else of it: ``wiping`` deletes, ``medium``
+gathers facts, ``discard`` asks the file system to forget, ``report`` words what happened. It asks nothing, waits for no
+lock, reads no database, opens no connection, and before the keys are gone it imports the standard library's smallest
 modules only, because each millisecond of loading is one in which the door can be opened.
 
     (1) kill area of the keyring overwritten in place and synced       from here every interruption is fine
