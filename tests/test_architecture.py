@@ -16,10 +16,14 @@ MODULES = {
     for path in (ROOT / package).rglob("*.py")
 }
 
-JUDGES = ("vault.model", "vault.manifest", "vault.custody", "vault.padding", "vault.names", "vault.bagit", "keys.kdf")
+JUDGES = ("vault.model", "vault.manifest", "vault.custody", "vault.padding", "vault.names", "vault.bagit", "keys.kdf",
+          "vault.guard", "vault.agent.lease")  # fmt: skip
 """Modules that decide from values alone."""
 DOING = {"os", "io", "socket", "subprocess", "time", "pathlib", "shutil", "tempfile", "sqlcipher3", "vault.disk"}
-NETWORK = {"socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "asyncio", "requests", "xmlrpc", "socketserver"}
+NETWORK = {"socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "asyncio", "requests", "xmlrpc",
+           "socketserver"}  # fmt: skip
+LOCAL_SOCKETS = "vault.agent.local"
+"""The one module that may open a socket, to processes on the same machine only."""
 
 
 def imports(module: str, *, top_level: bool = False) -> set[str]:
@@ -53,7 +57,27 @@ def test_judges_import_nothing_that_acts(module: str) -> None:
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_no_module_can_open_a_network_connection(module: str) -> None:
     named = imports(module)
-    assert not (named | {name.split(".")[0] for name in named}) & NETWORK
+    network = (named | {name.split(".")[0] for name in named}) & NETWORK
+    assert network == ({"socket"} if module == LOCAL_SOCKETS else set())
+
+
+def test_the_one_module_with_sockets_can_only_reach_this_machine() -> None:
+    """It names nothing of ``socket`` but what Unix sockets take, and makes each socket with AF_UNIX."""
+    tree = ast.parse(MODULES[LOCAL_SOCKETS].read_bytes())
+    nodes = list(ast.walk(tree))
+    calls = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) == "socket.socket"]
+    assert len(calls) == 2
+    assert {ast.unparse(call.args[0]) for call in calls} == {"socket.AF_UNIX"}
+    used = {
+        node.attr for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "socket"
+    }
+    assert used == {"socket", "AF_UNIX", "SOCK_STREAM", "SOL_SOCKET", "SO_PEERCRED"}
+    # The name is never handed on, renamed or imported from in another way.
+    names = [node for node in nodes if isinstance(node, ast.Name) and node.id == "socket"]
+    attributes = [node for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "socket"]
+    assert len(names) == len(attributes)
+    imported = [ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert [line for line in imported if "socket" in line] == ["import socket"]
 
 
 @pytest.mark.parametrize("module", sorted(m for m in MODULES if not m.startswith("vault.cli")))

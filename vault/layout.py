@@ -4,6 +4,7 @@
     VAULT                        public text: format version, passphrase cost, salt
     keyring                      everything that opens anything
     counter                      public text: how many items, how many left sealed; names nothing
+    abroad                       public text: when a copy abroad was confirmed, and how many items there were then
     lock                         empty; held while keyring, rosters or books change
     rosters/<0..3>.age           who has a slot, one file for each compartment
     books/<00..63>.age           contacts and case names, one file for each pair of slots
@@ -24,6 +25,7 @@ import os
 HEADER = "VAULT"
 KEYRING = "keyring"
 COUNTER = "counter"
+ABROAD = "abroad"
 LOCK = "lock"
 ROSTERS = "rosters"
 BOOKS = "books"
@@ -37,7 +39,7 @@ _NEW = ".new"
 _AGE = ".age"
 _HEX = frozenset("0123456789abcdef")
 _DIGITS = frozenset("0123456789")
-_AT_THE_TOP = frozenset((HEADER, KEYRING, COUNTER, LOCK))
+_AT_THE_TOP = frozenset((HEADER, KEYRING, COUNTER, ABROAD, LOCK))
 _IN_A_CASE = frozenset((LOCK, INDEX, f"{INDEX}-wal", f"{INDEX}-shm", f"{INDEX}-journal"))
 
 

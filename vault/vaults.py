@@ -7,6 +7,8 @@ the keyring's, rosters' and books' place in the write order; cases are ``vault.c
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from keys.book import Book, open_book, seal_book
 from keys.errors import Full, KeysError, NoMatch
 from keys.identity import Identity
 from keys.keyring import Header, JournalistSlot, OpenSlot, parse_header
+from keys.layout import SLOT_SIZE, SLOTS_OFFSET
 from keys.primitives import FLOOR, Cost
 from keys.roster import Roster, RosterEntry, open_roster, seal_roster
 from keys.secret import Secret
@@ -83,6 +86,24 @@ class LockedVault:
             raise DiskFailed(f"the keyring cannot be read: {exc.strerror or exc}") from exc
         return Vault(self.folder, self._header, opened, token, self._disk, clock, self._floor)
 
+    def resume(self, opened: OpenSlot, *, clock: Callable[[], int] = time.time_ns) -> Vault:
+        """The vault, opened again with a slot that ``unlock`` opened before. No outside half comes with it.
+
+        Raises Wiped, and DoesNotOpen when the passphrase was changed or removed since.
+        """
+        file = DiskKeyring(self.folder, self._disk)
+        try:
+            if not keyring.still_alive(file, opened):
+                raise Wiped("this vault was wiped: its keys are gone")
+            at = SLOTS_OFFSET + opened.slot * SLOT_SIZE
+            if not hmac.compare_digest(hashlib.sha256(file.read()[at : at + SLOT_SIZE]).digest(), opened.sealed):
+                raise DoesNotOpen("the passphrase was changed or removed since this vault was opened")
+        except KeysError as exc:
+            raise DamagedVault(f"the keyring is damaged: {exc}") from exc
+        except OSError as exc:
+            raise Wiped("this vault was wiped: its keys are gone") from exc
+        return Vault(self.folder, self._header, opened, None, self._disk, clock, self._floor)
+
 
 def _why_no_header(folder: str) -> VaultError:
     if layout.is_vault(folder):
@@ -107,6 +128,11 @@ class Vault:
     @property
     def _slot(self) -> JournalistSlot:
         return self._opened.journalist
+
+    @property
+    def opened(self) -> OpenSlot:
+        """The slot, for an agent that is to open the vault again (``LockedVault.resume``)."""
+        return self._opened
 
     @property
     def me(self) -> Identity:
@@ -200,6 +226,9 @@ class Vault:
 
     def change_passphrase(self, passphrase: Secret) -> None:
         """Change one's own passphrase, in place; an outside half stays. Until it returns the old one may still open."""
+        if self._slot.needs_token and self._token is None:
+            # Opened by an agent: to go on would make a slot that opens without the outside half.
+            raise NotAllowed("the outside half is needed to change this passphrase", "give it: --token FILE")
         with self.changing():
             self._opened = keyring.change_passphrase(
                 self._file, self._header, self._opened, passphrase, self._token, floor=self._floor

@@ -13,9 +13,11 @@ from typer.core import TyperCommand, TyperGroup
 
 from keys.errors import KeysError
 from vault.cli import exits
+from vault.cli.agent import register as register_agent
 from vault.cli.bundles import register as register_bundles
 from vault.cli.casework import register as register_casework
 from vault.cli.evidence import register as register_evidence
+from vault.cli.guard import register as register_guard
 from vault.cli.people import register as register_people
 from vault.cli.session import VaultOption, one_line, vault_said_first
 from vault.errors import VaultError
@@ -24,7 +26,7 @@ from vault.terminal import say
 
 ORDER = (
     "init", "case", "add", "list", "search", "show", "get", "verify", "log", "export", "open", "drop",
-    "journalist", "card", "contact", "status", "rebuild", "panic",
+    "journalist", "card", "contact", "unlock", "lock", "status", "rebuild", "guard", "panic",
 )  # fmt: skip
 """As help lists them: in the order in which one comes to need them; the emergency last, where it is seen."""
 
@@ -92,6 +94,8 @@ register_people(app)
 register_casework(app)
 register_evidence(app)
 register_bundles(app)
+register_agent(app)
+register_guard(app)
 
 
 @app.command("panic", add_help_option=False)

@@ -43,8 +43,11 @@ NewPassphraseOption = Annotated[
 ]  # fmt: skip
 TokenOption = Annotated[
     str | None,
-    typer.Option("--token", metavar="FILE", help="The file with the outside half, on a stick.", show_default=False),
-]
+    typer.Option(
+        "--token", metavar="FILE", envvar="SANDYK_TOKEN", show_envvar=False, show_default=False,
+        help="The file with the outside half, on a stick, or tpm:INDEX; else SANDYK_TOKEN.",
+    ),
+]  # fmt: skip
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -68,13 +71,27 @@ def folder_of(vault: str | None) -> str:
 
 
 @contextmanager
-def opened(vault: str | None, passphrase_file: str | None, token: str | None) -> Iterator[Vault]:
-    """The open vault: finds it before asking for a passphrase, and forgets the keys afterwards."""
+def opened(
+    vault: str | None, passphrase_file: str | None, token: str | None, *, afresh: bool = False
+) -> Iterator[Vault]:
+    """The open vault: finds it before asking for a passphrase, and forgets the keys afterwards.
+
+    An agent that holds the keys saves the question, unless a passphrase or an outside half was named, or ``afresh``:
+    for what must not be possible at a machine that somebody left unlocked.
+    """
     from keys.memory import harden
     from vault.vaults import LockedVault
 
     harden()
     locked = LockedVault.at(folder_of(vault), disk=Disk())
+    if not afresh and passphrase_file is None and token is None:
+        from vault.agent.client import resume
+
+        held = resume(locked)
+        if held is not None:
+            with held:
+                yield held
+            return
     outside_half = read_token(token)
     passphrase = read_passphrase(passphrase_file)
     try:
@@ -106,19 +123,12 @@ def read_new_passphrase(passphrase_file: str | None) -> Secret:
 
 
 def read_token(path: str | None) -> Secret | None:
-    """The outside half in a file. Raises BadInput."""
-    from keys.errors import MalformedKeyring
-    from keys.keyring import parse_token
-
+    """The outside half in a file or in the TPM. Raises BadInput."""
     if path is None:
         return None
-    try:
-        with open(path, "rb") as f:
-            return parse_token(f.read(64))
-    except MalformedKeyring as exc:
-        raise BadInput(f"{printable(path)} is no outside half of a sandyk vault", "name the file on the stick") from exc
-    except OSError as exc:
-        raise BadInput(f"the outside half cannot be read: {exc.strerror}", "is the stick in, and mounted?") from exc
+    from vault.halves import obtain
+
+    return obtain(path)
 
 
 def read_text(path: str, limit: int) -> bytes:

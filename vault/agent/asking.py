@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asking an agent, and ending it. Loads no cryptography: `sandyk lock` must be quick.
+
+Whatever an agent answers is untrusted. One that does not answer in time is as good as none, except for ``lock``,
+which kills it then.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+
+from vault.agent import local, protocol, runtime
+from vault.errors import Busy, VaultError
+
+PATIENCE = 1.0
+"""Seconds that an agent has for an answer."""
+
+
+def lock(folder: str) -> bool:
+    """End the agent of the vault in ``folder``; whether there was one. Returns when it is gone.
+
+    One that does not answer is killed. Raises Busy when even that does not end it, NotAllowed when the runtime
+    folder is not ours alone, so that nobody can tell whether an agent runs.
+    """
+    place = runtime.place_if_any(folder)
+    if place is None or runtime.note_of_holder(place.agent) is None:
+        return False
+    with suppress(OSError, EOFError, VaultError):
+        ask(place, protocol.LOCK)
+        if runtime.wait_until_free(place.agent):
+            return True
+    number = runtime.number_of_holder(place.agent)
+    if number is not None and number == runtime.number_of_holder(place.agent):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(number, signal.SIGKILL)
+    if not runtime.wait_until_free(place.agent):
+        raise Busy("the agent does not end", f"kill -9 {number or 'its process'}, or power the machine off")
+    return True
+
+
+def standing(folder: str) -> protocol.Standing | None:
+    """How long the agent goes on; None when there is none or it does not answer. Raises NotAllowed."""
+    place = runtime.place_if_any(folder)
+    if place is None:
+        return None
+    try:
+        return protocol.parse_standing(bytes(ask(place, protocol.STATUS)))
+    except (OSError, EOFError, VaultError):
+        return None
+
+
+def ask(place: runtime.Place, operation: int) -> bytearray:
+    """The body of the answer. Raises OSError, EOFError, VaultError."""
+    with local.connect(place.socket, timeout=PATIENCE) as connection:
+        connection.sendall(protocol.encode_request(operation))
+        head = bytearray(protocol.ANSWER_HEAD_SIZE)
+        local.receive_into(connection, memoryview(head))
+        body = bytearray(protocol.parse_answer_head(bytes(head)))
+        local.receive_into(connection, memoryview(body))
+        return body

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How commands use the agent: leave the opened slot with a new one, and open the vault with it again.
+
+What the agent says is untrusted until the keyring confirms it: a slot counts only while the file still has the kill
+area, the region and the very slot that it was opened from. An agent that cannot be asked is as good as none.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+
+from keys import keyring, slots
+from keys.errors import KeysError
+from vault import layout
+from vault.agent import protocol, runtime
+from vault.agent.asking import ask, lock
+from vault.errors import Busy, DiskFailed, NotAllowed, VaultError
+from vault.vaults import LockedVault, Vault
+
+MAX_SECONDS = 7 * 24 * 3600
+
+
+def start(vault: Vault, *, lasts: int, idle: int) -> None:
+    """Leave the open vault with a new agent, instead of the one there may be. Times in seconds.
+
+    Raises NotAllowed where there are no agents, Busy when the old one does not end, DiskFailed, Wiped.
+    """
+    if not runtime.SUPPORTED:
+        raise NotAllowed("an agent is not built for this system", "each command asks for the passphrase here")
+    if not (0 < lasts <= MAX_SECONDS and 0 < idle <= MAX_SECONDS):
+        raise ValueError("an agent lasts between a second and a week")
+    lock(vault.folder)
+    try:
+        place = runtime.place_of(vault.folder)
+        stamp = runtime.stamp_of(os.path.join(vault.folder, layout.KEYRING))
+    except OSError as exc:
+        raise DiskFailed(f"the agent cannot be started: {exc.strerror or exc}") from exc
+    vault.check_alive()  # after the stamp: whoever writes to the keyring from here on is noticed
+    head = protocol.encode_start(protocol.Start(lasts, idle, stamp, place.folder, place.base))
+    opened = vault.opened
+    blob = protocol.encode_slot(opened.slot, opened.alive, opened.sealed, slots.encode_payload(opened.payload))
+    try:
+        _spawn(head, blob)
+    finally:
+        blob[:] = bytes(len(blob))
+
+
+def _spawn(head: bytes, blob: bytearray) -> None:
+    """Run ``python -m vault.agent`` from the folder that this code came from, so that no other ``vault`` is found."""
+    from vault.agent.server import READY
+
+    source = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    with subprocess.Popen(
+        [sys.executable, "-E", "-s", "-B", "-m", "vault.agent"], cwd=source, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None and process.stdout is not None
+        with suppress(BrokenPipeError):
+            for part in (memoryview(head), memoryview(blob)):
+                while part:
+                    part = part[process.stdin.write(part) :]
+            process.stdin.close()
+        if process.stdout.read(1) != READY:
+            raise Busy("the agent did not start", "each command still asks for the passphrase")
+
+
+def resume(locked: LockedVault) -> Vault | None:
+    """The vault, opened with what the agent holds; None without an agent, or when its slot is of no use any more."""
+    try:
+        place = runtime.place_if_any(locked.folder)
+        if place is None or not os.path.lexists(place.socket):
+            return None
+        opened = _get(place)
+    except (OSError, EOFError, VaultError, KeysError):
+        return None
+    try:
+        return locked.resume(opened)
+    except (VaultError, KeysError, OSError):
+        # Wiped, or another passphrase since: what the agent holds is worth nothing now, and must not stay.
+        opened.close()
+        lock(locked.folder)
+        return None
+
+
+def _get(place: runtime.Place) -> keyring.OpenSlot:
+    """The slot that the agent holds. Raises OSError, EOFError, VaultError, KeysError."""
+    untrusted_blob = ask(place, protocol.GET)
+    try:
+        number, alive, sealed, untrusted_payload = protocol.split_slot(memoryview(untrusted_blob))
+        return keyring.OpenSlot(number, slots.decode_payload(bytes(untrusted_payload)), alive, sealed)
+    finally:
+        untrusted_blob[:] = bytes(len(untrusted_blob))

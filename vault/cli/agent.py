@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`unlock` and `lock`: the agent that holds the keys for a while; and what `status` says of it."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Annotated, Any
+
+import typer
+
+from vault import terminal
+from vault.cli.session import JsonOption, PassphraseOption, TokenOption, VaultOption, answer, folder_of, opened
+from vault.errors import BadInput, NotAllowed
+from vault.names import printable
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("unlock")(unlock)
+    app.command("lock")(lock)
+
+
+def unlock(
+    lasts: Annotated[str, typer.Option("--for", metavar="TIME", help="Hold the keys this long: 45s, 30m, 2h.")] = "30m",
+    idle: Annotated[
+        str, typer.Option("--idle", metavar="TIME", help="Forget them sooner, if no command used them for so long.")
+    ] = "10m",
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask for the passphrase once, and let the next commands work without it for a while.
+
+    An agent holds the keys in memory. It forgets them by `sandyk lock`, when the time is over, when nothing used them,
+    when the machine wakes up from sleep, and when the keyring changes: by `sandyk panic`, or a new passphrase.
+    Whoever sits at this machine meanwhile can read what you can. Lock before you close the lid: while the machine
+    sleeps, the keys are still in its memory.
+    """
+    from vault.agent import client, runtime
+
+    for_s, idle_s = seconds(lasts, "--for"), seconds(idle, "--idle")
+    if not runtime.SUPPORTED:
+        raise NotAllowed("unlock is not built for this system", "each command asks for the passphrase here")
+    with opened(vault, passphrase_file, token, afresh=True) as unlocked:
+        client.start(unlocked, lasts=for_s, idle=idle_s)
+    ends = time.time_ns() + for_s * 10**9
+    answer(
+        {"unlocked": True, "until": terminal.time_text(ends), "seconds": for_s, "idle_seconds": idle_s},
+        as_json=as_json,
+        lines=(
+            f"unlocked until {terminal.time_text(ends)}, or until no command used the keys for {idle}",
+            "to forget them at once: sandyk lock",
+        ),
+    )
+
+
+def lock(vault: VaultOption = None, as_json: JsonOption = False) -> None:
+    """Make the agent forget the keys at once. Asks nothing, and does no harm when nothing was unlocked."""
+    from vault.agent import asking
+
+    was = asking.lock(folder_of(vault))
+    answer(
+        {"was_unlocked": was},
+        as_json=as_json,
+        lines=("locked: the agent that held the keys has ended" if was else "nothing was unlocked",),
+    )
+
+
+def standing(folder: str) -> tuple[dict[str, Any], list[str]]:
+    """What `status` says of the agent and of a guard: fields for JSON, lines for a person."""
+    from vault.agent import asking, protocol, runtime
+
+    place = runtime.place_if_any(folder)
+    now = time.time_ns()
+    agent = asking.standing(folder)
+    lines = ["the passphrase is asked for by each command"]
+    fields: dict[str, Any] = {"locked": agent is None, "unlocked_until": None, "idle_at": None, "agent_memory": None}
+    if agent is not None:
+        until, idle_at = (terminal.time_text(now + s * 10**9) for s in (agent.left, agent.idle_left))
+        memory = protocol.MEMORY[agent.memory]
+        fields |= {"unlocked_until": until, "idle_at": idle_at, "agent_memory": memory}
+        lines = [
+            f"UNLOCKED until {until}; unless a command uses the keys, until {idle_at}. To forget them: sandyk lock",
+            f"the agent holds them in {memory}",
+        ]
+    elif place is not None and runtime.note_of_holder(place.agent) is not None:
+        fields["locked"] = False
+        lines = ["an agent runs but does not answer: `sandyk lock` ends it"]
+    note = runtime.note_of_holder(place.guard) if place is not None else None
+    fields["guard"] = note.partition("\n")[2].strip() if note else None
+    lines.append(f"guard: {printable(fields['guard'])}" if note else "no guard is watching")
+    return fields, lines
+
+
+def seconds(text: str, option: str) -> int:
+    """``45s``, ``30m``, ``2h`` or ``1d``, at most a week. Raises BadInput."""
+    match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
+    value = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not 0 < value <= 7 * 86400:
+        raise BadInput(f"{option} takes a time such as 45s, 30m or 2h, a week at most")
+    return value

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`guard`: tripwires that lock the vault, or wipe it where a copy abroad was confirmed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from vault import layout, terminal
+from vault.cli import exits
+from vault.cli.agent import seconds
+from vault.cli.session import VaultOption, folder_of
+from vault.disk import Disk
+from vault.errors import BadInput, NotAllowed, NoVault
+from vault.terminal import say
+
+
+class ActionChoice(str, Enum):  # noqa: UP042  # Typer shows the values of a str Enum
+    """What a tripwire leads to."""
+
+    lock = "lock"
+    panic = "panic"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command("guard")(guard)
+
+
+def guard(
+    usb: Annotated[
+        list[str] | None,
+        typer.Option("--usb", metavar="VENDOR:PRODUCT", help="Act when this USB device leaves. Repeatable. Linux."),
+    ] = None,
+    token: Annotated[
+        list[str] | None,
+        typer.Option("--token", metavar="PATH", help="Act when this file, on a stick, is gone. Repeatable."),
+    ] = None,
+    idle: Annotated[
+        int | None,
+        typer.Option("--idle", metavar="MINUTES", min=1, max=10_080, help="Act when no command used the agent so long.",
+                     show_default=False),
+    ] = None,
+    action: Annotated[
+        ActionChoice, typer.Option("--action", help="lock drops the keys from memory; panic also wipes the vault.")
+    ] = ActionChoice.lock,
+    lasts: Annotated[str, typer.Option("--for", metavar="TIME", help="Watch this long, a week at most.")] = "24h",
+    countdown: Annotated[
+        int,
+        typer.Option(
+            "--countdown", metavar="SECONDS", min=0, max=3600, help="Wait so long before a wipe that nobody ordered."
+        ),
+    ] = 15,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Do everything but the act, and say what it would be.")
+    ] = False,
+    confirm_abroad: Annotated[
+        bool, typer.Option("--confirm-abroad", help="Record that an editor opened the export, and end.")
+    ] = False,
+    print_unit: Annotated[
+        bool, typer.Option("--print-unit", help="Print a systemd user unit with these options, and end.")
+    ] = False,
+    vault: VaultOption = None,
+) -> None:  # fmt: skip
+    """Watch, and lock the vault when a stick leaves, when nobody works, or at the signal SIGUSR1.
+
+    It watches until Ctrl-C, the end of its time, or the end of its terminal. A tripwire always drops the keys from
+    memory at once. With --action panic the vault is wiped after a countdown, which Ctrl-C or the stick's return
+    stops. SIGUSR1 (a hotkey, BusKill) does the action at once. Panic can only be armed while every document was
+    exported and somebody confirmed within 30 days that an editor opened the last export (--confirm-abroad).
+    If documents are filed after that, a tripwire only locks; SIGUSR1 still wipes.
+    """
+    folder = folder_of(vault)
+    if os.name != "posix":
+        raise NotAllowed("guard is not built for this system")
+    if not layout.is_vault(folder):
+        raise NoVault("there is no vault in this folder", "another folder: --vault DIR")
+    lasts_s = seconds(lasts, "--for")
+    if confirm_abroad:
+        _confirm(folder)
+        return
+    if print_unit:
+        print(_unit(_options(folder, usb, token, idle, action, lasts, countdown, simulate)), end="")
+        return
+    _watch(folder, usb or [], token or [], idle, action, lasts_s, countdown, simulate)
+
+
+def _watch(
+    folder: str, usb: list[str], token: list[str], idle: int | None, action: ActionChoice, lasts_s: int,
+    countdown: int, simulate: bool,
+) -> None:  # fmt: skip
+    from vault import guard_eyes, report
+    from vault.guard import Action, Plan
+    from vault.guard_eyes import Tether
+    from vault.guard_run import Guard
+
+    tethers: list[Tether] = [*(guard_eyes.usb(u) for u in usb), *(guard_eyes.token(t) for t in token)]
+    watched = [t.name for t in tethers] + ([f"{idle} idle minutes"] if idle else []) + ["SIGUSR1"]
+    until = terminal.time_text(time.time_ns() + lasts_s * 10**9)
+    rehearsal = " (simulated: nothing is done)" if simulate else ""
+    plan = Plan(Action(action.value), lasts_s, None if idle is None else idle * 60, countdown)
+    outcome = Guard(
+        folder, plan, tethers, describe=f"{action.value} on {', '.join(watched)}, until {until}{rehearsal}",
+        now_ns=time.time_ns, say=say, disk=Disk(), simulate=simulate,
+    ).run()  # fmt: skip
+    if outcome is not None:
+        print(report.as_text(outcome), end="")
+        if outcome.not_done:
+            raise typer.Exit(exits.FAILED)
+
+
+def _confirm(folder: str) -> None:
+    from vault import arming, counter
+
+    known = counter.read(folder, Disk())
+    say(f"the counter says: {known.filed} documents filed here, {known.sealed} of them in sealed exports")
+    say(f"the last export was written on {known.last_sealed} (UTC)")
+    say("Call the editor. Let them say, by voice, that they opened the last export and see its documents.")
+    say("What you type is your word: this program cannot check it. A guard with --action panic will rely on it.")
+    typed = terminal.ask("Day of that call, as year-month-day (empty: none): ")
+    if not typed:
+        raise BadInput("nothing was recorded")
+    record = arming.confirm(folder, typed, time.time_ns(), disk=Disk())
+    print(f"recorded: a copy abroad of {record.filed} documents was confirmed by voice on {record.day.isoformat()}")
+    print(f"it counts for {arming.GOOD_FOR_DAYS} days, and until something is filed")
+
+
+def _options(
+    folder: str, usb: list[str] | None, token: list[str] | None, idle: int | None, action: ActionChoice,
+    lasts: str, countdown: int, simulate: bool,
+) -> list[str]:  # fmt: skip
+    words = ["guard", "--vault", folder]
+    for device in usb or []:
+        words += ["--usb", device]
+    for path in token or []:
+        words += ["--token", os.path.abspath(path)]
+    if idle is not None:
+        words += ["--idle", str(idle)]
+    words += ["--action", action.value, "--for", lasts, "--countdown", str(countdown)]
+    return [*words, "--simulate"] if simulate else words
+
+
+def _unit(words: list[str]) -> str:
+    script = os.path.abspath(sys.argv[0])
+    program = [script] if os.path.basename(script) == "sandyk" else [sys.executable, "-m", "vault"]
+    command = " ".join(_unit_word(word) for word in (*program, *words))
+    return f"""\
+# Save as ~/.config/systemd/user/sandyk-guard.service, then:
+#   systemctl --user daemon-reload && systemctl --user start sandyk-guard
+# The action at once:      systemctl --user kill --signal=SIGUSR1 sandyk-guard
+# To end it:               systemctl --user stop sandyk-guard
+# Stop a countdown:        systemctl --user kill --signal=SIGINT sandyk-guard
+# It ends by itself after the time of --for, and is not started again.
+[Unit]
+Description=Watch and lock
+
+[Service]
+Type=exec
+ExecStart={command}
+Restart=no
+"""
+
+
+def _unit_word(word: str) -> str:
+    """One argument as systemd reads it (systemd.service(5), "Command lines"): % and $ doubled, quoted."""
+    if any(ord(c) < 32 for c in word):
+        raise BadInput("a path with control characters cannot be put into a unit")
+    text = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{text}"' if text != word or not all(c.isalnum() or c in "-_./:=" for c in text) else text

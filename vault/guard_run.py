@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A guard at work: looks at the sticks, the agent and its signals, and does what ``vault.guard`` decides.
+
+Owns the loop, the signals and the place in the runtime folder that makes an armed guard visible. SIGUSR1 is the order
+of a person (a hotkey, BusKill): with the action "panic" its handler overwrites the kill area before anything else.
+With ``simulate`` everything happens but the acts, which are named instead.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from vault import arming, layout
+from vault.agent import asking, clocks, runtime
+from vault.disk import Disk
+from vault.errors import Busy, NotAllowed, VaultError
+from vault.guard import Action, Decision, Plan, Seen, Step, Watch
+from vault.guard_eyes import Tether
+from vault.guard_kill import ReadyKill
+
+if TYPE_CHECKING:
+    from vault.report import Report
+
+LOOKS_EVERY = 0.25
+_COUNTS_EVERY = 5.0
+
+
+class Guard:
+    """One guard over one vault. ``run`` returns when it is over; the report of the wipe, if there was one."""
+
+    def __init__(
+        self, folder: str, plan: Plan, tethers: Sequence[Tether], *, describe: str, now_ns: Callable[[], int],
+        say: Callable[[str], None], disk: Disk, simulate: bool = False,
+    ) -> None:  # fmt: skip
+        """Raises NotAllowed when a wipe is asked for and may not be armed, DiskFailed when it cannot be."""
+        self._folder, self._plan, self._tethers, self._describe = folder, plan, tethers, describe
+        self._now_ns, self._say, self._disk, self._simulate = now_ns, say, disk, simulate
+        self._ordered = self._interrupted = self._ended = False
+        self._used = clocks.now()
+        self._told = 0.0
+        self._kill: ReadyKill | None = None
+        if plan.action is Action.PANIC:
+            why = arming.why_not_armed(folder, now_ns(), disk=disk)
+            if why is not None:
+                raise NotAllowed(f"a wipe is not armed: {why}", "--action lock needs no copy abroad")
+            self._kill = ReadyKill(folder)
+
+    def run(self) -> Report | None:
+        """Watch until it is over. Raises Busy when another guard watches this vault."""
+        place = runtime.place_of(self._folder)
+        with self._signals() as wake:
+            held = runtime.hold(place.guard, f"{os.getpid()}\n{self._describe}\n")
+            if held is None:
+                raise Busy("another guard is watching this vault", "end it first: Ctrl-C where it runs")
+            try:
+                self._say(f"watching: {self._describe}")
+                self._say(f"to act at once, without a countdown: kill -USR1 {os.getpid()}")
+                return self._watch(wake)
+            finally:
+                runtime.rewrite(held, "")
+                os.close(held)
+                if self._kill is not None:
+                    self._kill.close()
+
+    def _watch(self, wake: int) -> Report | None:
+        watch = Watch(self._plan, clocks.now())
+        while True:
+            for decision in watch.look(self._see()):
+                if decision.step is Step.OVER:
+                    self._say(f"no longer watching: {decision.why}")
+                    return None
+                if decision.step is Step.WIPE:
+                    return self._wipe(decision.why)
+                self._act(decision)
+            if self._ended:
+                self._say("no longer watching: it was told to end")
+                return None
+            self._tell_countdown(watch.seconds_to_wipe)
+            select.select([wake], [], [], LOOKS_EVERY)
+            with suppress(BlockingIOError):
+                os.read(wake, 512)
+
+    def _see(self) -> Seen:
+        ordered, self._ordered = self._ordered, False
+        interrupted, self._interrupted = self._interrupted, False
+        now = clocks.now()
+        if ordered:  # nothing else matters, and looking takes time
+            return Seen(now, ordered=True)
+        with suppress(VaultError):
+            agent = asking.standing(self._folder) if self._plan.idle is not None else None
+            if agent is not None:
+                self._used = max(self._used, now - agent.unused - 1)
+        wiping = self._kill is not None
+        return Seen(
+            now,
+            gone=tuple(t.name for t in self._tethers if not t.present()),
+            unused=now - self._used,
+            why_no_wipe=arming.why_not_armed(self._folder, self._now_ns(), disk=self._disk) if wiping else None,
+            interrupted=interrupted,
+            vault_here=self._kill.same_file() if self._kill else layout.is_vault(self._folder),
+        )
+
+    def _act(self, decision: Decision) -> None:
+        match decision.step:
+            case Step.LOCK:
+                self._lock(decision.why)
+            case Step.COUNT:
+                self._told = 0.0
+                self._say(f"WIPE in {self._plan.countdown:.0f} s: {decision.why}. To stop it: Ctrl-C, or put it back")
+            case Step.NO_WIPE:
+                self._say(f"not wiped: {decision.why}")
+            case _:
+                self._say(f"{decision.step.value} ({decision.why})")
+
+    def _lock(self, why: str) -> None:
+        if self._simulate:
+            self._say(f"{why}: would lock now (nothing was done)")
+            return
+        try:
+            was = asking.lock(self._folder)
+        except (VaultError, OSError) as exc:
+            self._say(f"{why}: COULD NOT LOCK: {exc}")
+            return
+        self._say(f"{why}: {'locked' if was else 'nothing was unlocked'}")
+
+    def _wipe(self, why: str) -> Report | None:
+        if self._simulate:
+            self._say(f"{why}: would wipe the vault now (nothing was done)")
+            return None
+        assert self._kill is not None
+        if self._kill.milliseconds is None:
+            self._kill.fire()
+        with suppress(VaultError, OSError):
+            asking.lock(self._folder)
+        if self._kill.milliseconds is not None:
+            self._say(f"{why}: KEYS GONE in {self._kill.milliseconds:.1f} ms; now the rest")
+        else:
+            self._say(f"{why}: the open keyring could not be overwritten ({self._kill.problem}); now by its name")
+        from vault.panic import panic
+
+        return panic(self._folder, say=self._say)
+
+    def _tell_countdown(self, wipe_at: float | None) -> None:
+        if wipe_at is None:
+            return
+        now = clocks.now()
+        if self._told and now - self._told >= _COUNTS_EVERY:
+            self._say(f"wipe in {max(0.0, wipe_at - now):.0f} s")
+            self._told = now
+        self._told = self._told or now
+
+    def _on_order(self, _number: int, _frame: FrameType | None) -> None:
+        self._ordered = True
+        if self._kill is not None and not self._simulate:
+            self._kill.fire()
+
+    def _on_interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        self._interrupted = True
+
+    def _on_end(self, _number: int, _frame: FrameType | None) -> None:
+        self._ended = True
+
+    @contextmanager
+    def _signals(self) -> Iterator[int]:
+        """Take the signals over; yields a descriptor that becomes readable with each, so that no wait outlasts one."""
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        os.set_blocking(writer, False)
+        handlers = {
+            signal.SIGUSR1: self._on_order, signal.SIGINT: self._on_interrupt,
+            signal.SIGTERM: self._on_end, signal.SIGHUP: self._on_end,
+        }  # fmt: skip
+        before_wake = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        try:
+            yield reader
+        finally:
+            signal.set_wakeup_fd(before_wake)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            os.close(reader)
+            os.close(writer)
