@@ -83,9 +83,9 @@ def find_case(vault: Vault, reference: str) -> Case:
         raise Ambiguous("several cases answer to this name", "say which by its id: `sandyk case list`")
     if found:
         return found[0]
-    for case_id, reason in unusable:
-        if case_id.hex().startswith(folded):
-            raise DamagedVault(reason)
+    for case_id, _ in unusable:
+        if len(folded) >= 4 and case_id.hex().startswith(folded):
+            load_case(vault, case_id)  # says why it cannot be used
     raise NotFound("you are no member of a case of this name", "`sandyk case list` shows your cases")
 
 
@@ -94,6 +94,8 @@ def load_case(vault: Vault, case_id: CaseId) -> Case | None:
     folder = case_folder(vault, case_id)
     epochs = _epochs(folder)
     if not epochs:
+        if vault.book().case(case_id) is None and _was_never_finished(folder):
+            return None
         raise DamagedVault(f"case {case_id.hex()[:8]} has no access file")
     try:
         untrusted = vault.disk.read(_access_path(folder, epochs[-1]), limit=MAX_ACCESS_SIZE)
@@ -237,6 +239,16 @@ def _on_disk(vault: Vault) -> list[CaseId]:
                 if len(entry.name) == 32:
                     found.append(CaseId(bytes.fromhex(entry.name)))
     return sorted(found)
+
+
+def _was_never_finished(folder: str) -> bool:
+    """Whether making this case was interrupted: then nothing was ever filed in it, and nobody has its keys."""
+    try:
+        return not any(name.endswith(".age") for name in os.listdir(os.path.join(folder, layout.PACKS)))
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def _epochs(folder: str) -> list[int]:

@@ -72,9 +72,13 @@ class CaseStore:
         self._identities = [identity.age for identity in reversed(keys.epochs)]
 
     def close(self) -> None:
-        """Close every file. Safe to call twice."""
+        """Close every file. Safe to call twice. An index that was found damaged is removed, for the next to make."""
         self.forget_readers()
         self.index.close()
+        if self.index.damaged:
+            self.index.damaged = False
+            with suppress(OSError, Busy, Wiped):
+                self._remove_index()
 
     def __enter__(self) -> CaseStore:
         return self
@@ -105,6 +109,7 @@ class CaseStore:
 
     def _remove_index(self) -> None:
         self._alive()
+        self._check_epoch()  # an index of a newer epoch is not damaged: it is we who are behind
         with self._disk.lock(self._lock_path):
             for suffix in ("", "-wal", "-shm", "-journal"):
                 path = self._index_path + suffix
@@ -192,6 +197,9 @@ class CaseStore:
         """Say what a disk that refuses means: a wiped vault, or a medium that is full, gone or failing."""
         try:
             yield
+        except IndexUnusable:
+            self._check_epoch()
+            raise
         except OSError as exc:
             self._alive()
             filed = intake.committed if intake else 0
