@@ -17,6 +17,7 @@ import stat
 
 TYPE_CHECKING = False  # the same as typing's, without its import: this module is on the way of the emergency wipe
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -127,6 +128,12 @@ class Disk:
             self.sync(fd, path)
         finally:
             os.close(fd)
+
+    def date(self, paths: Sequence[str], mtime_ns: int) -> None:
+        """Give files this time of last change and access, in nanoseconds since 1970. Links are not followed."""
+        self.step("date", paths[0])
+        for path in paths:
+            os.utime(path, ns=(mtime_ns, mtime_ns), follow_symlinks=os.utime not in os.supports_follow_symlinks)
 
     def sweep(self, folder: str) -> None:
         """Remove temporary files that nobody is writing any more: what a crash left behind."""

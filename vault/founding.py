@@ -8,6 +8,7 @@ has, so that their count does not say how many people use the vault.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from keys import keyring
 from keys.book import Book, seal_book
@@ -22,6 +23,9 @@ from vault.counter import Counter
 from vault.disk import Disk
 from vault.errors import AlreadyThere, DiskFailed
 from vault.medium import set_nocow
+
+MAX_PEOPLE_FILE = 16 << 20
+"""Bytes of a roster or book on the disk that are read at most."""
 
 
 class DiskKeyring:
@@ -95,16 +99,34 @@ def _write_people(folder: str, disk: Disk, opened: keyring.OpenSlot, label: str,
     mine = opened.journalist
     roster = Roster().with_entry(opened.pair, label, mine.identity.card(), now_ns)
     for compartment in range(COMPARTMENTS):
-        data = _nobodys_roster()
+        data = nobodys_roster()
         if compartment == mine.compartment:
             data = seal_roster(roster, mine.device_secret)
         disk.replace(roster_path(folder, compartment), data)
     for number in range(COMPARTMENTS * PAIRS_PER_COMPARTMENT):
         owner = mine.identity if number == book_number(opened) else Identity.generate()
         disk.replace(book_path(folder, number), seal_book(Book(), owner))
+    _date_alike(folder, roster_path(folder, 0), disk)
 
 
-def _nobodys_roster() -> bytes:
+def write_person_file(folder: str, path: str, data: bytes, disk: Disk) -> None:
+    """Replace a roster or book, and date all of them alike: the dates must not say whose was written.
+
+    The times of change (ctime) still do; no program can set those. Raises OSError from the writing alone.
+    """
+    disk.replace(path, data)
+    _date_alike(folder, path, disk)
+
+
+def _date_alike(folder: str, path: str, disk: Disk) -> None:
+    rosters = [roster_path(folder, compartment) for compartment in range(COMPARTMENTS)]
+    books = [book_path(folder, number) for number in range(COMPARTMENTS * PAIRS_PER_COMPARTMENT)]
+    with suppress(OSError):  # one that is missing is found out when it is read
+        disk.date([*rosters, *books], os.stat(path).st_mtime_ns)
+
+
+def nobodys_roster() -> bytes:
+    """A roster that nobody can open, as every unused compartment has one."""
     return seal_roster(Roster(), Secret.random())
 
 
@@ -119,8 +141,9 @@ def book_path(folder: str, number: int) -> str:
 
 
 def book_number(opened: keyring.OpenSlot) -> int:
-    """Which book belongs to a slot: one for each pair, 0 to 63."""
-    return opened.compartment * PAIRS_PER_COMPARTMENT + opened.pair
+    """Which book belongs to whom a slot opens: one for each pair, 0 to 63."""
+    compartment, pair = opened.home
+    return compartment * PAIRS_PER_COMPARTMENT + pair
 
 
 def empty_book() -> bytes:

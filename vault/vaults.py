@@ -18,12 +18,12 @@ from keys import keyring
 from keys.book import Book, open_book, seal_book
 from keys.errors import Full, KeysError, NoMatch
 from keys.identity import Identity
-from keys.keyring import Header, JournalistSlot, OpenSlot, parse_header
+from keys.keyring import DuressSlot, Header, JournalistSlot, OpenSlot, parse_header
 from keys.layout import SLOT_SIZE, SLOTS_OFFSET
 from keys.primitives import FLOOR, Cost
 from keys.roster import Roster, RosterEntry, open_roster, seal_roster
 from keys.secret import Secret
-from vault import layout
+from vault import decoys, duress, layout
 from vault.disk import Disk
 from vault.errors import (
     AlreadyThere,
@@ -36,10 +36,17 @@ from vault.errors import (
     VaultError,
     Wiped,
 )
-from vault.founding import DiskKeyring, book_number, book_path, empty_book, roster_path
+from vault.founding import (
+    MAX_PEOPLE_FILE,
+    DiskKeyring,
+    book_number,
+    book_path,
+    empty_book,
+    roster_path,
+    write_person_file,
+)
 
 MAX_HEADER_SIZE = 4096
-MAX_PEOPLE_FILE = 16 << 20
 
 
 class LockedVault:
@@ -77,6 +84,8 @@ class LockedVault:
             hints = ["check the keyboard's language and Caps Lock"]
             if token is None:
                 hints.append("if this journalist uses an outside half, give it with --token FILE")
+            else:
+                hints.append("is the outside half the one that belongs to this passphrase? another opens nothing")
             raise DoesNotOpen("nothing here opens with this passphrase", *hints) from exc
         except KeysError as exc:
             raise DamagedVault(f"the keyring is damaged: {exc}") from exc
@@ -84,6 +93,8 @@ class LockedVault:
             raise Wiped("this vault was wiped: its keys are gone") from exc
         except OSError as exc:
             raise DiskFailed(f"the keyring cannot be read: {exc.strerror or exc}") from exc
+        if isinstance(opened.payload, DuressSlot):
+            duress.destroy(self.folder, opened.payload.destroy, self._disk)
         return Vault(self.folder, self._header, opened, token, self._disk, clock, self._floor)
 
     def resume(self, opened: OpenSlot, *, clock: Callable[[], int] = time.time_ns) -> Vault:
@@ -119,9 +130,9 @@ class Vault:
         disk: Disk, clock: Callable[[], int], floor: Cost,
     ) -> None:  # fmt: skip
         self.folder, self.disk, self.clock = folder, disk, clock
-        self._header, self._opened, self._floor = header, opened, floor
+        self.header, self.floor, self._opened = header, floor, opened
         self._token = token if opened.journalist.needs_token else None
-        self._file = DiskKeyring(folder, disk)
+        self.keyring_file = DiskKeyring(folder, disk)
         self._book_path = book_path(folder, book_number(opened))
         self._finish_what_was_interrupted()
 
@@ -157,7 +168,7 @@ class Vault:
     def check_alive(self) -> None:
         """Return, or raise Wiped when the kill area is no longer the one that the vault was opened with."""
         try:
-            alive = keyring.still_alive(self._file, self._opened)
+            alive = keyring.still_alive(self.keyring_file, self._opened)
         except OSError:
             alive = False
         if not alive:
@@ -178,7 +189,7 @@ class Vault:
         """An earlier change of passphrase that was stopped leaves the old one alive: end it now, if we may write."""
         try:
             with self.disk.lock(os.path.join(self.folder, layout.LOCK), wait=False):
-                keyring.finish_interrupted(self._file, self._opened)
+                keyring.finish_interrupted(self.keyring_file, self._opened)
         except (OSError, NoMatch):
             # A read-only medium, or somebody is changing it just now; the next unlock tries again.
             return
@@ -193,7 +204,7 @@ class Vault:
 
     def my_entry(self) -> RosterEntry:
         """The entry of the journalist who opened the vault."""
-        entry = self.roster().by_pair(self._opened.pair)
+        entry = self.roster().by_pair(self._opened.home[1])
         if entry is None:
             raise DamagedVault("the list of journalists does not name you")
         return entry
@@ -214,10 +225,10 @@ class Vault:
                 raise NotAllowed(str(exc)) from exc
             slot = JournalistSlot(Identity.generate(), self.device_secret, os.urandom(16))
             self._save_roster(roster.with_entry(pair, label, slot.identity.card(), self.clock()))
-            self.disk.replace(self._book_of(pair), seal_book(Book(), slot.identity))
+            self._write(self._book_of(pair), seal_book(Book(), slot.identity))
             try:
                 keyring.add(
-                    self._file, self._header, self._opened, pair, slot, passphrase, token, floor=self._floor
+                    self.keyring_file, self.header, self._opened, pair, slot, passphrase, token, floor=self.floor
                 )
             except KeysError:
                 self._save_roster(roster)
@@ -231,8 +242,30 @@ class Vault:
             raise NotAllowed("the outside half is needed to change this passphrase", "give it: --token FILE")
         with self.changing():
             self._opened = keyring.change_passphrase(
-                self._file, self._header, self._opened, passphrase, self._token, floor=self._floor
+                self.keyring_file, self.header, self._opened, passphrase, self._token, floor=self.floor
             )
+
+    @property
+    def needs_outside_half(self) -> bool:
+        """Whether one's passphrase opens nothing without an outside half."""
+        return self._slot.needs_token
+
+    def change_outside_half(self, passphrase: Secret, token: Secret | None) -> None:
+        """Make one's slot need this outside half from now on, or none; ``passphrase`` is the present one, and stays.
+
+        Until it returns the slot may still open as it did. Raises DoesNotOpen when another passphrase was given.
+        """
+        with self.changing():
+            try:
+                again = keyring.unlock(self.keyring_file, self.header, passphrase, self._token, floor=self.floor)
+            except NoMatch as exc:
+                raise DoesNotOpen("this is not the passphrase that opened the vault", "nothing was changed") from exc
+            if again.slot != self._opened.slot:
+                raise DoesNotOpen("this is not the passphrase that opened the vault", "nothing was changed")
+            self._opened = keyring.change_passphrase(
+                self.keyring_file, self.header, self._opened, passphrase, token, floor=self.floor
+            )
+            self._token = token
 
     def remove_journalist(self, label: str) -> RosterEntry:
         """Destroy somebody's slot and book. Raises NotFound, NotAllowed for oneself. Cases are for the caller."""
@@ -241,20 +274,24 @@ class Vault:
             entry = roster.by_label(label)
             if entry is None:
                 raise NotFound("no journalist of this name", "`sandyk journalist list` shows who is there")
-            if entry.pair == self._opened.pair:
+            if entry.pair == self._opened.home[1]:
                 raise NotAllowed("you cannot remove yourself", "another journalist can")
-            keyring.remove(self._file, self._opened, entry.pair)
-            self.disk.replace(self._book_of(entry.pair), empty_book())
+            decoys.forget_duress_slot(self, entry.pair)
+            keyring.remove(self.keyring_file, self._opened, entry.pair)
+            self._write(self._book_of(entry.pair), empty_book())
             self._save_roster(roster.without_pair(entry.pair))
             return entry
 
     def _book_of(self, pair: int) -> str:
         mine = book_number(self._opened)
-        return book_path(self.folder, mine - self._opened.pair + pair)
+        return book_path(self.folder, mine - self._opened.home[1] + pair)
 
     def _save_roster(self, roster: Roster) -> None:
         data = seal_roster(roster, self.device_secret)
-        self.disk.replace(roster_path(self.folder, self._slot.compartment), data)
+        self._write(roster_path(self.folder, self._slot.compartment), data)
+
+    def _write(self, path: str, data: bytes) -> None:
+        write_person_file(self.folder, path, data, self.disk)
 
     # The book
 
@@ -269,7 +306,7 @@ class Vault:
             before = self.book()
             after = change(before)
             if after != before:
-                self.disk.replace(self._book_path, seal_book(after, self.me))
+                self._write(self._book_path, seal_book(after, self.me))
             return after
 
 

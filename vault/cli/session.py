@@ -44,7 +44,7 @@ NewPassphraseOption = Annotated[
 TokenOption = Annotated[
     str | None,
     typer.Option(
-        "--token", metavar="FILE", envvar="SANDYK_TOKEN", show_envvar=False, show_default=False,
+        "--token", metavar="FILE", show_default=False,
         help="The file with the outside half, on a stick, or tpm:INDEX; else SANDYK_TOKEN.",
     ),
 ]  # fmt: skip
@@ -124,11 +124,17 @@ def read_new_passphrase(passphrase_file: str | None) -> Secret:
 
 def read_token(path: str | None) -> Secret | None:
     """The outside half in a file or in the TPM. Raises BadInput."""
-    if path is None:
+    word = token_word(path)
+    if word is None:
         return None
     from vault.halves import obtain
 
-    return obtain(path)
+    return obtain(word)
+
+
+def token_word(given: str | None) -> str | None:
+    """Where the outside half is: what was said, else SANDYK_TOKEN, as long as that is not empty."""
+    return given if given is not None else os.environ.get("SANDYK_TOKEN") or None
 
 
 def read_text(path: str, limit: int) -> bytes:

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which outside half a word after ``--token`` names, how a new one is made, and the words for what goes wrong.
+
+``tpm:0x01812345`` is an index of this machine's TPM, everything else a file (``./tpm:…`` for a file of that name).
+Nothing remembers which half belongs to a vault: a file that did would say that there is one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from keys.errors import MalformedKeyring
+from keys.keyring import new_token
+from keys.outside import FileHalf, OutsideHalf
+from keys.secret import Secret
+from vault import tpm
+from vault.errors import AlreadyThere, BadInput
+from vault.names import printable
+from vault.tpm import NoTpm, TpmHalf
+
+_TPM = "tpm:"
+
+
+def named(word: str) -> OutsideHalf:
+    """The half that a word names. Raises BadInput."""
+    if not word.startswith(_TPM):
+        return FileHalf(word)
+    try:
+        return TpmHalf(int(word.removeprefix(_TPM), 16))
+    except ValueError:
+        raise BadInput(
+            f"{printable(word)} names no place in the TPM",
+            f"from tpm:0x{tpm.FIRST_INDEX:08x} to tpm:0x{tpm.LAST_INDEX:08x}, as `journalist token add --tpm` said",
+        ) from None
+
+
+def obtain(word: str) -> Secret:
+    """The 32 bytes of the half that a word names. Raises BadInput, with hints for whoever holds the stick."""
+    half = named(word)
+    try:
+        return half.obtain()
+    except MalformedKeyring as exc:
+        raise BadInput(
+            f"{printable(word)} is no outside half of a sandyk vault: it must be 32 bytes",
+            "name the file that was made with --new-token or `journalist token add`",
+        ) from exc
+    except OSError as exc:
+        why = exc.strerror or str(exc)
+        raise BadInput(f"the outside half cannot be read: {printable(why)}", *_hints(half)) from exc
+
+
+def _hints(half: OutsideHalf) -> tuple[str, ...]:
+    if isinstance(half, TpmHalf):
+        return (
+            "the TPM's half is in the machine that it was made on, in no other",
+            "is tpm2-tools installed, and may you use the TPM (group tss)?",
+        )
+    return (
+        "is the stick in, and mounted?",
+        "if it is lost, a copy of the file is as good; without any, this passphrase opens nothing any more",
+    )
+
+
+@contextmanager
+def making(path: str | None) -> Iterator[tuple[str, Secret]]:
+    """A new half, in the new file of this name or (None) in the TPM: the word that names it, and its bytes.
+
+    It is taken away again when what needs it fails. Raises AlreadyThere, BadInput.
+    """
+    half, token = _make_in_tpm() if path is None else _make_file(path)
+    try:
+        yield (str(half) if isinstance(half, TpmHalf) else half.path), token
+    except BaseException:
+        with suppress(OSError):
+            if isinstance(half, TpmHalf):
+                half.take_away()
+            else:
+                os.unlink(half.path)
+        raise
+
+
+def _make_in_tpm() -> tuple[TpmHalf, Secret]:
+    try:
+        return tpm.make()
+    except NoTpm as exc:
+        raise BadInput(
+            f"the TPM takes no outside half: {printable(str(exc))}",
+            "is tpm2-tools installed, and may you use the TPM (group tss)?", "nothing was changed",
+        ) from exc  # fmt: skip
+
+
+def _make_file(path: str) -> tuple[FileHalf, Secret]:
+    if path.startswith(_TPM):
+        raise BadInput("a new place in the TPM is chosen by sandyk", "`sandyk journalist token add --tpm`")
+    data = new_token()
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        with os.fdopen(fd, "wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+    except FileExistsError as exc:
+        raise AlreadyThere("the file for the outside half is there already", "name a new one") from exc
+    except OSError as exc:
+        raise BadInput(
+            f"the outside half cannot be written: {exc.strerror or exc}", "is the stick in, and mounted?"
+        ) from exc
+    return FileHalf(path), Secret(data)
