@@ -40,7 +40,7 @@ START_SIZE = _START.size
 ANSWER_HEAD_SIZE = _LENGTH.size + 2
 MAX_ANSWER = 2 + SLOT_BLOB_SIZE
 
-MEMORY = ("ordinary memory", "memory locked out of swap", "memory that only the agent can read (memfd_secret)")
+MEMORY = ("ordinary memory", "memory locked out of swap", "memory that is mapped for it alone (memfd_secret)")
 """How the agent holds the slot, by the number in a STATUS answer."""
 
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vault import terminal
+from vault.arming import why_not_armed
 from vault.cli.session import JsonOption, PassphraseOption, TokenOption, VaultOption, answer, folder_of, opened
+from vault.disk import Disk
 from vault.errors import BadInput, NotAllowed
 from vault.names import printable
+
+if TYPE_CHECKING:
+    from vault.agent.runtime import Place
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -71,29 +76,44 @@ def lock(vault: VaultOption = None, as_json: JsonOption = False) -> None:
 
 
 def standing(folder: str) -> tuple[dict[str, Any], list[str]]:
-    """What `status` says of the agent and of a guard: fields for JSON, lines for a person."""
-    from vault.agent import asking, protocol, runtime
+    """What `status` says of the agent, the guard and the arming: fields for JSON, lines for a person."""
+    from vault.agent import runtime
 
-    place = runtime.place_if_any(folder)
-    now = time.time_ns()
-    agent = asking.standing(folder)
-    lines = ["the passphrase is asked for by each command"]
-    fields: dict[str, Any] = {"locked": agent is None, "unlocked_until": None, "idle_at": None, "agent_memory": None}
-    if agent is not None:
-        until, idle_at = (terminal.time_text(now + s * 10**9) for s in (agent.left, agent.idle_left))
-        memory = protocol.MEMORY[agent.memory]
-        fields |= {"unlocked_until": until, "idle_at": idle_at, "agent_memory": memory}
-        lines = [
-            f"UNLOCKED until {until}; unless a command uses the keys, until {idle_at}. To forget them: sandyk lock",
-            f"the agent holds them in {memory}",
-        ]
-    elif place is not None and runtime.note_of_holder(place.agent) is not None:
-        fields["locked"] = False
-        lines = ["an agent runs but does not answer: `sandyk lock` ends it"]
+    fields: dict[str, Any] = {
+        "locked": None, "unlocked_until": None, "idle_at": None, "agent_memory": None, "guard": None,
+        "why_not_armed": why_not_armed(folder, time.time_ns(), disk=Disk()),
+    }  # fmt: skip
+    try:
+        place = runtime.place_if_any(folder)
+    except NotAllowed as exc:
+        return fields, [f"whether an agent holds its keys cannot be told: {exc}"]
+    lines = _agent_standing(folder, place, fields)
     note = runtime.note_of_holder(place.guard) if place is not None else None
     fields["guard"] = note.partition("\n")[2].strip() if note else None
     lines.append(f"guard: {printable(fields['guard'])}" if note else "no guard is watching")
+    unarmed = fields["why_not_armed"]
+    lines.append(f"a guard may not wipe it by itself: {unarmed}" if unarmed else "a guard may be armed to wipe it")
     return fields, lines
+
+
+def _agent_standing(folder: str, place: Place | None, fields: dict[str, Any]) -> list[str]:
+    from vault.agent import asking, protocol, runtime
+
+    agent = asking.standing(folder)
+    if agent is not None:
+        now = time.time_ns()
+        until, idle_at = (terminal.time_text(now + s * 10**9) for s in (agent.left, agent.idle_left))
+        memory = protocol.MEMORY[agent.memory]
+        fields |= {"locked": False, "unlocked_until": until, "idle_at": idle_at, "agent_memory": memory}
+        return [
+            f"UNLOCKED until {until}; if no command uses the keys, until {idle_at}. To forget them: sandyk lock",
+            f"the agent holds the keys in {memory}",
+        ]
+    if place is not None and runtime.note_of_holder(place.agent) is not None:
+        fields["locked"] = False
+        return ["an agent runs but does not answer: `sandyk lock` ends it"]
+    fields["locked"] = True
+    return ["locked: each command asks for the passphrase"]
 
 
 def seconds(text: str, option: str) -> int:

@@ -332,12 +332,15 @@ def rebuild(
 def status(vault: VaultOption = None, as_json: JsonOption = False) -> None:
     """What can be said of the vault without a passphrase.
 
-    That it is there, its size, what waits in the outbox, and what the public counter says.
+    Whether an agent holds its keys, whether a guard watches it, its size, what waits in the outbox, what the public
+    counter says.
     """
+    from vault.cli.agent import standing
     from vault.vaults import LockedVault
 
     folder = folder_of(vault)
     LockedVault.at(folder, disk=Disk())
+    beside, beside_lines = standing(folder)
     cases = _entries(os.path.join(folder, layout.CASES))
     packs = [
         os.path.join(folder, layout.CASES, case, layout.PACKS, name)
@@ -350,13 +353,14 @@ def status(vault: VaultOption = None, as_json: JsonOption = False) -> None:
     known = counter.read(folder, Disk())
     answer(
         {
-            "vault": folder, "locked": True, "cases": len(cases), "packs": len(packs), "bytes": size,
+            "vault": folder, **beside, "cases": len(cases), "packs": len(packs), "bytes": size,
             "outbox": [os.path.join(folder, layout.OUTBOX, name) for name in waiting],
             "filed": known.filed, "sealed": known.sealed, "last_sealed": known.last_sealed,
         },
         as_json=as_json,
         lines=(
-            f"vault in {printable(folder)}: locked",
+            f"vault in {printable(folder)}",
+            *beside_lines,
             f"{len(cases)} case(s), {len(packs)} packs, {size_text(size)}",
             f"filed here: {known.filed} documents; in sealed exports: {known.sealed}; last export: {known.last_sealed}",
             f"waiting in the outbox: {len(waiting)}",
