@@ -30,7 +30,7 @@ from tests.support.newsroom import (
     unlock,
     write_pack,
 )
-from vault.cases import case_folder, find_case, grant, load_case, revoke
+from vault.cases import case_folder, find_case, grant, load_case, open_store, revoke
 from vault.contacts import keep
 from vault.errors import AlreadyThere, Ambiguous, DamagedVault, NotTrusted, Wiped
 from vault.exporting import addressees
@@ -275,3 +275,58 @@ def test_what_is_opened_into_a_folder_is_for_its_owner_alone(tmp_path: Path) -> 
     assert opened.documents
     for path in (tmp_path / "out", *(tmp_path / "out").rglob("*")):
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+# Somebody who was revoked
+
+
+def colleague(folder: str, passphrase: str) -> None:
+    """A second journalist of the vault, who has filed one document into the first one's case."""
+    with unlock(folder) as vault:
+        entry = vault.add_journalist("Бермет", Secret(passphrase.encode()))
+        grant(vault, find_case(vault, "Mine"), entry.card, entry.label)
+    with unlock(folder, passphrase) as vault, store_of(vault) as store:
+        file(store, {b"theirs": EVIDENCE})
+
+
+def test_what_a_colleague_filed_before_they_left_is_beyond_doubt(tmp_path: Path) -> None:
+    folder = newsroom(tmp_path / "v")
+    colleague(folder, "another passphrase")
+    with unlock(folder) as vault:
+        revoke(vault, find_case(vault, "Mine"), vault.roster().entries[-1].card, "Бермет")
+        with store_of(vault) as store:
+            verdict = verify(store)
+            assert verdict.whole and not verdict.remarks
+
+
+def test_pack_dated_back_behind_the_revocation_is_found(tmp_path: Path) -> None:
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        gone = member(vault)
+        case = find_case(vault, "Mine")
+        with open_store(vault, case) as store:
+            old_recipient_knows = store
+        revoke(vault, case, gone.card(), "other")
+        with store_of(vault) as store:
+            sequence, previous = store.index.end_of_chain(store._device)
+            false = item_of(b"", b"planted", ())
+            manifest = Manifest(
+                1, case.id, 1, os.urandom(16), store._device, gone.signing_public, sequence + 1, previous, 0, (),
+                (false,), (),
+            )  # fmt: skip
+            write_pack(old_recipient_knows, manifest, [], gone)
+            store.catch_up()
+            assert not verify(store).whole
+
+
+def test_pack_of_a_former_member_on_an_unknown_machine_is_remarked_on(tmp_path: Path) -> None:
+    """It may be true: from their own vault, filed before they left, and copied here late."""
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        gone = member(vault)
+        case = find_case(vault, "Mine")
+        with open_store(vault, case) as store:
+            pass
+        revoke(vault, case, gone.card(), "other")
+        planted(store, gone, items=(item_of(b"", b"planted", ()),))
+        with store_of(vault) as now:
+            verdict = verify(now)
+            assert verdict.whole and len(verdict.remarks) == 1

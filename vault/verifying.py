@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from vault.custody import Finding, judge_chains
+from vault.custody import Finding, judge_chains, judge_former_members
 from vault.errors import Damaged, DamagedPack
 from vault.index import IndexUnusable, PackRow
 from vault.model import Chunk, Item, PackId
@@ -47,6 +47,8 @@ class Verdict:
 
     @property
     def whole(self) -> bool:
+    remarks: list[Finding] = field(default_factory=list)
+    """What nobody can decide from the packs alone; not damage."""
         """Whether everything was found to be as it should."""
         return not (self.findings or self.damaged)
 
@@ -86,6 +88,8 @@ def verify(store: CaseStore, *, progress: Callable[[int, int], None] = lambda pa
     rows = list(store.index.packs())
     runs, scattered = _sort_items(store, {row.pack for row in rows}, verdict)
     owners = store.index.owners()
+    members = {member.signing for member in store.keys.members}
+    verdict.remarks += judge_former_members(store.index.packs(), members)
     with ThreadPoolExecutor(WORKERS) as pool:
         results = pool.map(lambda row: _verify_pack(store, row, runs[row.pack], owners), rows)
         for row, found in zip(rows, results, strict=True):

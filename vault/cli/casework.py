@@ -248,6 +248,7 @@ def _verdict_document(case: Case, verdict: Verdict) -> dict[str, Any]:
         "items": verdict.items,
         "bytes": verdict.size,
         "findings": [{"pack": f.about, "what": f.what} for f in verdict.findings],
+        "remarks": [{"pack": f.about, "what": f.what} for f in verdict.remarks],
         "damaged": [
             {"id": d.item.id.hex(), "name": shown_path(d.item.name), "reason": d.reason} for d in verdict.damaged
         ],
@@ -259,6 +260,7 @@ def _verdict_lines(case: Case, verdict: Verdict) -> list[str]:
     lines = [f"{printable(case.name)}: {'whole' if verdict.whole else 'DAMAGED'}: {read}"]
     lines += [f"  pack {f.about}: {one_line(f.what)}" for f in verdict.findings]
     lines += [f"  {d.item.id.hex()[:8]} {shown_path(d.item.name)}: {one_line(d.reason)}" for d in verdict.damaged]
+    lines += [f"  remark: pack {f.about}: {one_line(f.what)}" for f in verdict.remarks]
     return lines
 
 
