@@ -39,7 +39,8 @@ class Group(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names that help shows."""
-        return sorted(super().list_commands(ctx), key=ORDER.index)
+        places = {name: place for place, name in enumerate(ORDER)}
+        return sorted(super().list_commands(ctx), key=lambda name: places.get(name, len(ORDER) - 2))
 
 
 class Command(TyperCommand):
