@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from keys import access, book, card, kdf, labels, layout, roster
+from keys import access, book, card, duress, kdf, labels, layout, roster
 from keys.access import CaseKeys
 from keys.identity import Identity
 from keys.preamble import Header
@@ -105,6 +105,11 @@ def test_the_payload_s_table_covers_every_byte_at_the_code_s_offsets() -> None:
     assert sum(rows[-1]) == value_of("keys.slots.PAYLOAD_SIZE")
     code = [value_of(f"keys.slots.{n}") for n in ("_ID_AT", "_IDENTITY_AT", "_DEVICE_AT", "_FILLER_AT", "_USED")]
     assert [at for at, _ in rows][-5:] == code
+
+
+def test_the_uses_of_the_other_compartments_are_the_code_s() -> None:
+    rows = re.findall(r"^\| (\d) \| o_(\d) \| o_(\d) \| o_(\d) \|$", DOCUMENT, re.MULTILINE)
+    assert [tuple(map(int, row)) for row in rows] == [(n, *order) for n, order in enumerate(duress._ORDERS)]
 
 
 def test_every_label_is_in_the_table_of_derivations() -> None:
@@ -302,8 +307,7 @@ def test_documents_that_the_code_cites_exist() -> None:
             {
                 "docs/format.md": "Duress is reserved and not built.",
                 "docs/threat-model.md": "A duress passphrase is reserved in the format and not built.",
-                "docs/decisions/0015-duress-is-reserved.md": "Duress is reserved, and not built",
-                "README.md": "Not built yet, although the design has room for it: a duress passphrase,",
+                "README.md": "a duress passphrase, ",
                 "CHANGELOG.md": "- No duress passphrase",
             },
         ),
@@ -315,6 +319,7 @@ def test_documents_that_the_code_cites_exist() -> None:
                 "CHANGELOG.md": ", no agent",
             },
         ),
+        ("replicate", {"README.md": "copies on other media or servers", "CHANGELOG.md": "No replicas"}),
     ],
 )
 def test_what_the_documents_call_not_built_is_no_command(command: str, sentences: dict[str, str]) -> None:
