@@ -25,7 +25,7 @@ def listen(path: str) -> Socket:
     try:
         listener.bind(path)
         os.chmod(path, 0o600)
-        listener.listen(16)
+        listener.listen(128)
         listener.setblocking(False)
     except OSError:
         listener.close()

@@ -156,7 +156,7 @@ class Agent:
         connection.socket.close()
 
 
-def main() -> int:
+def main(*, secretmem: bool = True) -> int:
     """``python -m vault.agent``: the start message on standard input, ``READY`` or nothing on standard output."""
     if os.fork():
         return 0  # nobody has to wait for the one that stays
@@ -164,7 +164,7 @@ def main() -> int:
     os.chdir("/")
     os.umask(0o077)
     harden()
-    buffer = SecretBuffer(protocol.SLOT_BLOB_SIZE)
+    buffer = SecretBuffer(protocol.SLOT_BLOB_SIZE, secretmem=secretmem)
     try:
         agent = _receive(buffer)
         if agent is None or not agent.listen():
