@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,14 +31,14 @@ from tests.support.newsroom import (
     unlock,
     write_pack,
 )
-from vault.cases import case_folder, find_case, grant, load_case, open_store, revoke
+from vault.cases import case_folder, find_case, grant, list_cases, load_case, open_store, revoke
 from vault.contacts import keep
 from vault.errors import AlreadyThere, Ambiguous, DamagedVault, NotTrusted, Wiped
 from vault.exporting import addressees
 from vault.manifest import Manifest
 from vault.model import PACKING_NONE, CaseId, Chunk, Extent, Item
 from vault.opening import open_into_folder
-from vault.panic import panic
+from vault.panic import NoVaultHere, panic
 from vault.store import CaseStore
 from vault.vaults import Vault
 from vault.verifying import verify
@@ -330,3 +331,30 @@ def test_pack_of_a_former_member_on_an_unknown_machine_is_remarked_on(tmp_path: 
         with store_of(vault) as now:
             verdict = verify(now)
             assert verdict.whole and len(verdict.remarks) == 1
+
+
+def test_claimed_place_at_the_end_of_all_numbers_does_not_stop_filing(tmp_path: Path) -> None:
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        mole = member(vault)
+        with store_of(vault) as store:
+            planted(store, mole, device=store._device, sequence=(1 << 63) - 1)
+            store.catch_up()
+            file(store, {b"minutes.txt": EVIDENCE})
+            assert contents(store) == {b"minutes.txt": EVIDENCE}
+            assert not verify(store).whole
+
+
+def test_case_that_was_taken_away_whole_is_missed(tmp_path: Path) -> None:
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        case = find_case(vault, "Mine")
+        shutil.rmtree(case_folder(vault, case.id))
+        assert [case_id for case_id, _ in list_cases(vault)[1]] == [case.id]
+
+
+def test_panic_in_the_wrong_folder_leaves_files_of_these_names_alone(tmp_path: Path) -> None:
+    names = {"VAULT": b"where the bank is", "keyring": b"[client.admin]", "lock": b"", "counter": b"12"}
+    for name, content in names.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(NoVaultHere):
+        panic(str(tmp_path), discard=False)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == names

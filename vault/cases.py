@@ -67,6 +67,8 @@ def list_cases(vault: Vault) -> tuple[list[Case], list[tuple[CaseId, str]]]:
             continue
         if case is not None:
             cases.append(case)
+    gone = {entry.case_id for entry in vault.book().cases} - set(_on_disk(vault))
+    unusable += [(CaseId(case_id), "it was here before, and is not on the disk any more") for case_id in sorted(gone)]
     return sorted(cases, key=lambda case: case.name), unusable
 
 

@@ -30,6 +30,8 @@ from vault.sources import About
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 60
+LONGEST_LEAP = 1_000_000
+"""More packs than any machine ever lost from one chain."""
 _SCHEMA = """
 CREATE TABLE packs(n INTEGER PRIMARY KEY, id BLOB UNIQUE NOT NULL, epoch INTEGER NOT NULL, device BLOB NOT NULL,
   author BLOB NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL, previous BLOB NOT NULL,
@@ -207,7 +209,11 @@ class Index:
 
     def end_of_chain(self, device: bytes) -> tuple[int, bytes]:
         """The last sequence number of a device and the digest of that manifest; (0, b"") for a new device."""
-        rows = self._rows("SELECT sequence, digest FROM packs WHERE device = ? ORDER BY sequence DESC LIMIT 1", device)
+        # A member could claim a place so far on that nothing can follow it; such a leap is not followed.
+        rows = self._rows(
+            "SELECT sequence, digest FROM packs WHERE device = ?1 AND sequence <= ?2 +"
+            " (SELECT count(*) FROM packs WHERE device = ?1) ORDER BY sequence DESC LIMIT 1", device, LONGEST_LEAP,
+        )  # fmt: skip
         return (rows[0][0], rows[0][1]) if rows else (0, b"")
 
     def find_chunk(self, chunk_id: bytes) -> tuple[PackId, int] | None:

@@ -49,6 +49,8 @@ _LOADED = _now()
 DONE, FAILED, USAGE, NO_VAULT = 0, 1, 2, 10
 """Exit codes, from the one table of docs/cli.md."""
 
+_HEADER_START = b"sandyk vault "
+
 HELP = """\
 Usage: sandyk panic [--vault DIR] [--keep] [--json] [--now]
        sandyk panic --drill [--keep] [--json] [--vault DIR]
@@ -231,10 +233,16 @@ def _write(fd: int, text: str) -> None:
 
 
 def _vault_here(folder: str) -> bool:
-    """VAULT or a keyring of the right size; failing both, files that only a vault has."""
+    """A VAULT that begins as ours do, or a keyring of the right size; failing both, files that only a vault has.
+
+    Other people have files called VAULT and ``keyring``, and nothing of theirs may die because a folder was mistyped.
+    """
     try:
-        if not stat.S_ISDIR(os.lstat(os.path.join(folder, HEADER)).st_mode):
-            return True
+        header = os.path.join(folder, HEADER)
+        if stat.S_ISREG(os.lstat(header).st_mode):
+            with open(header, "rb", buffering=0) as f:
+                if f.read(len(_HEADER_START)) == _HEADER_START:
+                    return True
     except (FileNotFoundError, NotADirectoryError):
         pass
     except OSError:
