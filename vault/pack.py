@@ -56,7 +56,7 @@ class PackWriter:
         try:
             self._sealer = age.Sealer(self, [recipient])
             self._sealer.write(MAGIC)
-        except OSError:
+        except BaseException:
             self.abandon()
             raise
 
