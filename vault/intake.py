@@ -83,6 +83,8 @@ class _Document:
     hasher: Any = None
     hashing: deque[Future[None]] = field(default_factory=deque)
     sha256: bytes = b""
+    new: bool = False
+    """Whether one of its chunks was not in the vault: then the document was not either."""
 
     def place(self, pack: PackId, no: int) -> None:
         last = self.runs[-1] if self.runs else None
@@ -103,9 +105,12 @@ class _Piece:
 class _Worked:
     chunk_id: bytes
     raw: int
-    stored: bytes | None
-    """None when the chunk was known when the worker looked."""
+    stored: bytes
+    """What a pack is to hold of it; nothing when the chunk has a place already."""
     packing: int
+    place: tuple[PackId, int] | None
+    commits: int
+    """How many packs were committed before the worker looked for a place."""
     piece: _Piece
 
 
@@ -134,6 +139,7 @@ class Intake:
         self._fresh: dict[bytes, tuple[PackId, int]] = {}  # placed by this run, not yet known to the index
         self._pack: OpenPack | None = None
         self._unfinished: list[OpenPack] = []
+        self._commits = 0
         self._chunks: list[Chunk] = []
         self._items: list[Item] = []
         self._pending: set[tuple[bytes, bytes, About]] = set()
@@ -206,10 +212,10 @@ class Intake:
             if piece.last and piece.document.hasher is None:
                 piece.document.sha256 = hashlib.sha256(piece.data).digest()
             chunk_id = blake3(piece.data, key=self._id_key).digest()
-            stored, packing = None, PACKING_NONE
-            if piece.data and chunk_id not in self._fresh and self._known.find_chunk(chunk_id) is None:
-                stored, packing = self._compress(piece.data)
-            done.append(_Worked(chunk_id, len(piece.data), stored, packing, piece))
+            commits = self._commits
+            place = (self._fresh.get(chunk_id) or self._known.find_chunk(chunk_id)) if piece.data else None
+            stored, packing = (b"", PACKING_NONE) if place or not piece.data else self._compress(piece.data)
+            done.append(_Worked(chunk_id, len(piece.data), stored, packing, place, commits, piece))
         return done
 
     def _compress(self, data: bytes) -> tuple[bytes, int]:
@@ -242,18 +248,19 @@ class Intake:
             self._close_pack()
 
     def _place(self, worked: _Worked) -> tuple[PackId, int]:
-        place = self._fresh.get(worked.chunk_id) or self._known.find_chunk(worked.chunk_id)
+        place = worked.place or self._fresh.get(worked.chunk_id)
+        if place is None and worked.commits != self._commits:
+            # The chunk may have gone from the fresh ones into the index since the worker looked.
+            place = self._known.find_chunk(worked.chunk_id)
         if place is not None:
             return place
-        stored, packing = worked.stored, worked.packing
-        if stored is None:  # it was known to the worker through a pack that is gone again: cannot be, but costs nothing
-            stored, packing = worked.piece.data, PACKING_NONE
+        worked.piece.document.new = True
         pack = self._open_pack()
         place = (pack.pack, len(self._chunks))
-        self._chunks.append(Chunk(worked.chunk_id, len(stored), worked.raw, packing))
-        self._pack_bytes += len(stored)
+        self._chunks.append(Chunk(worked.chunk_id, len(worked.stored), worked.raw, worked.packing))
+        self._pack_bytes += len(worked.stored)
         self._fresh[worked.chunk_id] = place
-        self._write(pack.add_chunk, stored)
+        self._write(pack.add_chunk, worked.stored)
         return place
 
     def _open_pack(self) -> OpenPack:
@@ -269,7 +276,8 @@ class Intake:
         self._progress(1, 0)
         about = incoming.about or self._about
         key = (incoming.name, document.sha256, about)
-        if key in self._pending or self._known.has_item(*key):
+        # Not asked of a document with a new chunk: if one of this content is listed, what it stood on is lost.
+        if not document.new and (key in self._pending or self._known.has_item(*key)):
             self.filed.append(Filed(incoming, None, document.size, document.sha256))
             return
         item = Item(
@@ -299,7 +307,8 @@ class Intake:
         self._commit(pack, chunks, items)
         self._unfinished.remove(pack)
         self.committed += len(items)
-        # From here on the index answers for them.
+        # From here on the index answers for them. Counted before they go, so that whoever misses them looks there.
+        self._commits += 1
         for chunk in chunks:
             self._fresh.pop(chunk.id, None)
         self._pending.difference_update(
