@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from vault.custody import Finding, judge_chains, judge_former_members
@@ -24,6 +25,8 @@ from vault.pack import PackReader, chunk_offsets
 from vault.store import CaseStore
 
 WORKERS = 2
+READ_AHEAD = 1 << 20
+"""Small chunks are read so many bytes at a time: several share the 64 KiB block that each would have to decrypt."""
 _OTHER = "its size or SHA-256 is not the one that was filed"
 
 
@@ -44,11 +47,11 @@ class Verdict:
     size: int = 0
     findings: list[Finding] = field(default_factory=list)
     damaged: list[DamagedItem] = field(default_factory=list)
+    remarks: list[Finding] = field(default_factory=list)
+    """What nobody can decide from the packs alone; not damage."""
 
     @property
     def whole(self) -> bool:
-    remarks: list[Finding] = field(default_factory=list)
-    """What nobody can decide from the packs alone; not damage."""
         """Whether everything was found to be as it should."""
         return not (self.findings or self.damaged)
 
@@ -85,11 +88,11 @@ def verify(store: CaseStore, *, progress: Callable[[int, int], None] = lambda pa
     missing = store.missing_packs()
     verdict.findings += [Finding("this pack is missing from the disk", pack.hex()[:8]) for pack in sorted(missing)]
     verdict.findings += judge_chains(store.index.packs())
+    members = {member.signing for member in store.keys.members}
+    verdict.remarks += judge_former_members(store.index.packs(), members)
     rows = list(store.index.packs())
     runs, scattered = _sort_items(store, {row.pack for row in rows}, verdict)
     owners = store.index.owners()
-    members = {member.signing for member in store.keys.members}
-    verdict.remarks += judge_former_members(store.index.packs(), members)
     with ThreadPoolExecutor(WORKERS) as pool:
         results = pool.map(lambda row: _verify_pack(store, row, runs[row.pack], owners), rows)
         for row, found in zip(rows, results, strict=True):
@@ -141,18 +144,17 @@ def _verify_chunks(
     store: CaseStore, reader: PackReader, chunks: tuple[Chunk, ...], runs: list[_Run]
 ) -> tuple[list[Finding], list[DamagedItem]]:
     """Every chunk, also one that no document needs; the documents are hashed on the way."""
-    offsets = chunk_offsets(chunks)
     waiting = sorted(runs, key=lambda run: run.first, reverse=True)
     active: list[_Run] = []
     damaged: list[DamagedItem] = []
     wrong = ""
-    for no, chunk in enumerate(chunks):
+    for no, (chunk, stored) in enumerate(zip(chunks, _stored(reader, chunks), strict=True)):
         while waiting and waiting[-1].first == no:
             run = waiting.pop()
             run.hasher = hashlib.sha256()
             active.append(run)
         try:
-            data = store.unpack(reader.read(offsets[no], chunk.stored), chunk)
+            data = store.unpack(stored(), chunk)
         except DamagedPack as exc:
             wrong = wrong or str(exc)
             damaged += [DamagedItem(run.item, str(exc)) for run in active]
@@ -165,6 +167,28 @@ def _verify_chunks(
     damaged += [DamagedItem(run.item, "its pack holds fewer chunks than it needs") for run in (*active, *waiting)]
     wrong = wrong or (damaged[0].reason if damaged else "")
     return [Finding(wrong, reader.pack.hex()[:8])] if wrong else [], damaged
+
+
+def _stored(reader: PackReader, chunks: tuple[Chunk, ...]) -> Iterator[Callable[[], bytes]]:
+    """For each chunk, in order, what gives its stored bytes, or raises DamagedPack."""
+    offsets = chunk_offsets(chunks)
+    first = 0
+    while first < len(chunks):
+        end = first + 1
+        while end < len(chunks) and offsets[end + 1] - offsets[first] <= READ_AHEAD:
+            end += 1
+        try:
+            run = reader.read(offsets[first], offsets[end] - offsets[first])
+        except DamagedPack:
+            # Which of them it is shows when each is read alone.
+            yield from (partial(reader.read, offsets[n], chunks[n].stored) for n in range(first, end))
+        else:
+            yield from (partial(_cut, run, offsets[n] - offsets[first], chunks[n].stored) for n in range(first, end))
+        first = end
+
+
+def _cut(run: bytes, start: int, size: int) -> bytes:
+    return run[start : start + size]
 
 
 def _verify_item(store: CaseStore, item: Item) -> Iterator[DamagedItem]:
