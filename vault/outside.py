@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 from vault.errors import AlreadyThere, DiskFailed, UnsafeName
 from vault.names import SafePath, printable
@@ -33,6 +33,37 @@ class OutFolder:
         except OSError as exc:
             raise DiskFailed(f"the folder {printable(path)} cannot be made: {exc.strerror}") from exc
 
+    def writer(self) -> OutWriter:
+        """For many files, to be used by one thread, in a ``with`` statement."""
+        return OutWriter(self.path)
+
+    def write(
+        self, path: SafePath, fill: Callable[[Callable[[bytes], object]], None], *,
+        force: bool = False, mtime_ns: int | None = None,
+    ) -> str:  # fmt: skip
+        """See OutWriter."""
+        with self.writer() as writer:
+            return writer.write(path, fill, force=force, mtime_ns=mtime_ns)
+
+
+class OutWriter:
+    """Writes one file after another. The folder of the last one stays open: most files go where the last one went."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._last: tuple[tuple[bytes, ...], _Place] | None = None
+
+    def __enter__(self) -> OutWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._last is not None:
+            self._last[1].close()
+            self._last = None
+
     def write(
         self, path: SafePath, fill: Callable[[Callable[[bytes], object]], None], *,
         force: bool = False, mtime_ns: int | None = None,
@@ -43,8 +74,7 @@ class OutFolder:
         """
         where = os.path.join(self.path, os.fsdecode(b"/".join(path.parts)))
         try:
-            with self._parent(path) as at:
-                self._write_in(at, path.parts[-1], fill, force, mtime_ns)
+            self._write_in(self._parent(path), path.parts[-1], fill, force, mtime_ns)
         except FileExistsError as exc:
             raise AlreadyThere(f"{printable(where)} is there already", "--force overwrites it") from exc
         except OSError as exc:
@@ -72,16 +102,20 @@ class OutFolder:
                 at.unlink(temporary)
             raise
 
-    @contextmanager
-    def _parent(self, path: SafePath) -> Iterator[_Place]:
-        """The folder that a file goes into, made on the way."""
+    def _parent(self, path: SafePath) -> _Place:
+        """The folder that a file goes into, made on the way; without descriptors it is looked for links each time."""
+        if self._last is not None and self._last[0] == path.parts[:-1] and _AT:
+            return self._last[1]
+        self._leave()
         place = _Place(os.fsencode(self.path), os.open(self.path, os.O_RDONLY | _DIRECTORY | _CLOEXEC) if _AT else None)
         try:
             for part in path.parts[:-1]:
                 place.enter(part)
-            yield place
-        finally:
+        except BaseException:
             place.close()
+            raise
+        self._last = path.parts[:-1], place
+        return place
 
 
 class _Place:

@@ -8,8 +8,9 @@ its pack and their SHA-256 compared.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,12 +18,15 @@ from vault.errors import Damaged, VaultError
 from vault.intake import Filed
 from vault.model import EVENT_COPIED_OUT, EVENT_MOVED, Event, Item, ItemId
 from vault.names import SafePath
-from vault.outside import OutFolder
+from vault.outside import OutFolder, OutWriter
 from vault.sources import FileIncoming, Problem, reason_of
 from vault.store import CaseStore
 from vault.verifying import read_whole
 
 WORKERS = 2
+BATCH_DOCUMENTS = 32
+BATCH_BYTES = 4 << 20
+BATCHES_AHEAD = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,10 @@ class CopiedOut:
 
     item: Item
     path: str
+
+
+_Work = tuple[Item, bytes]
+_Result = CopiedOut | Problem
 
 
 def get(
@@ -43,10 +51,10 @@ def get(
     The copies are noted in the custody record when the last one is done. Raises DiskFailed.
     """
     out = OutFolder(folder)
-    work = partial(_copy_out, store, out, force)
+    work = partial(_copy_batch, store, out, force)
     copied: list[ItemId] = []
     with ThreadPoolExecutor(WORKERS) as pool:
-        for result in pool.map(work, _apart(items)):
+        for result in _in_order(pool, work, _batches(_apart(items))):
             if isinstance(result, CopiedOut):
                 copied.append(ItemId(result.item.id))
                 progress(1, result.item.size)
@@ -68,8 +76,43 @@ def _apart(items: Iterable[Item]) -> Iterator[tuple[Item, bytes]]:
         yield item, path
 
 
-def _copy_out(store: CaseStore, out: OutFolder, force: bool, work: tuple[Item, bytes]) -> CopiedOut | Problem:
-    item, path = work
+def _batches(work: Iterable[_Work]) -> Iterator[list[_Work]]:
+    """Small documents together: handing over and waiting costs more than one of them."""
+    batch: list[_Work] = []
+    size = 0
+    for one in work:
+        batch.append(one)
+        size += one[0].size
+        if len(batch) >= BATCH_DOCUMENTS or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, work: Callable[[list[_Work]], list[_Result]], batches: Iterable[list[_Work]]
+) -> Iterator[_Result]:
+    """The results of all batches in their order, with few under way, so that memory stays bounded."""
+    waiting: deque[Future[list[_Result]]] = deque()
+    try:
+        for batch in batches:
+            waiting.append(pool.submit(work, batch))
+            if len(waiting) > BATCHES_AHEAD:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _copy_batch(store: CaseStore, out: OutFolder, force: bool, batch: list[_Work]) -> list[_Result]:
+    with out.writer() as writer:
+        return [_copy_out(store, writer, force, item, path) for item, path in batch]
+
+
+def _copy_out(store: CaseStore, out: OutWriter, force: bool, item: Item, path: bytes) -> _Result:
     try:
         where = out.write(
             SafePath.parse(path), lambda sink: read_whole(store, item, sink), force=force, mtime_ns=item.mtime_ns
