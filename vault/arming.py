@@ -26,6 +26,8 @@ GOOD_FOR_DAYS = 30
 _MAX_SIZE = 1024
 _FORM = re.compile(rb"sandyk abroad 1\nverified-abroad (\d{4}-\d{2}-\d{2})\nfiled (0|[1-9]\d{0,17})\n", re.ASCII)
 
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class Abroad:
@@ -81,7 +83,8 @@ def why_not_armed(folder: str, now_ns: int, *, disk: Disk) -> str | None:
 def confirm(folder: str, typed: str, now_ns: int, *, disk: Disk) -> Abroad:
     """Record the day that a person typed. Raises BadInput for no such day, NotAllowed when not all was sealed."""
     try:
-        day = date.fromisoformat(typed) if len(typed) == len("2026-11-20") else None
+        # fromisoformat takes more spellings than the one that the person was asked for.
+        day = date.fromisoformat(typed) if _DAY.fullmatch(typed) else None
     except ValueError:
         day = None
     if day is None:

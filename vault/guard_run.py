@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vault.report import Report
 
 LOOKS_EVERY = 0.25
+_ASKS_EVERY = 1.0
 _COUNTS_EVERY = 5.0
 
 
@@ -43,7 +44,7 @@ class Guard:
         self._now_ns, self._say, self._disk, self._simulate = now_ns, say, disk, simulate
         self._ordered = self._interrupted = self._ended = False
         self._used = clocks.now()
-        self._told = 0.0
+        self._told = self._ask_at = 0.0
         self._kill: ReadyKill | None = None
         if plan.action is Action.PANIC:
             why = arming.why_not_armed(folder, now_ns(), disk=disk)
@@ -92,10 +93,9 @@ class Guard:
         now = clocks.now()
         if ordered:  # nothing else matters, and looking takes time
             return Seen(now, ordered=True)
-        with suppress(VaultError):
-            agent = asking.standing(self._folder) if self._plan.idle is not None else None
-            if agent is not None:
-                self._used = max(self._used, now - agent.unused - 1)
+        if self._plan.idle is not None and now >= self._ask_at:
+            self._ask_at = now + _ASKS_EVERY
+            self._note_use(now)
         wiping = self._kill is not None
         return Seen(
             now,
@@ -105,6 +105,12 @@ class Guard:
             interrupted=interrupted,
             vault_here=self._kill.same_file() if self._kill else layout.is_vault(self._folder),
         )
+
+    def _note_use(self, now: float) -> None:
+        with suppress(VaultError):
+            agent = asking.standing(self._folder)
+            if agent is not None:
+                self._used = max(self._used, now - agent.unused - 1)
 
     def _act(self, decision: Decision) -> None:
         match decision.step:
