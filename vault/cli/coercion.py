@@ -167,7 +167,7 @@ def _take_away(
 
 def token_add(
     path: Annotated[
-        str | None, typer.Argument(metavar="[FILE]", help="A new file, on a stick.", show_default=False)
+        str | None, typer.Argument(metavar="FILE", help="A new file, on a stick.", show_default=False)
     ] = None,
     tpm: Annotated[bool, typer.Option("--tpm", help="Into this machine's TPM 2.0 instead of a file.")] = False,
     vault: VaultOption = None,

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vault import terminal
+from vault.cli.coercion import register as register_coercion
 from vault.cli.session import (
     JsonOption,
     NewPassphraseOption,
@@ -26,7 +26,7 @@ from vault.cli.session import (
     table,
 )
 from vault.disk import Disk
-from vault.errors import AlreadyThere, BadInput, UnknownSigner
+from vault.errors import AlreadyThere, UnknownSigner
 from vault.names import printable
 from vault.terminal import say
 
@@ -53,6 +53,7 @@ def register(app: typer.Typer) -> None:
     journalist.command("list")(journalist_list)
     journalist.command("passwd")(journalist_passwd)
     journalist.command("remove")(journalist_remove)
+    register_coercion(journalist)
     app.add_typer(journalist, name="journalist")
     card = typer.Typer(no_args_is_help=True, help="Cards: public keys to hand to others.")
     card.command("show")(card_show)
@@ -116,31 +117,10 @@ def new_token(path: str | None) -> Iterator[Secret | None]:
     if path is None:
         yield None
         return
-    token = _write_token(path)
-    try:
+    from vault.halves import making
+
+    with making(path) as (_, token):
         yield token
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(path)
-        raise
-
-
-def _write_token(path: str) -> Secret:
-    from keys.keyring import new_token as new_half
-    from keys.secret import Secret
-
-    data = new_half()
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-        with os.fdopen(fd, "wb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-    except FileExistsError as exc:
-        raise AlreadyThere("the file for the outside half is there already", "name a new one") from exc
-    except OSError as exc:
-        raise BadInput(f"the outside half cannot be written: {exc.strerror}") from exc
-    return Secret(data)
 
 
 def journalist_add(
@@ -191,7 +171,7 @@ def journalist_list(
             {
                 "name": e.label, "you": e.pair == me.pair, "added_ns": e.added_ns, "words": " ".join(e.card.words),
             }
-            for e in unlocked.roster().entries
+            for e in sorted(unlocked.roster().entries, key=lambda e: e.label)
         ]  # fmt: skip
         lines = table([(printable(str(r["name"])) + (" (you)" if r["you"] else ""), str(r["words"])) for r in rows])
         answer({"journalists": rows}, as_json=as_json, lines=list(lines))
