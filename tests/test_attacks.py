@@ -12,6 +12,7 @@ import os
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 from blake3 import blake3
 
@@ -20,6 +21,7 @@ from keys.identity import Identity
 from keys.secret import Secret
 from tests.support.bundles import EDITOR, SIGNED
 from tests.support.newsroom import (
+    CHEAP,
     DAY,
     add_paths,
     contents,
@@ -33,10 +35,12 @@ from tests.support.newsroom import (
 )
 from vault.cases import case_folder, find_case, grant, list_cases, load_case, open_store, revoke
 from vault.contacts import keep
-from vault.errors import AlreadyThere, Ambiguous, DamagedVault, NotTrusted, Wiped
+from vault.disk import Disk
+from vault.errors import AlreadyThere, Ambiguous, DamagedPack, DamagedVault, NotTrusted, Wiped
 from vault.exporting import addressees
-from vault.manifest import Manifest
-from vault.model import PACKING_NONE, CaseId, Chunk, Extent, Item
+from vault.founding import found
+from vault.manifest import MAX_ENTRIES, Manifest, decode, encode
+from vault.model import PACKING_NONE, CaseId, Chunk, Event, Extent, Item
 from vault.opening import open_into_folder
 from vault.panic import NoVaultHere, panic
 from vault.store import CaseStore
@@ -358,3 +362,19 @@ def test_panic_in_the_wrong_folder_leaves_files_of_these_names_alone(tmp_path: P
     with pytest.raises(NoVaultHere):
         panic(str(tmp_path), discard=False)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == names
+
+
+def test_vault_inside_a_vault_is_refused(tmp_path: Path) -> None:
+    folder = newsroom(tmp_path / "v")
+    with pytest.raises(AlreadyThere):
+        found(f"{folder}/cases/own", Secret(b"a passphrase"), None, disk=Disk(), label="x", now_ns=0, cost=CHEAP,
+              floor=CHEAP)  # fmt: skip
+
+
+def test_manifest_of_millions_of_entries_is_refused_unread() -> None:
+    """Sixteen kilobytes of it, which anybody with the case's card can seal, would take gigabytes."""
+    none = Manifest(1, bytes(16), 1, bytes(16), bytes(16), bytes(32), 1, b"", 0, (), (), ())
+    event = msgspec.msgpack.encode(Event(0, "x", (), ""))
+    lied = encode(none)[:-1] + b"\xdd" + (MAX_ENTRIES + 1).to_bytes(4, "big") + event * (MAX_ENTRIES + 1)
+    with pytest.raises(DamagedPack):
+        decode(lied)

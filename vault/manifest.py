@@ -31,6 +31,9 @@ MAX_MANIFEST_SIZE = 256 << 20
 """A reader refuses more, compressed or not: no pack of ours comes near it."""
 MAX_CHUNK_SIZE = 4 << 20
 """The longest chunk a reader accepts, stored or unpacked."""
+MAX_ENTRIES = 1 << 18
+"""Chunks, items or events. A manifest is decoded before its signature can be checked, and small ones that unpack to
+millions of entries would take gigabytes. A drop of 100,000 documents, the most there may be, stays well below."""
 SIGNATURE_LABEL = "sandyk pack v1"
 
 
@@ -47,9 +50,9 @@ class Manifest(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     sequence: Annotated[int, Meta(ge=1, le=(1 << 63) - 1)]
     previous: Annotated[bytes, Meta(max_length=32)]
     created_ns: S63
-    chunks: tuple[Chunk, ...]
-    items: tuple[Item, ...]
-    events: tuple[Event, ...]
+    chunks: Annotated[tuple[Chunk, ...], Meta(max_length=MAX_ENTRIES)]
+    items: Annotated[tuple[Item, ...], Meta(max_length=MAX_ENTRIES)]
+    events: Annotated[tuple[Event, ...], Meta(max_length=MAX_ENTRIES)]
 
 
 _encoder = msgspec.msgpack.Encoder()
