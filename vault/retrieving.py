@@ -17,7 +17,7 @@ from functools import partial
 from vault.errors import Damaged, VaultError
 from vault.intake import Filed
 from vault.model import EVENT_COPIED_OUT, EVENT_MOVED, Event, Item, ItemId
-from vault.names import SafePath
+from vault.names import MAX_EXTENSION_BYTES, MAX_PART_BYTES, SafePath
 from vault.outside import OutFolder, OutWriter
 from vault.sources import FileIncoming, Problem, reason_of
 from vault.store import CaseStore
@@ -67,13 +67,26 @@ def _apart(items: Iterable[Item]) -> Iterator[tuple[Item, bytes]]:
     """Each item with the path it gets: no two the same."""
     taken: set[bytes] = set()
     for item in items:
-        path = item.name
+        path, digits = item.name, item.id.hex()
         if path in taken:
-            stem, dot, ending = path.rpartition(b".")
-            mark = b"." + item.id.hex()[:8].encode()
-            path = stem + mark + dot + ending if dot and b"/" not in ending and stem else path + mark
+            path = _marked(item.name, digits[:8])
+        if path in taken:
+            path = _marked(item.name, digits)
         taken.add(path)
         yield item, path
+
+
+def _marked(path: bytes, mark: str) -> bytes:
+    """The path with a mark before its ending, and its stem cut where the name would be too long for a disk."""
+    folder, slash, name = path.rpartition(b"/")
+    stem, dot, ending = name.rpartition(b".")
+    if not stem or len(ending) > MAX_EXTENSION_BYTES:
+        stem, dot, ending = name, b"", b""
+    tail = b"." + mark.encode() + dot + ending
+    room = MAX_PART_BYTES - len(tail)
+    while len(stem) > room and room and stem[room] & 0xC0 == 0x80:
+        room -= 1  # not in the middle of a letter
+    return folder + slash + stem[:room] + tail
 
 
 def _batches(work: Iterable[_Work]) -> Iterator[list[_Work]]:
