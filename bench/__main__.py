@@ -28,8 +28,9 @@ def main() -> int:
     """Run what the arguments name; the exit code."""
     arguments = _parse()
     results = json.loads(arguments.json.read_text()) if arguments.json and arguments.json.exists() else {}
-    tools = [tool for tool in peers.PEERS if tool.installed()]
-    missing = [tool.name for tool in peers.PEERS if not tool.installed()]
+    wanted = [tool for tool in peers.PEERS if arguments.peer is None or tool.name in arguments.peer]
+    tools = [tool for tool in wanted if tool.installed()]
+    missing = [tool.name for tool in wanted if not tool.installed()]
     if missing:
         print(f"not installed, so not compared: {', '.join(missing)}", file=sys.stderr)
     results["versions"] = [tool.version_text() for tool in (peers.OURS, *tools)]
@@ -51,6 +52,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--corpus", type=Path, action="append", default=[], metavar="DIR",
                         help="measure on this folder; its name says which goals are shown")  # fmt: skip
     parser.add_argument("--only", action="append", choices=PARTS, help="only this part; may be repeated")
+    parser.add_argument("--peer", action="append", choices=[tool.name for tool in peers.PEERS],
+                        help="compare with this one only; may be repeated")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="a twentieth of the size, one round: only to see it run")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scale", type=float, help="size of the corpora made here (default: 1, quick: 1/20)")

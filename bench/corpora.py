@@ -56,6 +56,11 @@ def text(rng: random.Random, pool: list[bytes], size: int) -> bytes:
     return lines[:size]
 
 
+def _lines(scale: float) -> int:
+    """How many different lines the texts of a corpus are made of: enough that few files share one."""
+    return max(1_000, round(50_000 * scale))
+
+
 class Folder:
     """Writes files with increasing modification times."""
 
@@ -80,7 +85,7 @@ class Folder:
 def documents(folder: Folder, scale: float) -> None:
     """See the module."""
     rng = random.Random("documents")
-    pool, titles = sentences(rng, 50_000), words(rng, 3_000)
+    pool, titles = sentences(rng, _lines(scale)), words(rng, 3_000)
     originals: list[str] = []
     for i in range(max(1, round(20_000 * scale))):
         name = f"дело-{i // 400:03}/том-{i // 50 % 8 + 1}/{i:05} {rng.choice(titles)} {rng.choice(titles)}.txt"
@@ -94,7 +99,7 @@ def documents(folder: Folder, scale: float) -> None:
 def leak(folder: Folder, scale: float) -> None:
     """See the module."""
     rng = random.Random("leak")
-    pool, titles = sentences(rng, 50_000), words(rng, 3_000)
+    pool, titles = sentences(rng, _lines(scale)), words(rng, 3_000)
     originals: list[str] = []
     for i in range(max(1, round(2_000 * scale))):
         name = f"выгрузка/{rng.choice(titles)}/{i:05} {rng.choice(titles)}"

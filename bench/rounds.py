@@ -56,7 +56,7 @@ def _turn(source: Path, tool: Tool, place: Path, *, compare: bool) -> Turn:
         if phase == "add":
             turn[phase]["stored"] = sum(p.stat().st_size for p in folders["store"].rglob("*") if p.is_file())
         if compare and phase in ("get", "open"):
-            _expect_same(source, folders["out"], f"{tool.name} {phase}", bundle=phase == "open")
+            expect_same(source, folders["out"], f"{tool.name} {phase}", bundle=phase == "open")
     return turn
 
 
@@ -82,7 +82,7 @@ def _empty(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-def _expect_same(source: Path, out: Path, what: str, *, bundle: bool) -> None:
+def expect_same(source: Path, out: Path, what: str, *, bundle: bool) -> None:
     """Raise Failed unless the files hold the same contents, each as often. A bundle adds files beside ``data``."""
     found = _digests(path for path in out.rglob("*") if not bundle or "data" in path.relative_to(out).parts[:-1])
     if found != _digests(source.rglob("*")):

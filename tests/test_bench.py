@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmarks run through and say what they measured. No time is compared with anything here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import corpora, report, rounds, single
+from bench.measure import Failed, run
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_quick_benchmark_runs_through_and_writes_its_page(tmp_path: Path) -> None:
+    page, kept = tmp_path / "page.md", tmp_path / "kept.json"
+    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    done = bench("--quick", "--scale", "0.0005", "--only", "documents", "--peer", "tar + age",
+                 "--work", str(tmp_path), "--json", str(kept), "--write", str(page))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    text = page.read_text()
+    assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
+    assert "| documents |" in text
+    (played,) = json.loads(kept.read_text())["corpora"]["documents"]["rounds"]
+    assert set(played["sandyk"]) == set(rounds.PHASES)
+    assert all(phase["wall"] > 0 for phase in played["sandyk"].values())
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("sandyk-bench-")]
+
+
+def test_panic_is_timed_from_its_start_to_its_first_line(tmp_path: Path) -> None:
+    rows = single.panics(tmp_path, (3,), 10**9, 1)
+    assert [row["vault"] for row in rows] == ["3 packs", "one sparse pack of 1 GB"]
+    assert all(0 < float(row["gone"]) <= float(row["whole"]) for row in rows)
+    assert not (tmp_path / "vault").exists()
+
+
+@pytest.mark.parametrize("kind", corpora.KINDS)
+def test_a_corpus_has_the_same_names_and_bytes_each_time(kind: str, tmp_path: Path) -> None:
+    scale = 1 / 4000 if kind in ("documents", "leak") else 1 / 100_000
+    for name in ("one", "two"):
+        corpora.KINDS[kind](corpora.Folder(tmp_path / name), scale)
+    names = {path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*")}
+    assert names == {path.relative_to(tmp_path / "two") for path in (tmp_path / "two").rglob("*")}
+    rounds.expect_same(tmp_path / "one", tmp_path / "two", kind, bundle=False)
+
+
+def test_a_store_that_gives_back_one_other_byte_fails_the_benchmark(tmp_path: Path) -> None:
+    for name, content in (("one", b"true"), ("two", b"trve")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "document").write_bytes(content)
+    with pytest.raises(Failed):
+        rounds.expect_same(tmp_path / "one", tmp_path / "two", "get", bundle=False)
+
+
+def test_a_command_that_fails_is_no_measurement() -> None:
+    with pytest.raises(Failed, match="exit code 3"):
+        run("exit 3")
+    with pytest.raises(Failed):
+        run("false | cat")
+
+
+def test_ratios_are_taken_round_by_round(tmp_path: Path) -> None:
+    def turn(seconds: float) -> dict[str, dict[str, float]]:
+        return {p: {"wall": seconds, "other": 0.0, "rss": 1.0, "stored": 1e6} for p in rounds.PHASES}
+
+    played = [{"sandyk": turn(ours), "restic": turn(theirs)} for ours, theirs in ((1, 2), (8, 20), (30, 10))]
+    text = report.render({"corpora": {"documents": {"files": 1, "bytes": 10, "rounds": played}}})
+    assert "| **sandyk** | 0.50 (0.40–3.00) |" in text  # the ratio of the medians would be 8 / 10
+    assert "| time to goal | 1.1 × |" in text
+
+
+def test_a_page_without_a_place_for_the_figures_is_left_as_it_is(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("nothing to see\n")
+    with pytest.raises(report.NoMarkers):
+        report.write_into(page, "figures")
+    assert page.read_text() == "nothing to see\n"
