@@ -29,6 +29,7 @@ from tests.support.newsroom import (
     listing,
     newsroom,
     pack_paths,
+    packs_folder,
     store_of,
     unlock,
     write_pack,
@@ -39,9 +40,10 @@ from vault.disk import Disk
 from vault.errors import AlreadyThere, Ambiguous, DamagedPack, DamagedVault, NotTrusted, Wiped
 from vault.exporting import addressees
 from vault.founding import found
-from vault.manifest import MAX_ENTRIES, Manifest, decode, encode
-from vault.model import PACKING_NONE, CaseId, Chunk, Event, Extent, Item
+from vault.manifest import MAX_ENTRIES, SIGNATURE_LABEL, Manifest, compress, decode, digest, encode
+from vault.model import PACKING_NONE, CaseId, Chunk, Event, Extent, Item, PackId
 from vault.opening import open_into_folder
+from vault.pack import PackWriter
 from vault.panic import NoVaultHere, panic
 from vault.store import CaseStore
 from vault.vaults import Vault
@@ -378,3 +380,18 @@ def test_manifest_of_millions_of_entries_is_refused_unread() -> None:
     lied = encode(none)[:-1] + b"\xdd" + (MAX_ENTRIES + 1).to_bytes(4, "big") + event * (MAX_ENTRIES + 1)
     with pytest.raises(DamagedPack):
         decode(lied)
+
+
+def test_stranger_is_turned_away_before_their_manifest_is_unpacked(tmp_path: Path) -> None:
+    """Else anybody with the case's card and a stick could take all memory, each time the case is opened."""
+    with unlock(newsroom(tmp_path / "v")) as vault, store_of(vault) as store:
+        stranger = Identity.generate()
+        pack = os.urandom(16)
+        sound = Manifest(
+            1, store.keys.case_id, 1, pack, bytes(16), stranger.signing_public, 1, b"", 0, (), (), ()
+        )  # fmt: skip
+        broken = encode(sound)[:-1] + b"\xa0"  # a text for the events: what is never unpacked is not found broken
+        writer = PackWriter(Disk(), str(packs_folder(store)), PackId(pack), store.keys.epochs[-1].recipient)
+        writer.finish(compress(broken), stranger.sign(SIGNATURE_LABEL, digest(broken)))
+        store.catch_up()
+        assert [f.what for f in store.findings] == ["sealed to this case by a key that is no member of it: not listed"]

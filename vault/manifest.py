@@ -55,8 +55,20 @@ class Manifest(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     events: Annotated[tuple[Event, ...], Meta(max_length=MAX_ENTRIES)]
 
 
+class _Head(Struct, frozen=True, array_like=True):
+    """The first fields of a manifest: enough to know whose it is, without making anything of the rest."""
+
+    version: Literal[1]
+    case: Id16
+    epoch: Annotated[int, Meta(ge=1, le=999_999)]
+    pack: Id16
+    device: Id16
+    author: Hash32
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Manifest)
+_heads = msgspec.msgpack.Decoder(_Head)
 _extents = msgspec.msgpack.Decoder(tuple[Extent, ...])
 _chunks = msgspec.msgpack.Decoder(tuple[Chunk, ...])
 
@@ -86,6 +98,18 @@ def decompress(untrusted: bytes) -> bytes:
         return zstandard.ZstdDecompressor().decompress(untrusted, allow_extra_data=False)
     except zstandard.ZstdError as exc:
         raise DamagedPack("a manifest that cannot be unpacked") from exc
+
+
+def claimed_author(untrusted: bytes) -> tuple[int, bytes]:
+    """The epoch and the signing key that a manifest names. Raises DamagedPack.
+
+    Takes no memory for what else is in it: asked before a stranger's manifest is decoded.
+    """
+    try:
+        head = _heads.decode(untrusted)
+    except (msgspec.DecodeError, ValueError) as exc:
+        raise DamagedPack("a manifest that breaks the format") from exc
+    return head.epoch, head.author
 
 
 def decode(untrusted: bytes) -> Manifest:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from itertools import accumulate
 
@@ -142,10 +142,10 @@ class PackReader:
             raise DamagedPack(f"pack {self.pack.hex()[:8]} is too short")
         return data
 
-    def manifest(self) -> tuple[Manifest, bytes]:
+    def manifest(self, authors: Callable[[int], Collection[bytes]] | None = None) -> tuple[Manifest, bytes]:
         """The manifest and its digest, with its signature checked against the author it names.
 
-        Whether that author may file here is for ``vault.custody`` to judge. Raises DamagedPack.
+        ``authors`` says who may file in an epoch; without it, that is for the caller to judge. Raises DamagedPack.
         """
         name = self.pack.hex()[:8]
         if self.size < len(MAGIC) + TRAILER_SIZE or self.read(0, len(MAGIC)) != MAGIC:
@@ -156,13 +156,16 @@ class PackReader:
         if trailer[:8] != TRAILER_MAGIC or length > manifests.MAX_MANIFEST_SIZE or after > self.size - TRAILER_SIZE:
             raise DamagedPack(f"pack {name} has no proper trailer")
         untrusted = manifests.decompress(self.read(offset, length))
-        manifest = manifests.decode(untrusted)
+        epoch, author = manifests.claimed_author(untrusted)
+        if authors is not None and author not in authors(epoch):
+            raise DamagedPack("sealed to this case by a key that is no member of it: not listed")
         digest = manifests.digest(untrusted)
         try:
             signature = self.read(offset + length, primitives.SIGNATURE_SIZE)
-            primitives.verify(signed_bytes(manifests.SIGNATURE_LABEL, digest), signature, manifest.author)
+            primitives.verify(signed_bytes(manifests.SIGNATURE_LABEL, digest), signature, author)
         except BadSignature as exc:
             raise DamagedPack(f"the signature of pack {name} does not verify") from exc
+        manifest = manifests.decode(untrusted)
         if manifest.pack != self.pack:
             raise DamagedPack(f"pack {name} is another pack under a false name")
         if len(MAGIC) + sum(c.stored for c in manifest.chunks) != offset:
