@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from io import BufferedWriter
+from io import BufferedWriter, FileIO
 from typing import Literal
 
 from keys import age, sshsig
@@ -248,11 +248,35 @@ def _sealed(path: str) -> Iterator[age.Source]:
         raise BadInput(f"{printable(path)} cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
     with f:
         try:
-            yield f
+            yield _SealedFile(f, path)
         except NoMatch as exc:
             raise DoesNotOpen(
                 f"{printable(path)} is sealed for somebody else", "ask the sender whom they sealed it for"
             ) from exc
+
+
+class _SealedFile:
+    """A file being read. That it cannot be read is neither damage of the seal nor a failure to write."""
+
+    def __init__(self, f: FileIO, path: str) -> None:
+        self._f, self._path = f, path
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes; nothing at the end. Raises DiskFailed."""
+        with self._failing():
+            return self._f.read(size)
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill a buffer, or a part of it. Raises DiskFailed."""
+        with self._failing():
+            return self._f.readinto(buffer)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise DiskFailed(f"{printable(self._path)} cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
 
 
 def _reader(
