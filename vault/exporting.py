@@ -116,7 +116,8 @@ def export(
     if os.path.isdir(path):
         path = os.path.join(path, file_name_of(bundle_id))
     with open_store(vault, case) as store:
-        items = [store.find(r) for r in references] if references else list(store.index.items())
+        named = {item.id: item for item in map(store.find, references)}
+        items = list(named.values()) if references else list(store.index.items())
         if not items:
             raise BadInput("there is nothing in this case yet")
         custody, sealed_before = _custody(store)
