@@ -77,6 +77,8 @@ class LockedVault:
         self, passphrase: Secret, token: Secret | None = None, *, clock: Callable[[], int] = time.time_ns
     ) -> Vault:
         """The open vault. Raises DoesNotOpen, DamagedVault, Wiped."""
+        if not len(passphrase):
+            raise DoesNotOpen("nothing here opens without a passphrase")
         file = DiskKeyring(self.folder, self._disk)
         try:
             opened = keyring.unlock(file, self._header, passphrase, token, floor=self._floor)
