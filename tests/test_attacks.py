@@ -300,7 +300,9 @@ def test_what_a_colleague_filed_before_they_left_is_beyond_doubt(tmp_path: Path)
     folder = newsroom(tmp_path / "v")
     colleague(folder, "another passphrase")
     with unlock(folder) as vault:
-        revoke(vault, find_case(vault, "Mine"), vault.roster().entries[-1].card, "Бермет")
+        entry = vault.roster().by_label("Бермет")
+        assert entry is not None
+        revoke(vault, find_case(vault, "Mine"), entry.card, entry.label)
         with store_of(vault) as store:
             verdict = verify(store)
             assert verdict.whole and not verdict.remarks
