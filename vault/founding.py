@@ -120,7 +120,8 @@ def _write_people(folder: str, disk: Disk, opened: keyring.OpenSlot, label: str,
 def write_person_file(folder: str, path: str, data: bytes, disk: Disk) -> None:
     """Replace a roster or book, and date all of them alike: the dates must not say whose was written.
 
-    The times of change (ctime) still do; no program can set those. Raises OSError from the writing alone.
+    Dating sets the time of change (ctime) of all of them too. What still tells is the birth time and the inode number
+    of the new file, where the file system keeps them. Raises OSError from the writing alone.
     """
     disk.replace(path, data)
     _date_alike(folder, path, disk)
