@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 FILES ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs raid-card bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python demo/demo.py $(FILES)
@@ -17,6 +17,12 @@ test: lint
 lint: $(VENV)/.development
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.development
+	$(BIN)/python -m tests.support.cli_docs
+
+raid-card: $(VENV)/.development
+	$(BIN)/python tools/make_raid_card.py
 
 bench: $(VENV)/.runtime
 	$(BIN)/python -m bench

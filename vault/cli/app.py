@@ -26,7 +26,7 @@ from vault.terminal import say
 
 ORDER = (
     "init", "case", "add", "list", "search", "show", "get", "verify", "log", "export", "open", "drop",
-    "journalist", "card", "contact", "unlock", "lock", "status", "rebuild", "guard", "panic",
+    "journalist", "card", "contact", "unlock", "lock", "status", "rebuild", "guard", "drill", "panic",
 )  # fmt: skip
 """As help lists them: in the order in which one comes to need them; the emergency last, where it is seen."""
 

@@ -12,6 +12,7 @@ import typer
 
 from vault import terminal
 from vault.cli.coercion import register as register_coercion
+from vault.cli.raid import register as register_raid
 from vault.cli.session import (
     JsonOption,
     NewPassphraseOption,
@@ -58,6 +59,7 @@ def register(app: typer.Typer) -> None:
     card = typer.Typer(no_args_is_help=True, help="Cards: public keys to hand to others.")
     card.command("show")(card_show)
     card.command("export")(card_export)
+    register_raid(app, card)
     app.add_typer(card, name="card")
     contact = typer.Typer(no_args_is_help=True, help="Other people's cards.")
     contact.command("add")(contact_add)

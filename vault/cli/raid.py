@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`card raid` and `drill`: a page for the wall, and a rehearsal of the person."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from vault import terminal
+from vault.cli.session import JsonOption, VaultOption, answer, folder_of
+from vault.errors import AlreadyThere, BadInput
+from vault.names import printable
+from vault.terminal import say
+
+
+def register(app: typer.Typer, card: typer.Typer) -> None:
+    """Add the commands of this module."""
+    card.command("raid")(card_raid)
+    app.command("drill")(drill)
+
+
+def card_raid(
+    language: Annotated[str, typer.Option("--lang", metavar="LANG", help="ky, ru, uz or en.")] = "en",
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", show_default=False,
+            help="Write it there: a PDF if the name ends in .pdf, else text.",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
+    """The raid card: what to do when they are at the door, one page for the wall."""
+    from vault.raidcard import LANGUAGES, pdf, text
+
+    if language not in LANGUAGES:
+        raise BadInput(f"there is no raid card in {printable(language)}", f"languages: {', '.join(LANGUAGES)}")
+    if output is None:
+        sys.stdout.write(text(language))
+        return
+    data = pdf(language) if output.lower().endswith(".pdf") else text(language).encode("utf-8")
+    try:
+        with open(output, "xb") as f:
+            f.write(data)
+    except FileExistsError as exc:
+        raise AlreadyThere(f"{printable(output)} is there already", "choose another name") from exc
+    say(f"raid card written to {printable(output)}: print it, fill in the numbers, hang it up")
+
+
+def drill(vault: VaultOption = None, as_json: JsonOption = False) -> None:
+    """Rehearse the emergency: how long do you need until the keys are gone? The real vault is not touched."""
+    from vault.rehearsal import rehearse
+
+    say("A throw-away vault is made beside yours. When you see the alarm, do what you would do: type `sandyk panic`.")
+    say("Nothing of your vault is touched. Put your hands where they would be, and wait.")
+    score = rehearse(folder_of(vault), ask=terminal.ask, say=say)
+    answer(
+        {
+            "typed_seconds": round(score.typed, 2), "safe_seconds": round(score.safe, 2),
+            "mistakes": score.mistakes, "verdict": score.verdict,
+        },
+        as_json=as_json,
+        lines=(
+            f"typed after {score.typed:.1f} s, keys gone after {score.safe:.1f} s, {score.mistakes} mistake(s)",
+            score.verdict,
+            "the same for a key bound to the command: press it when you see the alarm (docs/guide/panic-key.md)",
+        ),
+    )  # fmt: skip
