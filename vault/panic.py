@@ -12,7 +12,7 @@ modules only, because each millisecond of loading is one in which the door can b
     (4) the rest of the keyring, in place and synced
     (5) the kill area read back and compared                           ``--keep`` ends here
     (6) rosters, books, access files, index headers overwritten; everything of ours deleted; keyring and VAULT last
-    (7) the file system asked to flush and to discard, each for a bounded time
+    (7) reported, and only then the file system asked to flush and to discard, for a bounded time
 
 Run again after an interruption it goes on where it was: VAULT goes last, so that a half wiped vault is still found.
 """
@@ -93,6 +93,7 @@ def panic(
     keep: bool = False,
     disk: Disk | None = None,
     say: Callable[[str], None] = lambda _line: None,
+    before_requests: Callable[[Report], None] = lambda _report: None,
     from_process_start: bool = False,
     discard: bool = True,
 ) -> Report:
@@ -100,8 +101,9 @@ def panic(
 
     A folder that is a link is followed (its vault is the one that ``--vault`` names), a keyring that is a link never.
     Times count from the call, or from the start of the process if ``from_process_start``. ``discard`` says whether
-    the file system is asked to flush and forget afterwards, which may take seconds. Raises NoVaultHere, and nothing
-    else that can be foreseen: what could not be done is in the report.
+    the file system is asked to flush and forget afterwards, which may take seconds: ``before_requests`` gets the report
+    as it is until then. Raises NoVaultHere, and nothing else that can be foreseen: what could not be done is in the
+    report.
     """
     began = _now()
     disk = disk or Disk()
@@ -122,7 +124,6 @@ def panic(
     verify_killed(disk, keyring, kill)  # (5)
     untrusted_counter = _read_counter(disk, folder)
     facts = _facts(folder, extents, no_cow)
-    asked: tuple[tuple[str, str], ...] = ()
     if not keep:
         wiping.clear(folder, disk, tally)  # (6)
         if kill.problem:  # a full file system that writes anew has room again
@@ -133,23 +134,27 @@ def panic(
         wiping.finish(folder, disk, tally)
         if given != folder:
             wiping.unlink_link(given, disk, tally)
-        if discard:
-            from vault.discard import ask
-
-            asked = ask(facts)  # (7)
 
     from vault import report
 
-    return report.make(
-        kill=kill,
-        keys_gone_ms=milliseconds,
-        counted_from=counted_from,
-        kept=keep,
-        tally=tally,
-        medium=facts,
-        asked=asked,
-        untrusted_counter=untrusted_counter,
-    )
+    def as_it_is(asked: tuple[tuple[str, str], ...]) -> Report:
+        return report.make(
+            kill=kill,
+            keys_gone_ms=milliseconds,
+            counted_from=counted_from,
+            kept=keep,
+            tally=tally,
+            medium=facts,
+            asked=asked,
+            untrusted_counter=untrusted_counter,
+        )
+
+    if keep or not discard:
+        return as_it_is(())
+    before_requests(as_it_is(()))
+    from vault.discard import ask
+
+    return as_it_is(ask(facts))  # (7)
 
 
 def run(argv: list[str]) -> int:
@@ -199,8 +204,19 @@ def _wipe(folder: str, arguments: Arguments) -> int:
         if not arguments.json:
             _write(1, line + "\n")
 
+    reported: list[Report] = []
+
+    def before_requests(so_far: Report) -> None:
+        from vault import report
+
+        if not arguments.json:
+            reported.append(so_far)
+            _write(1, report.as_text(so_far) + report.REQUESTS_FOLLOW)
+
     try:
-        outcome = panic(folder, keep=arguments.keep, say=say, from_process_start=True)
+        outcome = panic(
+            folder, keep=arguments.keep, say=say, before_requests=before_requests, from_process_start=True
+        )  # fmt: skip
     except NoVaultHere:
         from vault import report
 
@@ -209,7 +225,10 @@ def _wipe(folder: str, arguments: Arguments) -> int:
         return NO_VAULT
     from vault import report
 
-    _write(1, report.as_json(outcome) if arguments.json else report.as_text(outcome))
+    if arguments.json:
+        _write(1, report.as_json(outcome))
+    else:
+        _write(1, report.as_text_since(reported[0], outcome) if reported else report.as_text(outcome))
     return FAILED if outcome.not_done else DONE
 
 

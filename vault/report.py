@@ -31,6 +31,7 @@ ALWAYS = (
     "copies that cannot be seen from here: backups, disk images taken before now, synced folders.",
     "traces of names and times in logs, shell histories and lists of recent files are not removed.",
 )
+REQUESTS_FOLLOW = "Now the file system is asked to forget what is free, for 5 s at most. Nothing depends on it.\n"
 LAW = "Wiping once a search has begun, or when you must keep evidence, can be a crime."
 
 
@@ -128,6 +129,14 @@ def as_text(report: Report) -> str:
     return "\n".join(out) + "\n"
 
 
+def as_text_since(before: Report, after: Report) -> str:
+    """What the requests to the file system added to a report that was printed before them."""
+    out = [f"Also done: {'; '.join(after.done_as_well)}."] if after.done_as_well else []
+    out += [f" - not done: {line}" for line in after.not_asked_for]
+    out += [f" - now: {line}" for line in after.medium if line not in before.medium]
+    return "".join(f"{line}\n" for line in out)
+
+
 def as_json(report: Report) -> str:
     """One document. The names are stable: docs/cli.md."""
     import json
@@ -188,6 +197,7 @@ def lines(medium: Medium, asked: tuple[tuple[str, str], ...] = ()) -> tuple[str,
         _encryption(medium),
         *_file_system(medium, done),
         _snapshots(medium),
+        _free_space(medium, done),
         *_memory(medium),
     )
 
@@ -265,6 +275,17 @@ def _snapshots(medium: Medium) -> str:
         "snapshots: no file of this file system shares the old keyring's blocks. "
         "Snapshots below it (LVM, virtual machines, storage) cannot be seen from here."
     )
+
+
+def _free_space(medium: Medium, done: frozenset[str]) -> str:
+    """What deleting leaves, and what every earlier change of a sealed file left (found so in raw images)."""
+    if medium.mount and medium.mount.kind in _IN_MEMORY:
+        return "free space: what was deleted lay in memory."
+    what = (
+        "free space: blocks that are free now, and older versions in them, still hold packs, indexes and other "
+        "sealed files. They are encrypted, and what opened them is gone; they show that something was there."
+    )
+    return f"{what} The drive was asked to discard them." if DISCARD_ALL in done else what
 
 
 def _memory(medium: Medium) -> list[str]:

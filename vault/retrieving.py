@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from vault.errors import Damaged, VaultError
+from vault.errors import Damaged, VaultError, Wiped
 from vault.intake import Filed
 from vault.model import EVENT_COPIED_OUT, EVENT_MOVED, Event, Item, ItemId
 from vault.names import MAX_EXTENSION_BYTES, MAX_PART_BYTES, SafePath
@@ -130,6 +130,8 @@ def _copy_out(store: CaseStore, out: OutWriter, force: bool, item: Item, path: b
         where = out.write(
             SafePath.parse(path), lambda sink: read_whole(store, item, sink), force=force, mtime_ns=item.mtime_ns
         )
+    except Wiped:
+        raise  # of the vault, not of this document: the others would fail one by one
     except VaultError as exc:
         return Problem(item.name, "; ".join((str(exc), *exc.hints)))
     return CopiedOut(item, where)

@@ -164,8 +164,19 @@ class Vault:
     def __enter__(self) -> Vault:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Close it. What failed because the vault was wiped meanwhile, whatever it looked like, is raised as Wiped."""
+        try:
+            if isinstance(error, (VaultError, OSError)) and self._was_wiped():
+                raise Wiped("the vault was wiped while it was open; nothing more is written") from error
+        finally:
+            self.close()
+
+    def _was_wiped(self) -> bool:
+        try:
+            return not keyring.still_alive(self.keyring_file, self._opened)
+        except OSError:
+            return False  # a medium that cannot be read is not known to be wiped
 
     def check_alive(self) -> None:
         """Return, or raise Wiped when the kill area is no longer the one that the vault was opened with."""

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -34,20 +35,46 @@ def mounted(where: Path, *arguments: str) -> Iterator[str]:
         subprocess.run(["umount", str(where)], check=True)
 
 
-@contextmanager
-def loop_mounted(base: Path, kind: str, *, mib: int, options: str = "", mkfs: tuple[str, ...] = ()) -> Iterator[str]:
-    """A new file system of a kind in ``base/image``, mounted at ``base/mnt``."""
+REQUIRED = ("ext4", "xfs", "btrfs", "vfat")
+"""Kinds whose tools must be there where ``SANDYK_REQUIRE_TOOLS=1``. That the kernel knows them is asked of nobody."""
+_MKFS = {
+    "ext4": ("-q", "-F"), "xfs": ("-q", "-f"), "btrfs": ("-q", "-f"), "vfat": ("-F", "32"), "exfat": (),
+}  # fmt: skip
+
+
+def make_image(image: Path, kind: str, *, mib: int, mkfs: tuple[str, ...] = ()) -> Path:
+    """A new, sparse file with an empty file system in it."""
     need_root()
     program = shutil.which(f"mkfs.{kind}") or shutil.which(f"/usr/sbin/mkfs.{kind}")
     if program is None:
-        pytest.skip(f"mkfs.{kind} is not installed")
-    image = base / "image"
+        _lacking(kind, f"mkfs.{kind} is not installed")
+    if not os.path.exists("/dev/loop-control"):
+        _lacking(kind, "there are no loop devices")
     with image.open("wb") as f:
         f.truncate(mib << 20)
-    quiet = "-f" if kind in ("btrfs", "xfs") else "-F"
-    subprocess.run([program, "-q", quiet, *mkfs, str(image)], check=True, capture_output=True)
-    with mounted(base / "mnt", "-o", f"loop{',' + options if options else ''}", str(image)) as where:
+    subprocess.run([program, *_MKFS[kind], *mkfs, str(image)], check=True, capture_output=True)
+    return image
+
+
+@contextmanager
+def image_mounted(image: Path, kind: str, where: Path, *, options: str = "") -> Iterator[str]:
+    """An image that ``make_image`` made, mounted on a loop device."""
+    with mounted(where, "-t", kind, "-o", f"loop{',' + options if options else ''}", str(image)) as mount:
+        yield mount
+
+
+@contextmanager
+def loop_mounted(base: Path, kind: str, *, mib: int, options: str = "", mkfs: tuple[str, ...] = ()) -> Iterator[str]:
+    """A new file system of a kind in ``base/image``, mounted at ``base/mnt``."""
+    image = make_image(base / "image", kind, mib=mib, mkfs=mkfs)
+    with image_mounted(image, kind, base / "mnt", options=options) as where:
         yield where
+
+
+def _lacking(kind: str, reason: str) -> NoReturn:
+    if kind in REQUIRED and os.environ.get("SANDYK_REQUIRE_TOOLS") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 def survives(image: Path, secret: bytes, window: int = 16) -> bool:
