@@ -358,6 +358,16 @@ def test_it_keeps_no_terminal_no_folder_and_no_core_dumps(folder: str) -> None:
     assert int((proc / "stat").read_text().rpartition(")")[2].split()[3]) == int(proc.name)  # a session of its own
 
 
+def test_it_loads_no_cryptography_and_no_database(folder: str) -> None:
+    start(folder)
+    maps = Path(f"/proc/{agent_number(folder)}/maps")
+    if not maps.exists():
+        pytest.skip("needs /proc")
+    loaded = maps.read_text()
+    assert "/_socket" in loaded or "python" in loaded
+    assert not [name for name in ("nacl", "sodium", "cryptography", "_rust", "sqlcipher", "zstd") if name in loaded]
+
+
 def test_a_package_named_vault_in_the_current_folder_is_not_run(
     folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ from keys.layout import KILL_AREA_SIZE
 from tests.support.agents import ends, place, runtime_folder
 from tests.support.fake_vault import files_in
 from tests.support.newsroom import newsroom, unlock
+from tests.support.tools import need
 from vault import arming, counter
 from vault.agent import asking, client, runtime
 from vault.counter import Counter
@@ -248,6 +249,31 @@ def test_the_first_thing_that_a_signal_does_is_to_overwrite_the_kill_area(armed:
     assert before == after
     with pytest.raises(DoesNotOpen):
         unlock(armed)
+
+
+def test_after_the_signal_the_kernel_is_asked_for_nothing_else_first(armed: str, tmp_path: Path) -> None:
+    """By the system calls: the byte that wakes the loop, at most the end of what was under way, then the overwrite."""
+    strace = need("strace")
+    trace = tmp_path / "trace"
+    command = [strace, "-f", "-o", str(trace), sys.executable, "-m", "vault", "guard", "--action", "panic"]
+    with subprocess.Popen(
+        [*command, "--vault", armed], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        running = Running(process)
+        running.until("to act at once")
+        number = runtime.number_of_holder(place(armed).guard)
+        assert number is not None
+        os.kill(number, signal.SIGUSR1)
+        assert running.end()[0] == 0
+    calls = [line.split(maxsplit=1)[1] for line in trace.read_text(errors="replace").splitlines()]
+    came = next(i for i, call in enumerate(calls) if call.startswith("--- SIGUSR1"))
+    names = [call.partition("(")[0] for call in calls[came + 1 : came + 10]]
+    assert names[:2] == ["write", "rt_sigreturn"]
+    overwritten = names.index("pwrite64")
+    assert overwritten <= 4
+    assert not {"unlink", "unlinkat", "connect", "execve", "fork", "clone"} & set(names[:overwritten])
+    assert names[overwritten + 1] == "fdatasync"
+    assert calls[came + 1 + overwritten + 1].endswith("= 0")
 
 
 def test_a_simulated_signal_overwrites_nothing(armed: str) -> None:
