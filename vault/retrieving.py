@@ -131,8 +131,9 @@ def _copy_out(store: CaseStore, out: OutWriter, force: bool, item: Item, path: b
             SafePath.parse(path), lambda sink: read_whole(store, item, sink), force=force, mtime_ns=item.mtime_ns
         )
     except Wiped:
-        raise  # of the vault, not of this document: the others would fail one by one
+        raise  # it is not this document: the others would fail one by one
     except VaultError as exc:
+        store.check_alive()
         return Problem(item.name, "; ".join((str(exc), *exc.hints)))
     return CopiedOut(item, where)
 

@@ -71,6 +71,10 @@ class CaseStore:
         self._device = kdf.device_id(device_secret, keys.case_id)
         self._identities = [identity.age for identity in reversed(keys.epochs)]
 
+    def check_alive(self) -> None:
+        """Return, or raise Wiped: then whatever else failed failed because of that."""
+        self._alive()
+
     def close(self) -> None:
         """Close every file. Safe to call twice. An index that was found damaged is removed, for the next to make."""
         self.forget_readers()
