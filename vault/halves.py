@@ -8,7 +8,7 @@ Nothing remembers which half belongs to a vault: a file that did would say that 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from keys.errors import MalformedKeyring
@@ -64,21 +64,28 @@ def _hints(half: OutsideHalf) -> tuple[str, ...]:
 
 
 @contextmanager
-def making(path: str | None) -> Iterator[tuple[str, Secret]]:
+def making(path: str | None, *, needed: Callable[[str], bool] = lambda _word: False) -> Iterator[tuple[str, Secret]]:
     """A new half, in the new file of this name or (None) in the TPM: the word that names it, and its bytes.
 
-    It is taken away again when what needs it fails. Raises AlreadyThere, BadInput.
+    When what wants it fails, or is interrupted, it is taken away again, unless ``needed``, asked then with the word,
+    says that something may hang on it already. Raises AlreadyThere, BadInput.
     """
     half, token = _make_in_tpm() if path is None else _make_file(path)
+    word = str(half) if isinstance(half, TpmHalf) else half.path
     try:
-        yield (str(half) if isinstance(half, TpmHalf) else half.path), token
+        yield word, token
     except BaseException:
-        with suppress(OSError):
-            if isinstance(half, TpmHalf):
-                half.take_away()
-            else:
-                os.unlink(half.path)
+        if not needed(word):
+            _take_away(half)
         raise
+
+
+def _take_away(half: FileHalf | TpmHalf) -> None:
+    with suppress(OSError):
+        if isinstance(half, TpmHalf):
+            half.take_away()
+        else:
+            os.unlink(half.path)
 
 
 def _make_in_tpm() -> tuple[TpmHalf, Secret]:

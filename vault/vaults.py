@@ -280,6 +280,14 @@ class Vault:
             )
             self._token = token
 
+    def opens_with(self, passphrase: Secret, token: Secret | None) -> bool:
+        """Whether these open one's own pair of slots now; False also when that cannot be found out."""
+        try:
+            found = keyring.unlock(self.keyring_file, self.header, passphrase, token, floor=self.floor)
+        except (KeysError, OSError):
+            return False
+        return found.slot // 2 == self._opened.slot // 2
+
     def remove_journalist(self, label: str) -> RosterEntry:
         """Destroy somebody's slot and book. Raises NotFound, NotAllowed for oneself. Cases are for the caller."""
         with self.changing():

@@ -323,6 +323,12 @@ def test_where_nothing_can_be_written_the_decoy_opens_and_nothing_is_said(
     assert capfd.readouterr() == ("", "")
 
 
+def test_it_waits_for_nobody(folder: str) -> None:
+    with Disk().lock(os.path.join(folder, "lock")):
+        unlock(folder, DURESS).close()
+    assert not opens(folder, PASSPHRASE)
+
+
 def test_an_area_that_fails_does_not_spare_the_others(folder: str) -> None:
     with unlock(folder, DURESS, disk=RefusingDisk(errno.EIO, times=1)):
         pass

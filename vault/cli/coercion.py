@@ -64,8 +64,8 @@ def register(journalist: typer.Typer) -> None:
 @contextmanager
 def _opened_by_passphrase(
     vault: str | None, passphrase_file: str | None, token: str | None
-) -> Iterator[tuple[Vault, Secret]]:
-    """The open vault and the passphrase that opened it: it is asked for even if an agent holds the keys."""
+) -> Iterator[tuple[Vault, Secret, Secret | None]]:
+    """The open vault, and the passphrase and outside half that opened it: asked for even if an agent holds the keys."""
     from keys.memory import harden
     from vault.vaults import LockedVault
 
@@ -75,7 +75,7 @@ def _opened_by_passphrase(
     passphrase = read_passphrase(passphrase_file)
     try:
         with locked.unlock(passphrase, outside_half) as unlocked:
-            yield unlocked, passphrase
+            yield unlocked, passphrase, outside_half
     finally:
         passphrase.close()
 
@@ -118,7 +118,7 @@ def journalist_duress(
     from vault import decoys
     from vault.cases import given_name
 
-    with _opened_by_passphrase(vault, passphrase_file, token) as (unlocked, mine):
+    with _opened_by_passphrase(vault, passphrase_file, token) as (unlocked, mine, _):
         label = unlocked.my_entry().label if name is None else given_name(name)
         if decoy_passphrase_file is None:
             say("now the decoy passphrase: it opens the decoy and destroys nothing")
@@ -148,7 +148,7 @@ def _take_away(
 ) -> None:  # fmt: skip
     from vault import decoys
 
-    with _opened_by_passphrase(vault, passphrase_file, token) as (unlocked, _):
+    with _opened_by_passphrase(vault, passphrase_file, token) as (unlocked, _, _):
         decoy = None
         if with_decoy:
             named = decoy_passphrase_file is not None
@@ -183,11 +183,16 @@ def token_add(
         raise BadInput("name a new file for the outside half, or say --tpm", "`sandyk journalist token add --help`")
     from vault.halves import making
 
-    with (
-        _opened_by_passphrase(vault, passphrase_file, token) as (unlocked, passphrase),
-        making(path) as (word, half),
-    ):
-        unlocked.change_outside_half(passphrase, half)
+    with _opened_by_passphrase(vault, passphrase_file, token) as (unlocked, passphrase, before):
+
+        def needed(word: str) -> bool:
+            if unlocked.opens_with(passphrase, before):
+                return False
+            say(f"this was not finished: keep {printable(word)}, your passphrase may need it from now on")
+            return True
+
+        with making(path, needed=needed) as (word, half):
+            unlocked.change_outside_half(passphrase, half)
     answer(
         {"token": word, "in_tpm": tpm},
         as_json=as_json,
@@ -223,7 +228,7 @@ def token_remove(
     from vault.halves import named
     from vault.tpm import NoTpm, TpmHalf
 
-    with _opened_by_passphrase(vault, passphrase_file, token) as (unlocked, passphrase):
+    with _opened_by_passphrase(vault, passphrase_file, token) as (unlocked, passphrase, _):
         if not unlocked.needs_outside_half:
             raise NotAllowed("your passphrase needs no outside half", "`sandyk journalist token add` makes one")
         unlocked.change_outside_half(passphrase, None)
