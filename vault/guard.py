@@ -46,7 +46,7 @@ class Plan:
 class Seen:
     """What there is to see at one moment, on a clock in seconds that goes on while the machine sleeps.
 
-    ``gone`` names the tethers that are not there. ``unused`` is how long no command used the agent.
+    ``gone`` names the tethers that are not there. ``unused`` is how long no command used the agent, while awake.
     ``why_no_wipe`` is ``arming.why_not_armed``. ``ordered``: SIGUSR1 came. ``interrupted``: Ctrl-C.
     """
 

@@ -43,7 +43,7 @@ class Guard:
         self._folder, self._plan, self._tethers, self._describe = folder, plan, tethers, describe
         self._now_ns, self._say, self._disk, self._simulate = now_ns, say, disk, simulate
         self._ordered = self._interrupted = self._ended = False
-        self._used = clocks.now()
+        self._used = clocks.awake()
         self._told = self._ask_at = 0.0
         self._kill: ReadyKill | None = None
         if plan.action is Action.PANIC:
@@ -95,22 +95,23 @@ class Guard:
             return Seen(now, ordered=True)
         if self._plan.idle is not None and now >= self._ask_at:
             self._ask_at = now + _ASKS_EVERY
-            self._note_use(now)
+            self._note_use()
         wiping = self._kill is not None
         return Seen(
             now,
             gone=tuple(t.name for t in self._tethers if not t.present()),
-            unused=now - self._used,
+            unused=clocks.awake() - self._used,
             why_no_wipe=arming.why_not_armed(self._folder, self._now_ns(), disk=self._disk) if wiping else None,
             interrupted=interrupted,
             vault_here=self._kill.same_file() if self._kill else layout.is_vault(self._folder),
         )
 
-    def _note_use(self, now: float) -> None:
+    def _note_use(self) -> None:
+        """A machine that sleeps is not idle: else opening the lid in the morning would start a countdown."""
         with suppress(VaultError):
             agent = asking.standing(self._folder)
             if agent is not None:
-                self._used = max(self._used, now - agent.unused - 1)
+                self._used = max(self._used, clocks.awake() - agent.unused - 1)
 
     def _act(self, decision: Decision) -> None:
         match decision.step:

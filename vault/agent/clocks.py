@@ -20,6 +20,11 @@ def now() -> float:
     return time.monotonic()
 
 
+def awake() -> float:
+    """Seconds since an unknown moment, suspended time left out where the system tells it apart."""
+    return now() - slept()
+
+
 def slept() -> float:
     """Seconds that the machine was suspended for since an unknown moment; always 0 where that is not known."""
     if sys.platform == "linux":
