@@ -56,6 +56,8 @@ _CODES: dict[type[Exception], int] = {
     keys_errors.WeakCost: DAMAGED,
     keys_errors.WeakPassphrase: USAGE,
     keys_errors.Full: FAILED,
+    keys_errors.NameTaken: FAILED,
+    keys_errors.NotFound: FAILED,
     keys_errors.Wiped: WIPED,
 }
 
