@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pexpect
 import pytest
 
-from tests.support.commands import Desk, colleague, desk
+from tests.support.commands import SCRIPT, Desk, colleague, desk
 from tests.support.newsroom import files_below
 from tests.support.tpm import software_tpm
 
@@ -231,3 +232,52 @@ def test_on_another_machine_the_tpm_s_half_is_not_there(at_tpm: Desk, tmp_path: 
         elsewhere = replace(at_tpm, more={**at_tpm.more, "TPM2TOOLS_TCTI": tcti})
         elsewhere.run("list", code=11)
         assert "no other" in elsewhere.run("list", "--token", word, code=2).err
+
+
+# At a terminal
+
+
+def test_at_a_terminal_the_limits_come_first_then_a_question_then_three_passphrases(one: Desk) -> None:
+    words = [str(SCRIPT), "journalist", "duress", "--vault", str(one.vault)]
+    child = pexpect.spawn(
+        words[0], words[1:], env=one.environment(), timeout=60, encoding="utf-8", dimensions=(50, 200)
+    )
+    try:
+        child.expect_exact("can be a crime")
+        child.expect_exact("[y/N] ")
+        child.sendline("y")
+        for prompt, typed in (
+            ("Passphrase: ", REAL),
+            ("the decoy passphrase: it opens the decoy and destroys nothing", None),
+            ("New passphrase", DECOY), ("The same once more: ", DECOY),
+            ("the duress passphrase: it destroys, then opens the decoy", None),
+            ("New passphrase", DURESS), ("The same once more: ", DURESS),
+        ):  # fmt: skip
+            child.expect_exact(prompt)
+            if typed is not None:
+                child.waitnoecho()
+                child.sendline(typed)
+        child.expect_exact("do not try it")
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 0
+    finally:
+        child.close(force=True)
+    with_(one, "duress", DURESS).run("journalist", "list")
+    one.run("list", code=11)
+
+
+def test_a_no_sets_up_nothing(one: Desk) -> None:
+    before = files_below(one.vault)
+    words = [str(SCRIPT), "journalist", "duress", "--vault", str(one.vault)]
+    child = pexpect.spawn(
+        words[0], words[1:], env=one.environment(), timeout=60, encoding="utf-8", dimensions=(50, 200)
+    )
+    try:
+        child.expect_exact("[y/N] ")
+        child.sendline("")
+        child.expect_exact("no duress passphrase was set up")
+        child.expect(pexpect.EOF)
+    finally:
+        child.close(force=True)
+    assert files_below(one.vault) == before
