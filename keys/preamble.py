@@ -2,7 +2,7 @@
 """The public text file VAULT: what one try of a passphrase costs, and the salt (docs/format.md §2.1).
 
     sandyk vault 1
-    argon2id memory-kib=262144 passes=3 lanes=1
+    argon2id memory-kib=196608 passes=4 lanes=1
     salt <base64 of 16 bytes>
 
 Nothing in it is secret, and nothing vouches for it: a cost below the floor or above the ceiling is refused

@@ -40,8 +40,8 @@ class Cost:
 
 FLOOR = Cost(64 << 10, 3)
 """The least a vault may ask for: 64 MiB and 3 passes, the memory of RFC 9106's second recommended option."""
-DEFAULT = Cost(256 << 10, 3)
-"""What a new vault asks for: about half a second on a laptop."""
+DEFAULT = Cost(192 << 10, 4)
+"""What a new vault asks for: about half a second on a laptop, and with the rest of a command less than 300 MB."""
 CEILING = Cost(4 << 20, 64)
 """The most a header may ask for, so that a hostile one cannot take the machine down."""
 

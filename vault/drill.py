@@ -72,7 +72,7 @@ def make_throw_away(folder: str, disk: Disk) -> None:
         _write(disk, os.path.join(folder, name), os.urandom(size))
     _write(disk, os.path.join(folder, COUNTER), b"sandyk counter 1\nfiled 0\nsealed 0\nlast-sealed -\n")
     salt = base64.b64encode(os.urandom(16))
-    header = b"sandyk vault 1\nargon2id memory-kib=262144 passes=3 lanes=1\nsalt " + salt + b"\n"
+    header = b"sandyk vault 1\nargon2id memory-kib=196608 passes=4 lanes=1\nsalt " + salt + b"\n"
     _write(disk, os.path.join(folder, HEADER), header)
 
 
