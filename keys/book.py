@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The book of one journalist: contacts, and what is known of cases (docs/format.md §4.4).
+"""The book of one journalist: contacts, colleagues, and what is known of cases (docs/format.md §4.4).
 
-It remembers what a stranger could otherwise change under us: whose words were compared by voice, and the epoch, members
-and recipient of a case when it was last seen. Sealed to its owner and signed by them: sealing
-needs only a card, and a forged contact would read evidence. That an older book was put back nobody can tell
-from it alone. Names are the owner's own, unique whatever their case among contacts and among cases.
+It remembers what a stranger could otherwise change under us: whose words were compared by voice, the keys of the
+journalists of this vault, and the epoch, members and recipient of a case when it was last seen. Sealed to its owner
+and signed by them: sealing needs only a card, and a forged contact would read evidence. That an older book was put
+back nobody can tell from it alone. Names of contacts and cases are the owner's own, unique whatever their case.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from keys.record import CardText, Id, Key, Name, Nanoseconds, open_record, seal_
 
 MAX_CONTACTS = 1000
 MAX_CASES = 1000
+MAX_COLLEAGUES = 256
+"""Names of journalists of this vault, those who left among them; sixteen at a time."""
+
 LEAST_SIZE = 64 << 10
 MAX_SIZE = 8 << 20
 """Bytes of plaintext."""
@@ -70,12 +73,29 @@ class ForeignCase:
 
 
 @dataclass(frozen=True, slots=True)
+class Colleague:
+    """A journalist of this vault, oneself among them, with the keys that the roster gave for the name at first sight.
+
+    ``here`` says whether the roster named them when it was last looked at. Who left stays: a name that comes back
+    with other keys must be noticed.
+    """
+
+    name: str
+    signing: bytes
+    """32 bytes."""
+    fingerprint: bytes
+    """Of the card, 32 bytes."""
+    here: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Book:
     """What one journalist knows. Every change gives a new book."""
 
     contacts: tuple[Contact, ...] = ()
     cases: tuple[CaseEntry, ...] = ()
     foreign: tuple[ForeignCase, ...] = ()
+    colleagues: tuple[Colleague, ...] = ()
 
     def contact(self, name: str) -> Contact | None:
         """The contact of this name, whatever its case."""
@@ -180,6 +200,19 @@ class Book:
             foreign=tuple(c for c in self.foreign if c.case_id != case_id),
         )
 
+    def colleague(self, name: str) -> Colleague | None:
+        """The colleague of this name, whatever its case."""
+        return next((c for c in self.colleagues if fold_name(c.name) == fold_name(name)), None)
+
+    def with_colleague(self, colleague: Colleague) -> Book:
+        """Remember a colleague, in place of what was known under the name. Raises Full."""
+        known = self.colleague(colleague.name)
+        if known is not None:
+            return replace(self, colleagues=tuple(colleague if c is known else c for c in self.colleagues))
+        if len(self.colleagues) >= MAX_COLLEAGUES:
+            raise Full(f"a book has at most {MAX_COLLEAGUES} names of colleagues")
+        return replace(self, colleagues=(*self.colleagues, colleague))
+
     def _contact(self, name: str) -> Contact:
         found = self.contact(name)
         if found is None:
@@ -214,10 +247,18 @@ class _Case(msgspec.Struct, forbid_unknown_fields=True):
     recipient: Annotated[bytes, msgspec.Meta(min_length=RECIPIENT_SIZE, max_length=RECIPIENT_SIZE)]
 
 
+class _Colleague(msgspec.Struct, forbid_unknown_fields=True):
+    name: Name
+    signing: Key
+    fingerprint: Key
+    here: bool
+
+
 class _Book(msgspec.Struct, forbid_unknown_fields=True, tag_field="kind", tag="sandyk book 1"):
     contacts: Annotated[tuple[_Contact, ...], msgspec.Meta(max_length=MAX_CONTACTS)]
     cases: Annotated[tuple[_Case, ...], msgspec.Meta(max_length=MAX_CASES)]
     foreign: Annotated[tuple[_Contact, ...], msgspec.Meta(max_length=MAX_CASES)]
+    colleagues: Annotated[tuple[_Colleague, ...], msgspec.Meta(max_length=MAX_COLLEAGUES)]
 
 
 def seal_book(book: Book, owner: Identity) -> bytes:
@@ -226,6 +267,7 @@ def seal_book(book: Book, owner: Identity) -> bytes:
         contacts=tuple(_Contact(c.name, encode(c.card), c.added_ns, c.verified_ns) for c in book.contacts),
         cases=tuple(_Case(c.case_id, c.name, c.epoch, c.members, c.recipient) for c in book.cases),
         foreign=tuple(_Contact(c.name, encode(c.card), c.added_ns, c.verified_ns) for c in book.foreign),
+        colleagues=tuple(_Colleague(c.name, c.signing, c.fingerprint, c.here) for c in book.colleagues),
     )
     return seal_record(body, labels.BOOK_SIGNATURE, owner, [owner.recipient], least=LEAST_SIZE, limit=MAX_SIZE)
 
@@ -240,6 +282,7 @@ def open_book(untrusted: bytes, owner: Identity) -> Book:
         contacts=tuple(Contact(c.name, parse_card(c.card), c.added_ns, c.verified_ns) for c in body.contacts),
         cases=tuple(CaseEntry(c.case, c.name, c.epoch, c.members, c.recipient) for c in body.cases),
         foreign=tuple(ForeignCase(c.name, parse_card(c.card), c.added_ns, c.verified_ns) for c in body.foreign),
+        colleagues=tuple(Colleague(c.name, c.signing, c.fingerprint, c.here) for c in body.colleagues),
     )
     cards = (*((c.card, "person") for c in book.contacts), *((c.card, "case") for c in book.foreign))
     if any(card.kind != kind for card, kind in cards):

@@ -16,13 +16,16 @@ import msgspec
 import pytest
 from blake3 import blake3
 
-from keys.access import CaseKeys, seal_access
+from keys.access import CaseKeys, Former, seal_access
+from keys.card import Card
 from keys.identity import Identity
+from keys.roster import seal_roster
 from keys.secret import Secret
 from tests.support.bundles import EDITOR, SIGNED
 from tests.support.newsroom import (
     CHEAP,
     DAY,
+    PASSPHRASE,
     add_paths,
     contents,
     file,
@@ -34,15 +37,25 @@ from tests.support.newsroom import (
     unlock,
     write_pack,
 )
-from vault.cases import case_folder, find_case, grant, list_cases, load_case, open_store, revoke
-from vault.contacts import keep
+from vault.bundle import Signer
+from vault.cases import (
+    case_folder,
+    find_case,
+    grant,
+    list_cases,
+    load_case,
+    member_by_known_key,
+    open_store,
+    revoke,
+)
+from vault.contacts import keep, mark_verified, name_of, to_verify
 from vault.disk import Disk
 from vault.errors import AlreadyThere, Ambiguous, DamagedPack, DamagedVault, NotTrusted, Wiped
 from vault.exporting import addressees
 from vault.founding import found
 from vault.manifest import MAX_ENTRIES, SIGNATURE_LABEL, Manifest, compress, decode, digest, encode
 from vault.model import PACKING_NONE, CaseId, Chunk, Event, Extent, Item, PackId
-from vault.opening import open_into_folder
+from vault.opening import open_into_folder, sender_of
 from vault.pack import PackWriter
 from vault.panic import NoVaultHere, panic
 from vault.store import CaseStore
@@ -373,6 +386,154 @@ def test_vault_inside_a_vault_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AlreadyThere):
         found(f"{folder}/cases/own", Secret(b"a passphrase"), None, disk=Disk(), label="x", now_ns=0, cost=CHEAP,
               floor=CHEAP)  # fmt: skip
+
+
+# Somebody who was removed, and kept what they knew
+
+
+def two_colleagues(folder: str) -> Identity:
+    """Айгүл, whose vault it is, and Бермет, a member of her case; both have opened it. Returns Бермет's identity."""
+    colleague(folder, "another passphrase")
+    with unlock(folder, "another passphrase") as vault:
+        return Identity.decode(vault.me.encode().expose())
+
+
+def forge_roster(vault: Vault, *, replacing: str, key: Identity, called: str | None = None) -> None:
+    """What whoever knows the compartment's secret can write: another key under a colleague's name, or a new name."""
+    roster = vault.roster()
+    entry = roster.by_label(replacing)
+    assert entry is not None
+    if called is None:
+        roster = roster.without_pair(entry.pair).with_entry(entry.pair, entry.label, key.card(), 0)
+    else:
+        roster = roster.with_entry(min(set(range(16)) - roster.pairs), called, key.card(), 0)
+    Path(vault.folder, "rosters", f"{vault.opened.home[0]}.age").write_bytes(seal_roster(roster, vault.device_secret))
+
+
+def test_new_epoch_by_somebody_who_was_just_revoked_is_told_of_once(tmp_path: Path) -> None:
+    """Бермет revokes Chyngyz; before Айгүл sees it, he puts an epoch of his own in the place of Бермет's."""
+    folder = newsroom(tmp_path / "v")
+    theirs = two_colleagues(folder)
+    chyngyz = Identity.generate()
+    with unlock(folder) as vault:
+        case = grant(vault, find_case(vault, "Mine"), chyngyz.card(), "Chyngyz")
+    access = Path(case_folder(vault, case.id), "access")
+    epochs = (*case.keys.epochs, Identity.generate())
+    members, former = (vault_card(folder), chyngyz.card()), (Former(theirs.signing_public, 1),)
+    his = CaseKeys(case.id, "Mine", epochs, members, former, 0)
+    with unlock(folder, "another passphrase") as vault:
+        revoke(vault, find_case(vault, "Mine"), chyngyz.card(), "Chyngyz")
+    (access / "000002.age").write_bytes(seal_access(his, chyngyz))
+    with unlock(folder) as vault:
+        find_case(vault, "Mine")
+        (notice,) = vault.notices
+        words = " ".join(chyngyz.card().words)
+        assert notice.startswith(f"somebody with the words {words} changed who can read Mine: now ")
+        assert "before: somebody" in notice and "Бермет" in notice and "you" in notice
+    with unlock(folder) as vault:
+        find_case(vault, "Mine")
+        assert vault.notices == []
+
+
+def vault_card(folder: str) -> Card:
+    with unlock(folder) as vault:
+        return vault.me.card()
+
+
+def test_change_of_members_by_oneself_is_not_told(tmp_path: Path) -> None:
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        member(vault)
+        find_case(vault, "Mine")
+        assert vault.notices == []
+
+
+def test_forged_key_of_a_colleague_gets_nothing_until_the_words_were_compared(tmp_path: Path) -> None:
+    folder = newsroom(tmp_path / "v")
+    true, false = two_colleagues(folder), Identity.generate()
+    with unlock(folder) as vault:
+        forge_roster(vault, replacing="Бермет", key=false)
+        for name in ("Бермет", "бермет"):
+            with pytest.raises(NotTrusted):
+                addressees(vault, [name])
+        assert not sender_of(vault, Signer(false.signing_public, false.card(), "")).trusted
+        assert name_of(vault, true.signing_public) == "Бермет"
+    for _ in range(2):  # told each time, not once
+        with unlock(folder) as vault:
+            assert [n.split(" in the list")[0] for n in vault.notices] == ["Бермет has another key"]
+    with unlock(folder) as vault:
+        mark_verified(vault, to_verify(vault, "бермет"))
+        assert addressees(vault, ["Бермет"])[0].recipient == false.recipient
+    with unlock(folder) as vault:
+        assert vault.notices == []
+
+
+def test_case_granted_by_a_forged_colleague_is_not_believed(tmp_path: Path) -> None:
+    folder = newsroom(tmp_path / "v")
+    two_colleagues(folder)
+    false = Identity.generate()
+    with unlock(folder) as vault:
+        forge_roster(vault, replacing="Бермет", key=false)
+        case_id = CaseId(os.urandom(16))
+        trap = CaseKeys(case_id, "trap", (Identity.generate(),), (vault.me.card(), false.card()), (), 0)
+        access = Path(case_folder(vault, case_id), "access")
+        access.mkdir(parents=True)
+        (access / "000001.age").write_bytes(seal_access(trap, false))
+        with pytest.raises(NotTrusted):
+            load_case(vault, case_id)
+
+
+def test_name_that_comes_new_goes_or_comes_back_is_told_of_once(tmp_path: Path) -> None:
+    folder = newsroom(tmp_path / "v")
+    two_colleagues(folder)
+    with unlock(folder) as vault:
+        path = Path(folder, "rosters", f"{vault.opened.home[0]}.age")
+        before, secret = vault.roster(), Secret(vault.device_secret.expose())
+        entry = before.by_label("Бермет")
+        assert entry is not None
+        forge_roster(vault, replacing="Бермет", key=Identity.generate(), called="Editor")
+    told = []
+    for roster in (None, before, before.without_pair(entry.pair), before):
+        if roster is not None:
+            path.write_bytes(seal_roster(roster, secret))
+        for _ in range(2):
+            with unlock(folder) as vault:
+                told.append([notice[:28] for notice in vault.notices])
+    assert [t for t in told if t] == [
+        ["Editor is new in the list of"], ["Editor is not in the list of"], ["Бермет is not in the list of"],
+        ["Бермет is in the list of jou"],
+    ]  # fmt: skip
+
+
+def test_first_journalist_and_one_who_is_brought_in_are_told_nothing(tmp_path: Path) -> None:
+    folder = newsroom(tmp_path / "v")
+    books = {path: path.read_bytes() for path in Path(folder, "books").iterdir()}
+    with unlock(folder) as vault:
+        assert vault.notices == []
+    assert books == {path: path.read_bytes() for path in Path(folder, "books").iterdir()}  # to open it writes nothing
+    colleague(folder, "another passphrase")
+    for passphrase in (PASSPHRASE, "another passphrase"):
+        with unlock(folder, passphrase) as vault:
+            assert vault.notices == []
+            assert {pin.name for pin in vault.book().colleagues} == {"Айгүл", "Бермет"}
+
+
+def test_who_was_removed_under_a_forged_key_is_still_found_by_the_true_one(tmp_path: Path) -> None:
+    """Else their true key would stay a member of the case."""
+    folder = newsroom(tmp_path / "v")
+    true = two_colleagues(folder)
+    with unlock(folder) as vault:
+        forge_roster(vault, replacing="Бермет", key=Identity.generate())
+        found = member_by_known_key(vault, find_case(vault, "Mine"), "бермет")
+        assert found == true.card()
+
+
+def test_packs_that_cannot_be_used_are_told_of_whatever_one_does(tmp_path: Path) -> None:
+    folder = newsroom(tmp_path / "v")
+    with unlock(folder) as vault, store_of(vault) as store:
+        planted(store, Identity.generate())
+    for _ in range(2):
+        with unlock(folder) as vault, store_of(vault):
+            assert vault.notices == ["1 pack(s) of Mine cannot be used: `sandyk verify` says which"]
 
 
 def test_manifest_of_millions_of_entries_is_refused_unread() -> None:

@@ -18,9 +18,11 @@ from keys.card import Card
 from keys.errors import KeysError, Malformed, NoMatch
 from keys.identity import Identity
 from keys.names import tidy_name
-from vault import layout
+from vault import contacts, layout
+from vault.colleagues import believed
 from vault.errors import AlreadyThere, Ambiguous, BadInput, DamagedVault, NotAllowed, NotFound, NotTrusted
 from vault.model import EVENT_CREATED, EVENT_GRANTED, EVENT_REVOKED, CaseId, Event
+from vault.names import printable
 from vault.store import CaseStore
 from vault.vaults import Vault
 
@@ -115,8 +117,33 @@ def load_case(vault: Vault, case_id: CaseId) -> Case | None:
     _check_continuity(vault, case, seen)
     _check_trust(vault, case, seen)
     if seen is None or seen.epoch != len(case.keys.epochs) or set(seen.members) != _member_keys(case):
+        if seen is not None and case.granter.signing != vault.me.signing_public:
+            vault.notice(_what_changed(vault, case, seen))
         seen = _remember(vault, case)
     return replace(case, name=seen.name)
+
+
+def _what_changed(vault: Vault, case: Case, seen: CaseEntry) -> str:
+    """Who changed the members of a case since it was last seen, and how.
+
+    Somebody who was revoked, but whose going one has not seen yet, can still sign an access file that one believes:
+    nothing in it shows that, so a person has to look.
+    """
+    cards = {member.signing: member for member in (*case.keys.members, case.granter)}
+
+    def called(signing: bytes) -> str:
+        if signing == vault.me.signing_public:
+            return "you"
+        if name := contacts.name_of(vault, signing):
+            return printable(name)
+        card = cards.get(signing)
+        return f"somebody with the words {' '.join(card.words)}" if card else f"somebody (key {signing.hex()[:8]})"
+
+    now, before = (", ".join(sorted(map(called, keys))) for keys in (_member_keys(case), set(seen.members)))
+    return (
+        f"{called(case.granter.signing)} changed who can read {printable(seen.name)}: now {now}; before: {before}; "
+        "if you did not expect this, ask them by voice before you file anything more"
+    )
 
 
 def _check_continuity(vault: Vault, case: Case, seen: CaseEntry | None) -> None:
@@ -148,7 +175,7 @@ def _check_trust(vault: Vault, case: Case, seen: CaseEntry | None) -> None:
             return
     else:
         book = vault.book()
-        friends = {entry.card.signing for entry in vault.roster().entries}
+        friends = {entry.card.signing for entry in believed(book, vault.roster())}
         friends |= {contact.card.signing for contact in book.contacts if contact.verified_ns is not None}
         if granter in friends:
             return
@@ -220,12 +247,24 @@ def member_by_words(case: Case, words: str) -> Card | None:
     return next((member for member in case.keys.members if member.words == wanted), None)
 
 
-def open_store(vault: Vault, case: Case) -> CaseStore:
-    """The case's packs and index. The caller closes it."""
-    return CaseStore(
+def member_by_known_key(vault: Vault, case: Case, name: str) -> Card | None:
+    """The member with the key that one knows for a colleague of this name, whatever the roster says of the name now."""
+    known = vault.book().colleague(name)
+    if known is None or vault.book().contact(name) is not None:
+        return None
+    return next((member for member in case.keys.members if member.signing == known.signing), None)
+
+
+def open_store(vault: Vault, case: Case, *, remark: bool = True) -> CaseStore:
+    """The case's packs and index. The caller closes it. ``remark``: packs that cannot be used become a notice."""
+    store = CaseStore(
         case_folder(vault, case.id), case.keys, vault.me, vault.device_secret,
         disk=vault.disk, alive=vault.check_alive, clock=vault.clock,
     )  # fmt: skip
+    if store.findings and remark:
+        name = printable(case.name)
+        vault.notice(f"{len(store.findings)} pack(s) of {name} cannot be used: `sandyk verify` says which")
+    return store
 
 
 def case_folder(vault: Vault, case_id: CaseId) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from keys.book import Book, Contact, ForeignCase
 from keys.card import Card
-from keys.errors import NameTaken
-from vault.errors import AlreadyThere, Ambiguous, NotFound
+from keys.errors import Full, NameTaken
+from keys.roster import RosterEntry
+from vault.colleagues import is_changed, known_as, verify_unchanged
+from vault.errors import AlreadyThere, Ambiguous, NotAllowed, NotFound
 from vault.names import printable
 from vault.vaults import Vault
 
@@ -30,8 +32,9 @@ def find(book: Book, name: str) -> Known:
 def person(vault: Vault, name: str) -> tuple[str, Card, bool]:
     """Whom a name means, contact or journalist of this vault: the name, the card, and whether it was verified.
 
-    Raises NotFound, and Ambiguous when a contact and a journalist of one name have different cards: journalists
-    share their list, and a name in it must not take the place of somebody whose words one compared.
+    Raises NotFound, NotTrusted for a journalist who has other keys than the ones that are known, and Ambiguous when a
+    contact and a journalist of one name have different cards: journalists share their list, and a name in it must not
+    take the place of somebody whose words one compared.
     """
     contact, entry = vault.book().contact(name), vault.roster().by_label(name)
     if contact is not None and entry is not None and contact.card.signing != entry.card.signing:
@@ -40,6 +43,7 @@ def person(vault: Vault, name: str) -> tuple[str, Card, bool]:
             "ask who took the name; then keep the contact under another one",
         )
     if entry is not None:
+        verify_unchanged(vault.book(), entry)
         return entry.label, entry.card, True
     if contact is not None:
         return contact.name, contact.card, contact.verified_ns is not None
@@ -47,6 +51,33 @@ def person(vault: Vault, name: str) -> tuple[str, Card, bool]:
         f"no journalist or contact is called {printable(name)}",
         "`sandyk contact list` and `sandyk journalist list` show who is there",
     )
+
+
+def name_of(vault: Vault, signing: bytes) -> str | None:
+    """What the journalist calls whoever has this signing key: a colleague, one who left among them, or a contact."""
+    book = vault.book()
+    for entry in vault.roster().entries:
+        if entry.card.signing == signing and not is_changed(book, entry):
+            return entry.label
+    known = next((c.name for c in book.colleagues if c.signing == signing), None)
+    contact = book.contact_by_key(signing)
+    return contact.name if contact else known
+
+
+def to_verify(vault: Vault, name: str) -> Known | RosterEntry:
+    """Whose words are to be compared: a journalist with another key than before, else a contact, else a journalist.
+
+    Raises NotFound.
+    """
+    entry = vault.roster().by_label(name)
+    if entry is not None and is_changed(vault.book(), entry):
+        return entry
+    try:
+        return find(vault.book(), name)
+    except NotFound:
+        if entry is None:
+            raise
+        return entry
 
 
 def keep(vault: Vault, name: str, card: Card) -> None:
@@ -69,9 +100,15 @@ def keep(vault: Vault, name: str, card: Card) -> None:
         raise AlreadyThere(str(exc), "`sandyk contact list` shows who is there") from exc
 
 
-def mark_verified(vault: Vault, known: Known) -> None:
-    """Remember that the words were compared by voice."""
-    if isinstance(known, ForeignCase):
+def mark_verified(vault: Vault, known: Known | RosterEntry) -> None:
+    """Remember that the words were compared by voice. A journalist's keys are the ones that are known from now on."""
+    if isinstance(known, RosterEntry):
+        pin = known_as(known)
+        try:
+            vault.change_book(lambda book: book.with_colleague(pin))
+        except Full as exc:
+            raise NotAllowed(str(exc)) from exc
+    elif isinstance(known, ForeignCase):
         vault.change_book(lambda book: book.with_case_verified(known.case_id, vault.clock()))
     else:
         vault.change_book(lambda book: book.with_verified(known.name, vault.clock()))

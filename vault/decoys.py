@@ -22,6 +22,7 @@ from keys.keyring import DuressSlot, JournalistSlot, OpenSlot
 from keys.layout import PAIRS_PER_COMPARTMENT
 from keys.roster import Roster, open_roster, seal_roster
 from keys.secret import Secret
+from vault.colleagues import introduced
 from vault.errors import AlreadyThere, BadInput, DamagedVault, NotAllowed, NotFound
 from vault.founding import MAX_PEOPLE_FILE, book_path, empty_book, nobodys_roster, roster_path, write_person_file
 
@@ -126,7 +127,7 @@ def _make_whole(vault: Vault, roster: Roster, home: tuple[int, int], slot: Journ
         roster = roster.with_entry(home[1], label, slot.identity.card(), vault.clock())
     except NameTaken as exc:
         raise AlreadyThere("there is a decoy of this name already", "another one: --name NAME") from exc
-    _write(vault, _book(vault, home), seal_book(Book(), slot.identity))
+    _write(vault, _book(vault, home), seal_book(introduced(Book(), roster), slot.identity))
     _save(vault, roster)
 
 

@@ -19,6 +19,7 @@ from keys.primitives import DEFAULT, FLOOR, SALT_SIZE, Cost
 from keys.roster import Roster, seal_roster
 from keys.secret import Secret
 from vault import layout
+from vault.colleagues import introduced
 from vault.counter import Counter
 from vault.disk import Disk
 from vault.errors import AlreadyThere, DiskFailed
@@ -112,8 +113,10 @@ def _write_people(folder: str, disk: Disk, opened: keyring.OpenSlot, label: str,
             data = seal_roster(roster, mine.device_secret)
         disk.replace(roster_path(folder, compartment), data)
     for number in range(COMPARTMENTS * PAIRS_PER_COMPARTMENT):
-        owner = mine.identity if number == book_number(opened) else Identity.generate()
-        disk.replace(book_path(folder, number), seal_book(Book(), owner))
+        if number == book_number(opened):
+            disk.replace(book_path(folder, number), seal_book(introduced(Book(), roster), mine.identity))
+        else:
+            disk.replace(book_path(folder, number), empty_book())
     _date_alike(folder, roster_path(folder, 0), disk)
 
 

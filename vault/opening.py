@@ -21,6 +21,7 @@ from keys.errors import KeysError, NoMatch
 from vault import catalogue
 from vault.bundle import BundleReader, NotABundle, Signer, Tags
 from vault.cases import Case, list_cases, open_store
+from vault.colleagues import believed
 from vault.errors import AlreadyThere, BadInput, DamagedBundle, DiskFailed, DoesNotOpen
 from vault.intake import Intake
 from vault.model import EVENT_TAKEN_IN, ORIGIN_AGE, ORIGIN_BUNDLE, ORIGIN_DROP, Event, Item
@@ -95,14 +96,17 @@ def sender_of(vault: Vault | None, signer: Signer) -> Sender:
     if vault is not None:
         if signer.public == vault.me.signing_public:
             return Sender(vault.my_entry().label, words, True, "this is you")
-        for entry in vault.roster().entries:
+        book, roster = vault.book(), vault.roster()
+        for entry in believed(book, roster):
             if entry.card.signing == signer.public:
                 return Sender(entry.label, words, True, "a journalist of this vault")
-        contact = vault.book().contact_by_key(signer.public)
+        contact = book.contact_by_key(signer.public)
         if contact is not None and contact.card.fingerprint == signer.card.fingerprint:
             if contact.verified_ns is not None:
                 return Sender(contact.name, words, True, "a verified contact")
             return Sender(contact.name, words, False, "a contact whose words were not compared yet")
+        if any(entry.card.signing == signer.public for entry in roster.entries):
+            return Sender(None, words, False, "a key that the list of journalists has for a name you know another of")
     return Sender(None, words, False, "a key that you do not know")
 
 

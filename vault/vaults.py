@@ -13,9 +13,10 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from keys import keyring
-from keys.book import Book, open_book, seal_book
+from keys.book import Book, Colleague, open_book, seal_book
 from keys.errors import Full, KeysError, NoMatch
 from keys.identity import Identity
 from keys.keyring import DuressSlot, Header, JournalistSlot, OpenSlot, parse_header
@@ -23,7 +24,7 @@ from keys.layout import SLOT_SIZE, SLOTS_OFFSET
 from keys.primitives import FLOOR, Cost
 from keys.roster import Roster, RosterEntry, open_roster, seal_roster
 from keys.secret import Secret
-from vault import decoys, duress, layout
+from vault import colleagues, decoys, duress, layout
 from vault.disk import Disk
 from vault.errors import (
     AlreadyThere,
@@ -136,7 +137,10 @@ class Vault:
         self._token = token if opened.journalist.needs_token else None
         self.keyring_file = DiskKeyring(folder, disk)
         self._book_path = book_path(folder, book_number(opened))
+        self.notices: list[str] = []
+        """What the journalist should be told, one line each: what others changed, what cannot be used."""
         self._finish_what_was_interrupted()
+        self._look_at_colleagues()
 
     @property
     def _slot(self) -> JournalistSlot:
@@ -187,6 +191,11 @@ class Vault:
         if not alive:
             raise Wiped("the vault was wiped while it was open; nothing more is written")
 
+    def notice(self, text: str) -> None:
+        """Remember something to tell the journalist, once. Names in it are escaped already."""
+        if text not in self.notices:
+            self.notices.append(text)
+
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Hold the vault's lock while people or keys change. Raises Wiped, DiskFailed."""
@@ -196,6 +205,7 @@ class Vault:
                 self.check_alive()
                 yield
         except OSError as exc:
+            self.check_alive()  # a folder that is gone was wiped
             raise DiskFailed(f"the disk refused: {exc.strerror or exc}", "what was there before is unchanged") from exc
 
     def _finish_what_was_interrupted(self) -> None:
@@ -205,6 +215,24 @@ class Vault:
                 keyring.finish_interrupted(self.keyring_file, self._opened)
         except (OSError, NoMatch):
             # A read-only medium, or somebody is changing it just now; the next unlock tries again.
+            return
+
+    def _look_at_colleagues(self) -> None:
+        """Tell who is new in the roster or has other keys than before, and remember who is seen for the first time."""
+        try:
+            book, roster = self.book(), self.roster()
+        except DamagedVault:
+            return  # what needs them says so
+        for remark in colleagues.remarks(book, roster):
+            self.notice(remark)
+        if colleagues.pinned(book, roster) == book:
+            return
+        try:
+            with self.disk.lock(os.path.join(self.folder, layout.LOCK), wait=False):
+                self.check_alive()
+                self._write(self._book_path, seal_book(colleagues.pinned(self.book(), roster), self.me))
+        except (OSError, DamagedVault):
+            # A read-only medium, or somebody is changing people just now: the next unlock tries again.
             return
 
     # Journalists
@@ -237,8 +265,11 @@ class Vault:
             except Full as exc:
                 raise NotAllowed(str(exc)) from exc
             slot = JournalistSlot(Identity.generate(), self.device_secret, os.urandom(16))
-            self._save_roster(roster.with_entry(pair, label, slot.identity.card(), self.clock()))
-            self._write(self._book_of(pair), seal_book(Book(), slot.identity))
+            extended = roster.with_entry(pair, label, slot.identity.card(), self.clock())
+            entry = extended.by_pair(pair) or self.my_entry()
+            self._save_roster(extended)
+            book = self._with_colleague(colleagues.known_as(entry))
+            self._write(self._book_of(pair), seal_book(colleagues.introduced(book, extended), slot.identity))
             try:
                 keyring.add(
                     self.keyring_file, self.header, self._opened, pair, slot, passphrase, token, floor=self.floor
@@ -246,7 +277,7 @@ class Vault:
             except KeysError:
                 self._save_roster(roster)
                 raise
-            return self.roster().by_pair(pair) or self.my_entry()
+            return entry
 
     def change_passphrase(self, passphrase: Secret) -> None:
         """Change one's own passphrase, in place; an outside half stays. Until it returns the old one may still open."""
@@ -301,7 +332,19 @@ class Vault:
             keyring.remove(self.keyring_file, self._opened, entry.pair)
             self._write(self._book_of(entry.pair), empty_book())
             self._save_roster(roster.without_pair(entry.pair))
+            known = self.book().colleague(entry.label)
+            if known is not None:
+                self._with_colleague(replace(known, here=False))
             return entry
+
+    def _with_colleague(self, colleague: Colleague) -> Book:
+        """Remember a colleague whom one brought in or removed oneself; the caller holds the lock. Returns the book."""
+        try:
+            book = self.book().with_colleague(colleague)
+        except Full:
+            return self.book()
+        self._write(self._book_path, seal_book(book, self.me))
+        return book
 
     def _book_of(self, pair: int) -> str:
         mine = book_number(self._opened)

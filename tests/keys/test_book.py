@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keys import age, book, labels
-from keys.book import Book, CaseEntry, Contact, ForeignCase, open_book, seal_book
+from keys.book import Book, CaseEntry, Colleague, Contact, ForeignCase, open_book, seal_book
 from keys.card import encode
 from keys.errors import BadSignature, Damaged, Full, KeysError, Malformed, MalformedRecord, NameTaken, NoMatch, NotFound
 from keys.identity import Identity
@@ -23,10 +23,17 @@ CASE_ID, FOREIGN_ID = bytes(range(16)), bytes(range(16, 32))
 EDITOR_CONTACT = Contact("Редактор", EDITOR.card(), 1)
 CASE = CaseEntry(CASE_ID, "Школа №5", 2, (ME.signing_public, EDITOR.signing_public), OTHER.recipient.raw)
 FOREIGN = ForeignCase("Мост", OTHER.card(case_id=FOREIGN_ID, epoch=4), 3)
+COLLEAGUE = Colleague("Гүлнара", OTHER.signing_public, OTHER.card().fingerprint)
 BOOK = Book().with_contact(EDITOR_CONTACT).with_case(CASE).with_foreign(FOREIGN)
 
 
-@pytest.mark.parametrize("made", [Book(), BOOK, BOOK.with_verified("Редактор", 9).with_case_verified(FOREIGN_ID, 8)])
+@pytest.mark.parametrize(
+    "made",
+    [
+        *(Book(), BOOK, BOOK.with_verified("Редактор", 9).with_case_verified(FOREIGN_ID, 8)),
+        *(BOOK.with_colleague(COLLEAGUE), BOOK.with_colleague(replace(COLLEAGUE, here=False))),
+    ],
+)
 def test_a_book_survives_being_sealed_and_opened(made: Book) -> None:
     assert open_book(seal_book(made, ME), ME) == made
 
@@ -38,7 +45,7 @@ def test_nobody_else_opens_it() -> None:
 
 def test_a_book_that_somebody_else_wrote_for_me_is_refused() -> None:
     """Whoever has my card can seal to me; a contact slipped in so would read evidence."""
-    body = book._Book((), (), ())
+    body = book._Book((), (), (), ())
     forged = seal_record(body, labels.BOOK_SIGNATURE, OTHER, [ME.recipient], least=1, limit=book.MAX_SIZE)
     with pytest.raises(BadSignature):
         open_book(forged, ME)
@@ -72,7 +79,8 @@ def test_noise_is_refused_with_our_error(noise: bytes) -> None:
 
 def test_a_signed_book_that_takes_a_case_for_a_person_is_refused() -> None:
     entry = book._Contact("name", encode(FOREIGN.card), 0, None)
-    sealed = seal_record(book._Book((entry,), (), ()), labels.BOOK_SIGNATURE, ME, [ME.recipient], least=1, limit=65536)
+    body = book._Book((entry,), (), (), ())
+    sealed = seal_record(body, labels.BOOK_SIGNATURE, ME, [ME.recipient], least=1, limit=65536)
     with pytest.raises(MalformedRecord):
         open_book(sealed, ME)
 
@@ -133,6 +141,35 @@ def test_a_thousand_contacts_and_cases_fit_and_no_more() -> None:
     with pytest.raises(Full):
         full.with_foreign(FOREIGN)
     assert full.with_case(replace(cases[3], epoch=9)).case(cases[3].case_id).epoch == 9
+
+
+# Colleagues
+
+
+def test_a_colleague_is_found_by_name_whatever_its_case_and_replaced_under_it() -> None:
+    known = BOOK.with_colleague(COLLEAGUE)
+    assert known.colleague("гҮЛНАРА") == COLLEAGUE and known.colleague("Гүлнар") is None
+    other = replace(COLLEAGUE, name="ГҮЛНАРА", fingerprint=bytes(32))
+    assert known.with_colleague(other).colleagues == (other,)
+
+
+def test_names_of_colleagues_have_a_limit_below_which_each_can_be_replaced() -> None:
+    full = Book(colleagues=tuple(replace(COLLEAGUE, name=f"c{n}") for n in range(book.MAX_COLLEAGUES)))
+    with pytest.raises(Full):
+        full.with_colleague(COLLEAGUE)
+    assert full.with_colleague(replace(COLLEAGUE, name="C7", here=False)).colleague("c7").here is False
+
+
+def test_the_fullest_book_there_can_be_is_sealed_and_opened() -> None:
+    """With names of the greatest length in bytes, and cases of 32 members."""
+    name, card = "\U0001f469" * 190, EDITOR.card()
+    made = Book(
+        tuple(Contact(f"{name}{n}", card, n, n) for n in range(book.MAX_CONTACTS)),
+        (),
+        tuple(ForeignCase(f"{name}{n}", FOREIGN.card, n, n) for n in range(book.MAX_CASES)),
+        tuple(replace(COLLEAGUE, name=f"{name}{n}") for n in range(book.MAX_COLLEAGUES)),
+    )
+    assert len(open_book(seal_book(made, ME), ME).colleagues) == book.MAX_COLLEAGUES
 
 
 # Cases

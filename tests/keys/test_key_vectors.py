@@ -125,6 +125,10 @@ def test_an_old_book_and_roster_open() -> None:
     case = book.case(fixed("case id", 16))
     assert case is not None and case.recipient == person("case").recipient.raw
     assert [foreign.name for foreign in book.foreign] == ["Тоннель"]
+    known = [("Гүлнара", person("me").card(), True), ("Бермет", person("editor").card(), False)]
+    assert [(c.name, c.signing, c.fingerprint, c.here) for c in book.colleagues] == [
+        (name, card.signing, card.fingerprint, here) for name, card, here in known
+    ]
     roster = open_roster((VECTORS / "roster.age").read_bytes(), Secret(fixed("device", 32)))
     assert [(e.pair, e.label, e.card, e.added_ns) for e in roster.entries] == [(5, "Гүлнара", person("me").card(), 6)]
 

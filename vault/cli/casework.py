@@ -129,11 +129,9 @@ def case_members(
 
 def _name_of(unlocked: Vault, card: Card) -> str | None:
     """What the journalist calls somebody."""
-    for entry in unlocked.roster().entries:
-        if entry.card.signing == card.signing:
-            return entry.label
-    contact = unlocked.book().contact_by_key(card.signing)
-    return contact.name if contact else None
+    from vault.contacts import name_of
+
+    return name_of(unlocked, card.signing)
 
 
 def _card_of(unlocked: Vault, who: str) -> tuple[Card, str]:
@@ -175,11 +173,11 @@ def case_revoke(
     as_json: JsonOption = False,
 ) -> None:
     """Take somebody out of what is filed from now on."""
-    from vault.cases import find_case, member_by_words, revoke
+    from vault.cases import find_case, member_by_known_key, member_by_words, revoke
 
     with opened(vault, passphrase_file, token) as unlocked:
         case = find_case(unlocked, case_name)
-        member = member_by_words(case, who)
+        member = member_by_words(case, who) or member_by_known_key(unlocked, case, who)
         card, name = (member, _name_of(unlocked, member) or who) if member else _card_of(unlocked, who)
         case = revoke(unlocked, case, card, name)
     answer(
@@ -212,7 +210,7 @@ def verify_command(
     with opened(vault, passphrase_file, token) as unlocked:
         cases, unusable = _chosen(unlocked, case_name)
         for case in cases:
-            with open_store(unlocked, case) as store, terminal.progress("verifying") as advance:
+            with open_store(unlocked, case, remark=False) as store, terminal.progress("verifying") as advance:
                 verdict = verify(store, progress=advance)
             whole = whole and verdict.whole
             documents.append(_verdict_document(case, verdict))
@@ -316,7 +314,7 @@ def rebuild(
 
     with opened(vault, passphrase_file, token) as unlocked:
         case = find_case(unlocked, case_name)
-        with open_store(unlocked, case) as store:
+        with open_store(unlocked, case, remark=False) as store:
             store.rebuild()
             count, size = store.index.totals()
             findings = list(store.findings)

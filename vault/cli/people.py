@@ -215,18 +215,23 @@ def journalist_remove(
     with opened(vault, passphrase_file, token, afresh=True) as unlocked:
         entry = unlocked.remove_journalist(name)
         cases, _ = list_cases(unlocked)
+        known = unlocked.book().colleague(name)  # the list may give the name another key, and leave theirs a member
+        theirs = {entry.card.signing, known.signing if known else entry.card.signing}
         revoked = []
         for case in cases:
-            if any(member.signing == entry.card.signing for member in case.keys.members):
-                revoke(unlocked, case, entry.card, entry.label)
-                revoked.append(case.name)
+            for member in case.keys.members:
+                if member.signing in theirs - {unlocked.me.signing_public}:
+                    case = revoke(unlocked, case, member, entry.label)
+                    revoked.append(case.name)
         answer(
             {"removed": entry.label, "revoked_from": revoked},
             as_json=as_json,
             lines=(
                 f"removed {printable(name)}; their passphrase opens nothing here any more",
                 f"revoked from {len(revoked)} case(s) that you are in",
-                "what they could read before, they may have copied; an older copy of this vault still opens for them",
+                "what they could read before, they may have copied",
+                "a copy of the keyring made before (a backup, a snapshot, a disk image) still opens with their "
+                "passphrase",
             ),
         )
 
@@ -372,11 +377,11 @@ def contact_verify(
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say that you compared the words of a contact by voice."""
+    """Say that you compared the words of a contact, or of a colleague in this vault, by voice."""
     from vault import contacts
 
     with opened(vault, passphrase_file, token) as unlocked:
-        contact = contacts.find(unlocked.book(), name)
+        contact = contacts.to_verify(unlocked, name)
         expected = " ".join(contact.card.words)
         if words is None:
             say(f"the words of {printable(name)} here are:\n\n    {expected}\n")

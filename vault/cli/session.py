@@ -89,7 +89,7 @@ def opened(
 
         held = resume(locked)
         if held is not None:
-            with held:
+            with _telling(held):
                 yield held
             return
     outside_half = read_token(token)
@@ -98,8 +98,19 @@ def opened(
         unlocked = locked.unlock(passphrase, outside_half)
     finally:
         passphrase.close()
-    with unlocked:
+    with _telling(unlocked):
         yield unlocked
+
+
+@contextmanager
+def _telling(unlocked: Vault) -> Iterator[None]:
+    """Use the vault, and say afterwards, also when it failed, what came up on the way."""
+    try:
+        with unlocked:
+            yield
+    finally:
+        for notice in unlocked.notices:
+            terminal.say(f"note: {one_line(notice)}")
 
 
 def read_passphrase(passphrase_file: str | None) -> Secret:

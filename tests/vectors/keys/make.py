@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE.parents[2]))
 
 from keys import card, slots
 from keys.access import CaseKeys, Former, seal_access
-from keys.book import Book, CaseEntry, Contact, ForeignCase, seal_book
+from keys.book import Book, CaseEntry, Colleague, Contact, ForeignCase, seal_book
 from keys.identity import Identity
 from keys.primitives import Cost, argon2id
 from keys.roster import Roster, seal_roster
@@ -78,6 +78,8 @@ def main() -> None:
     book = Book().with_contact(Contact("Редактор", editor.card(), 1, 2))
     book = book.with_case(CaseEntry(case_id, "Мост", 2, (me.signing_public,), case.recipient.raw))
     book = book.with_foreign(ForeignCase("Тоннель", case.card(case_id=fixed("foreign", 16), epoch=3), 4))
+    book = book.with_colleague(Colleague("Гүлнара", me.signing_public, me.card().fingerprint))
+    book = book.with_colleague(Colleague("Бермет", editor.signing_public, editor.card().fingerprint, here=False))
     (HERE / "book.age").write_bytes(seal_book(book, me))
     roster = Roster().with_entry(5, "Гүлнара", me.card(), 6)
     (HERE / "roster.age").write_bytes(seal_roster(roster, Secret(fixed("device", 32))))
