@@ -11,7 +11,8 @@ modules only, because each millisecond of loading is one in which the door can b
     (3) what the file system says about the keyring's blocks           while there still is a keyring
     (4) the rest of the keyring, in place and synced
     (5) the kill area read back and compared                           ``--keep`` ends here
-    (6) rosters, books, access files, index headers overwritten; everything of ours deleted; keyring and VAULT last
+    (6) rosters, books, access files, index headers overwritten; everything of ours deleted; keyring and VAULT last;
+        ``--traces``: then this program's own traces outside the vault
     (7) reported, and only then the file system asked to flush and to discard, for a bounded time
 
 Run again after an interruption it goes on where it was: VAULT goes last, so that a half wiped vault is still found.
@@ -52,7 +53,7 @@ DONE, FAILED, USAGE, NO_VAULT = 0, 1, 2, 10
 _HEADER_START = b"sandyk vault "
 
 HELP = """\
-Usage: sandyk panic [--vault DIR] [--keep] [--json] [--now]
+Usage: sandyk panic [--vault DIR] [--keep] [--traces] [--json] [--now]
        sandyk panic --drill [--keep] [--json] [--vault DIR]
 
 Make the vault unreadable at once: its keys first, then everything else. Asks nothing.
@@ -60,6 +61,8 @@ Make the vault unreadable at once: its keys first, then everything else. Asks no
   --vault DIR  the vault folder (else SANDYK_VAULT, else the user's data folder)
   --keep       stop after the keyring: overwrite it and leave everything in its place,
                so that the wiped vault looks like a locked one
+  --traces     afterwards also remove this program's own traces outside the vault: lines
+               of shell histories that call it, completions, what rehearsals left behind
   --drill      rehearse on a throw-away vault made beside the real one, which is not touched
   --json       one JSON document on standard output
   --now        nothing more than without it; for key bindings
@@ -80,11 +83,11 @@ class WrongUsage(Exception):
 class Arguments:
     """What ``sandyk panic`` was told."""
 
-    __slots__ = ("drill", "help", "json", "keep", "vault")
+    __slots__ = ("drill", "help", "json", "keep", "traces", "vault")
 
     def __init__(self) -> None:
         self.vault: str | None = None
-        self.keep = self.drill = self.json = self.help = False
+        self.keep = self.drill = self.json = self.help = self.traces = False
 
 
 def panic(
@@ -96,14 +99,15 @@ def panic(
     before_requests: Callable[[Report], None] = lambda _report: None,
     from_process_start: bool = False,
     discard: bool = True,
+    traces: bool = False,
 ) -> Report:
     """Wipe the vault in ``folder`` and report. ``say`` is called once, as soon as the keys are gone (or could not be).
 
     A folder that is a link is followed (its vault is the one that ``--vault`` names), a keyring that is a link never.
     Times count from the call, or from the start of the process if ``from_process_start``. ``discard`` says whether
     the file system is asked to flush and forget afterwards, which may take seconds: ``before_requests`` gets the report
-    as it is until then. Raises NoVaultHere, and nothing else that can be foreseen: what could not be done is in the
-    report.
+    as it is until then. With ``traces`` this program's own traces outside the vault go too. Raises NoVaultHere, and
+    nothing else that can be foreseen: what could not be done is in the report.
     """
     began = _now()
     disk = disk or Disk()
@@ -135,6 +139,12 @@ def panic(
         if given != folder:
             wiping.unlink_link(given, disk, tally)
 
+    gone = None
+    if traces:
+        from vault.traces import remove
+
+        gone = remove(folder, disk)
+
     from vault import report
 
     def as_it_is(asked: tuple[tuple[str, str], ...]) -> Report:
@@ -147,6 +157,7 @@ def panic(
             medium=facts,
             asked=asked,
             untrusted_counter=untrusted_counter,
+            traces=gone,
         )
 
     if keep or not discard:
@@ -189,12 +200,14 @@ def parse(argv: list[str]) -> Arguments:
             if arguments.vault is not None:
                 raise WrongUsage("--vault is given twice")
             arguments.vault = value
-        elif word in ("--keep", "--drill", "--json"):
+        elif word in ("--keep", "--drill", "--json", "--traces"):
             setattr(arguments, word[2:], True)
         elif word in ("--help", "-h"):
             arguments.help = True
         elif word != "--now":
             raise WrongUsage(f"panic does not know {word!a}")
+    if arguments.drill and arguments.traces:
+        raise WrongUsage("--traces cannot be rehearsed")
     return arguments
 
 
@@ -215,8 +228,13 @@ def _wipe(folder: str, arguments: Arguments) -> int:
 
     try:
         outcome = panic(
-            folder, keep=arguments.keep, say=say, before_requests=before_requests, from_process_start=True
-        )  # fmt: skip
+            folder,
+            keep=arguments.keep,
+            say=say,
+            before_requests=before_requests,
+            from_process_start=True,
+            traces=arguments.traces,
+        )
     except NoVaultHere:
         from vault import report
 

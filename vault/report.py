@@ -16,6 +16,7 @@ from vault.medium import INLINE, SHARED, Medium
 TYPE_CHECKING = False  # the same as typing's, without its import
 if TYPE_CHECKING:
     from vault.killing import Kill
+    from vault.traces import Traces
     from vault.wiping import Tally
 
 _WRITES_ANEW = frozenset(("btrfs", "zfs", "bcachefs", "f2fs", "nilfs2"))
@@ -29,7 +30,10 @@ _SHOWN_STRANGERS = 20
 ALWAYS = (
     "memory: programs that had the vault open may hold its keys until they end. Power the machine off.",
     "copies that cannot be seen from here: backups, disk images taken before now, synced folders.",
-    "traces of names and times in logs, shell histories and lists of recent files are not removed.",
+)
+TRACES_STAY = (
+    "traces of names and times in logs, shell histories and lists of recent files are not removed. "
+    "This program's own: sandyk panic --traces, before the vault is gone.",
 )
 REQUESTS_FOLLOW = "Now the file system is asked to forget what is free, for 5 s at most. Nothing depends on it.\n"
 LAW = "Wiping once a search has begun, or when you must keep evidence, can be a crime."
@@ -53,11 +57,13 @@ class Report:
     abroad: str
     left_behind: tuple[str, ...]
     snapshot: bool
+    traces_removed: tuple[str, ...]
+    always: tuple[str, ...]
 
 
 def make(
     *, kill: Kill, keys_gone_ms: float, counted_from: str, kept: bool, tally: Tally,
-    medium: Medium, asked: tuple[tuple[str, str], ...], untrusted_counter: bytes | None,
+    medium: Medium, asked: tuple[tuple[str, str], ...], untrusted_counter: bytes | None, traces: Traces | None = None,
 ) -> Report:  # fmt: skip
     """The report of a run. ``not_done`` is what makes it a failure; ``not_asked_for`` are favours a system refused."""
     not_done = []
@@ -70,6 +76,7 @@ def make(
         not_done.append("reach the old keyring in a snapshot or a copy that shares its blocks")
     not_done += [_failure(*failure) for failure in tally.failures]
     not_done += tally.notes
+    not_done += [f"remove the trace {shown(path)}: {why}" for path, why in (traces.failed if traces else ())]
     return Report(
         keys_gone=not kill.problem,
         keys_gone_ms=round(keys_gone_ms, 1),
@@ -85,6 +92,8 @@ def make(
         abroad=abroad(untrusted_counter),
         left_behind=tuple(shown(name) for name in tally.left_behind),
         snapshot=snapshot,
+        traces_removed=_traces(traces),
+        always=(*ALWAYS, *_traces_that_stay(traces)),
     )
 
 
@@ -117,13 +126,14 @@ def as_text(report: Report) -> str:
         out += [f" - {name}" for name in report.left_behind[:_SHOWN_STRANGERS]]
         if len(report.left_behind) > _SHOWN_STRANGERS:
             out.append(f" - and {len(report.left_behind) - _SHOWN_STRANGERS} more")
+    out += [f"Traces: {line}." for line in report.traces_removed]
     if report.done_as_well:
         out.append(f"Also done: {'; '.join(report.done_as_well)}.")
     if report.not_done:
         out.append("COULD NOT BE DONE:")
         out += [f" - {line}" for line in report.not_done]
     out.append("NOT guaranteed, and why:")
-    out += [f" - {line}" for line in (*report.medium, *ALWAYS)]
+    out += [f" - {line}" for line in (*report.medium, *report.always)]
     out += [f" - not done: {line}" for line in report.not_asked_for]
     out += [f"Abroad: {report.abroad}", LAW]
     return "\n".join(out) + "\n"
@@ -152,9 +162,10 @@ def as_json(report: Report) -> str:
         "done_as_well": list(report.done_as_well),
         "not_done": list(report.not_done),
         "best_effort_not_done": list(report.not_asked_for),
-        "medium": [*report.medium, *ALWAYS],
+        "medium": [*report.medium, *report.always],
         "abroad": report.abroad,
         "left_behind": list(report.left_behind),
+        "traces_removed": list(report.traces_removed),
     }
     return json.dumps(document, ensure_ascii=True, indent=2) + "\n"
 
@@ -316,6 +327,21 @@ def _memory(medium: Medium) -> list[str]:
         what = "handed to" if pattern.startswith("|") else "written to files named"
         out.append(f"crash dumps: {what} {pattern.lstrip('|')}; one of a program that had the vault open holds keys.")
     return out
+
+
+def _traces(traces: Traces | None) -> tuple[str, ...]:
+    if traces is None:
+        return ()
+    deleted = [f"deleted {shown(path)}" for path in traces.removed]
+    return (*deleted, *(f"{count} entries taken out of {shown(path)}" for path, count in traces.lines))
+
+
+def _traces_that_stay(traces: Traces | None) -> tuple[str, ...]:
+    if traces is None:
+        return TRACES_STAY
+    from vault.traces import OUT_OF_REACH
+
+    return tuple(f"traces out of reach: {line}." for line in OUT_OF_REACH)
 
 
 def _failure(what: str, why: str, count: int, example: str) -> str:

@@ -176,7 +176,7 @@ def test_json_is_one_document_with_the_documented_names(folder: str) -> None:
     assert run.returncode == 0
     assert set(document) == {
         "keys_gone", "keys_gone_ms", "counted_from", "verified", "past_the_cache", "kept", "destroyed", "done_as_well",
-        "not_done", "best_effort_not_done", "medium", "abroad", "left_behind",
+        "not_done", "best_effort_not_done", "medium", "abroad", "left_behind", "traces_removed",
     }  # fmt: skip
     assert (document["keys_gone"], document["verified"], document["kept"]) == (True, True, False)
     assert document["counted_from"] == "start"
