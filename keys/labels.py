@@ -2,7 +2,7 @@
 """Every label that keeps one use of a key apart from another (docs/format.md §1). Constants only.
 
 A label is never reused for something else: a new meaning gets a new number. Labels of what
-the vault signs with an ``Identity`` (packs, receipts) are listed where those are made; they have the
+the vault signs with an ``Identity`` (packs, bundles) are listed where those are made; that of packs has the
 same form, ``sandyk <purpose> v<number>``, which no other program's signed messages begin with.
 """
 

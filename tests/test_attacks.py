@@ -28,6 +28,7 @@ from tests.support.newsroom import (
     PASSPHRASE,
     add_paths,
     contents,
+    copy_out,
     file,
     listing,
     newsroom,
@@ -54,13 +55,14 @@ from vault.errors import AlreadyThere, Ambiguous, DamagedPack, DamagedVault, Not
 from vault.exporting import addressees
 from vault.founding import found
 from vault.manifest import MAX_ENTRIES, SIGNATURE_LABEL, Manifest, compress, decode, digest, encode
-from vault.model import PACKING_NONE, CaseId, Chunk, Event, Extent, Item, PackId
+from vault.model import MAX_EVENT_ITEMS, MAX_EXTENTS, PACKING_NONE, CaseId, Chunk, Event, Extent, Item, PackId
 from vault.opening import open_into_folder, sender_of
 from vault.pack import PackWriter
 from vault.panic import NoVaultHere, panic
+from vault.sources import Problem
 from vault.store import CaseStore
 from vault.vaults import Vault
-from vault.verifying import verify
+from vault.verifying import read_whole, verify
 
 EVIDENCE = b"the minutes of the meeting " * 1000
 
@@ -164,6 +166,32 @@ def test_item_of_a_false_size_is_damage(tmp_path: Path) -> None:
             planted(store, mole, chunks=((chunk, EVIDENCE),), items=(false,))
             store.catch_up()
             assert verify(store).damaged
+
+
+def test_item_that_repeats_a_chunk_without_end_fills_no_disk(tmp_path: Path) -> None:
+    """Copying out and exporting stop at the size that the listing shows."""
+    with unlock(newsroom(tmp_path / "v")) as vault:
+        mole = member(vault)
+        with store_of(vault) as store:
+            chunk = Chunk(blake3(EVIDENCE, key=store._id_key).digest(), len(EVIDENCE), len(EVIDENCE), PACKING_NONE)
+            bomb = item_of(EVIDENCE, b"bomb", (Extent(b"", 0, 1),) * 100_000, size=2 * len(EVIDENCE) + 1)
+            planted(store, mole, chunks=((chunk, EVIDENCE),), items=(bomb,))
+            store.catch_up()
+            (item,) = listing(store)
+            written: list[bytes] = []
+            with pytest.raises(DamagedPack, match="longer"):
+                read_whole(store, item, written.append)
+            assert written == [EVIDENCE, EVIDENCE]
+            assert [type(result) for result in copy_out(store, tmp_path / "out")] == [Problem]
+            assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("of", ["extents", "event"])
+def test_manifest_with_a_list_longer_than_any_honest_one_is_refused(of: str) -> None:
+    item = item_of(b"", b"a", (Extent(b"\1" * 16, 0, 1),) * (MAX_EXTENTS + 1 if of == "extents" else 1))
+    event = Event(0, "filed", (bytes(16),) * (MAX_EVENT_ITEMS + 1 if of == "event" else 1), "")
+    with pytest.raises(DamagedPack):
+        decode(encode(Manifest(1, bytes(16), 1, bytes(16), bytes(16), bytes(32), 1, b"", 0, (), (item,), (event,))))
 
 
 def test_sizes_that_no_disk_has_do_not_stop_the_listing(tmp_path: Path) -> None:

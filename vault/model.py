@@ -21,6 +21,9 @@ ItemId = NewType("ItemId", bytes)
 
 ID_SIZE = 16
 HASH_SIZE = 32
+MAX_EXTENTS = 1_000_000
+"""Of one item: more than a terabyte in pieces that lie apart."""
+MAX_EVENT_ITEMS = 1_000_000
 
 Id16 = Annotated[bytes, Meta(min_length=ID_SIZE, max_length=ID_SIZE)]
 Hash32 = Annotated[bytes, Meta(min_length=HASH_SIZE, max_length=HASH_SIZE)]
@@ -82,7 +85,7 @@ class Item(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     origin: Annotated[str, Meta(max_length=20)]
     signer: Annotated[bytes, Meta(max_length=HASH_SIZE)]
     """The Ed25519 key that signed the bundle it came in, or nothing."""
-    extents: tuple[Extent, ...]
+    extents: Annotated[tuple[Extent, ...], Meta(max_length=MAX_EXTENTS)]
 
 
 class Event(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -90,7 +93,7 @@ class Event(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
     at_ns: S63
     kind: Annotated[str, Meta(min_length=1, max_length=40)]
-    items: tuple[Id16, ...]
+    items: Annotated[tuple[Id16, ...], Meta(max_length=MAX_EVENT_ITEMS)]
     detail: Text
 
 

@@ -292,15 +292,19 @@ class CaseStore:
             self._readers.clear()
 
     def read(self, item: Item) -> Iterator[bytes]:
-        """The document's bytes, chunk by chunk, each checked against its id. Raises DamagedPack.
+        """The document's bytes, chunk by chunk, each checked against its id, and never more than its size says.
 
-        The caller compares size and SHA-256 of the whole.
+        Raises DamagedPack. The caller compares size and SHA-256 of the whole.
         """
+        left = item.size
         for extent in item.extents:
             reader, chunks, offsets = self._reader(PackId(extent.pack))
             if extent.first + extent.count > len(chunks):
                 raise DamagedPack(f"pack {extent.pack.hex()[:8]} holds fewer chunks than an item needs")
             for no in range(extent.first, extent.first + extent.count):
+                left -= chunks[no].raw
+                if left < 0:  # a member could point at one chunk a million times, and fill the disk of who copies out
+                    raise DamagedPack("it is longer than the size that was filed")
                 yield unpack_chunk(reader.read(offsets[no], chunks[no].stored), chunks[no], self._id_key)
 
     def read_chunk(self, pack: PackId, no: int) -> tuple[bytes, bytes]:
