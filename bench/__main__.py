@@ -57,7 +57,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a twentieth of the size, one round: only to see it run")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scale", type=float, help="size of the corpora made here (default: 1, quick: 1/20)")
-    parser.add_argument("--work", type=Path, help="folder on the disk to measure; about 12 GB are needed")
+    parser.add_argument("--work", type=Path, help="folder on the disk to measure; about 25 GB are needed")
     parser.add_argument("--json", type=Path, help="keep every measurement there, and add to what is there already")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="also put the tables into this page")
     arguments = parser.parse_args()

@@ -68,7 +68,8 @@ def _corpus(name: str, corpus: dict[str, Any]) -> Iterator[str]:
     tools = list(rounds[0])
     base = BASE if BASE in tools else next((tool for tool in tools if tool != OURS), OURS)
     if len(tools) > 1 and all(phase in rounds[0][base] for phase in _PHASES):
-        yield f"### {name}: {corpus['files']:,} files, {corpus['bytes'] / 1e6:,.0f} MB, {_times(len(rounds))}\n"
+        size = f"{corpus['files']:,} files, {corpus['bytes'] / 1e6:,.0f} MB"
+        yield f"### {name}: {size}, {_times(len(rounds))}, others used {_others(rounds):.1f} cores meanwhile\n"
         yield "| | " + " | ".join(_PHASES) + " | stored MB |"
         yield "|---|" + "--:|" * (len(_PHASES) + 1)
         seconds = (f"{_median(rounds, base, phase):.1f}" for phase in _PHASES)
@@ -79,12 +80,18 @@ def _corpus(name: str, corpus: dict[str, Any]) -> Iterator[str]:
             stored = f"{rounds[0][tool]['add']['stored'] / 1e6:,.0f}"
             yield f"| {mark}{tool}{mark} | " + " | ".join(cells) + f" | {stored} |"
         yield from _goal_rows(name, rounds, base)
+        yield from _processor_rows(rounds, tools, base)
     if ARCHIVER in tools and "export" in rounds[0][OURS]:
         yield "\n| | " + " | ".join(_BUNDLE_PHASES) + " |\n|---|--:|--:|"
         seconds = (f"{_median(rounds, ARCHIVER, phase):.1f}" for phase in _BUNDLE_PHASES.values())
         yield f"| {ARCHIVER}, seconds | " + " | ".join(seconds) + " |"
         cells = (_ratio(rounds, OURS, ours, ARCHIVER, theirs) for ours, theirs in _BUNDLE_PHASES.items())
         yield f"| **{OURS}** | " + " | ".join(cells) + f" |\n| goal | {BUNDLE_GOAL:.2f} | {BUNDLE_GOAL:.2f} |"
+        used = (
+            f"{statistics.median(_ratios(rounds, OURS, ours, ARCHIVER, theirs, 'cpu')):.2f}"
+            for ours, theirs in _BUNDLE_PHASES.items()
+        )
+        yield f"| **{OURS}**, processor time | " + " | ".join(used) + " |"
 
 
 def _goal_rows(name: str, rounds: list[Any], base: str) -> Iterator[str]:
@@ -102,12 +109,29 @@ def _goal_rows(name: str, rounds: list[Any], base: str) -> Iterator[str]:
     yield "| time to goal | " + " | ".join(cells) + f" | {size:.2f} × |"
 
 
+def _processor_rows(rounds: list[Any], tools: list[str], base: str) -> Iterator[str]:
+    """Processor time, which depends less than the clock on what else the machine does."""
+    yield "\n| processor time | " + " | ".join(_PHASES) + " |\n|---|" + "--:|" * len(_PHASES)
+    seconds = (f"{statistics.median(r[base][phase]['cpu'] for r in rounds):.1f}" for phase in _PHASES)
+    yield f"| {base}, seconds | " + " | ".join(seconds) + " |"
+    for tool in (t for t in sorted(tools, key=lambda t: t != OURS) if t != base):
+        cells = (f"{statistics.median(_ratios(rounds, tool, phase, base, phase, 'cpu')):.2f}" for phase in _PHASES)
+        yield f"| {tool} | ".replace(f"| {OURS} |", f"| **{OURS}** |") + " | ".join(cells) + " |"
+
+
+def _others(rounds: list[Any]) -> float:
+    shares = [phase["other"] for turns in rounds for turn in turns.values() for phase in turn.values()]
+    return float(statistics.mean(shares))
+
+
 def _or_dash(value: float | None, form: str) -> str:
     return "–" if value is None else form.format(value)
 
 
-def _ratios(rounds: list[Any], tool: str, phase: str, base: str, base_phase: str) -> list[float]:
-    return sorted(r[tool][phase]["wall"] / r[base][base_phase]["wall"] for r in rounds)
+def _ratios(
+    rounds: list[Any], tool: str, phase: str, base: str, base_phase: str, of: str = "wall"
+) -> list[float]:
+    return sorted(r[tool][phase][of] / max(r[base][base_phase][of], 1e-3) for r in rounds)
 
 
 def _ratio(rounds: list[Any], tool: str, phase: str, base: str, base_phase: str) -> str:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drives all tools over one corpus, in alternation, and compares what they give back with the corpus.
 
-Each round runs every tool once, in an order that turns from round to round, so that a machine
-whose speed drifts does so for all. What another process disturbed is repeated once where it can be.
+Each round takes the phases one after the other, and in each all tools in turn, beginning with another
+one each time: a machine whose speed drifts does so for all. What others disturbed is repeated once
+where it can be.
 """
 
 from __future__ import annotations
@@ -30,34 +31,37 @@ Turn = dict[str, dict[str, float]]
 def play(source: Path, tools: list[Tool], work: Path, number: int, *, compare: bool) -> dict[str, Turn]:
     """One round: for each tool and phase what it took, and the stored bytes. Raises Failed."""
     order = tools[number % len(tools) :] + tools[: number % len(tools)]
-    places = {tool.name: work / tool.name.replace(" ", "") for tool in tools}
+    places = {tool.name: _folders(work / tool.name.replace(" ", "")) for tool in tools}
+    turns: dict[str, Turn] = {tool.name: {} for tool in tools}
     try:
-        return {tool.name: _turn(source, tool, places[tool.name], compare=compare) for tool in order}
+        for phase in PHASES:
+            for tool in (tool for tool in order if phase in tool.phases):
+                turns[tool.name][phase] = _play_phase(source, tool, phase, places[tool.name], compare=compare)
     finally:
         # After the last measurement of the round: freeing much memory slows the next one down on virtual machines.
-        for place in places.values():
-            shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
+    return turns
 
 
-def _turn(source: Path, tool: Tool, place: Path, *, compare: bool) -> Turn:
+def _folders(place: Path) -> dict[str, Path]:
     folders = {name: place / name for name in ("store", "out", "tmp")}
     for folder in folders.values():
         _empty(folder)
+    return folders
+
+
+def _play_phase(source: Path, tool: Tool, phase: str, folders: dict[str, Path], *, compare: bool) -> dict[str, float]:
     names = {"src": str(source)} | {name: str(folder) for name, folder in folders.items()}
-    quoted = {name: shlex.quote(path) for name, path in names.items()}
     environment = {key: value.format_map(names) for key, value in tool.environment.items()}
-    turn: Turn = {}
-    for phase in PHASES:
-        if phase not in tool.phases:
-            continue
-        measured = _phase(source, phase, tool.phases[phase].format_map(quoted), environment, folders)
-        turn[phase] = measured.as_dict()
-        print(f"  {tool.name:10} {phase:7} {measured.wall:8.2f} s  other {measured.other:.2f}", file=sys.stderr)
-        if phase == "add":
-            turn[phase]["stored"] = sum(p.stat().st_size for p in folders["store"].rglob("*") if p.is_file())
-        if compare and phase in ("get", "open"):
-            expect_same(source, folders["out"], f"{tool.name} {phase}", bundle=phase == "open")
-    return turn
+    command = tool.phases[phase].format_map({name: shlex.quote(path) for name, path in names.items()})
+    measured = _phase(source, phase, command, environment, folders)
+    print(f"  {phase:7} {tool.name:10} {measured.wall:8.2f} s  other {measured.other:.2f}", file=sys.stderr)
+    if compare and phase in ("get", "open"):
+        expect_same(source, folders["out"], f"{tool.name} {phase}", bundle=phase == "open")
+    taken = measured.as_dict()
+    if phase == "add":
+        taken["stored"] = sum(p.stat().st_size for p in folders["store"].rglob("*") if p.is_file())
+    return taken
 
 
 def _phase(

@@ -71,7 +71,7 @@ def test_a_command_that_fails_is_no_measurement() -> None:
 
 def test_ratios_are_taken_round_by_round(tmp_path: Path) -> None:
     def turn(seconds: float) -> dict[str, dict[str, float]]:
-        return {p: {"wall": seconds, "other": 0.0, "rss": 1.0, "stored": 1e6} for p in rounds.PHASES}
+        return {p: {"wall": seconds, "cpu": seconds, "other": 0.0, "rss": 1.0, "stored": 1e6} for p in rounds.PHASES}
 
     played = [{"sandyk": turn(ours), "restic": turn(theirs)} for ours, theirs in ((1, 2), (8, 20), (30, 10))]
     text = report.render({"corpora": {"documents": {"files": 1, "bytes": 10, "rounds": played}}})
