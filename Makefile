@@ -25,7 +25,7 @@ raid-card: $(VENV)/.development
 	$(BIN)/python tools/make_raid_card.py
 
 bench: $(VENV)/.runtime
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench --write docs/performance.md
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
