@@ -29,6 +29,10 @@ ELSEWHERE = {"unlock", "lock", "journalist duress", "journalist token add", "jou
 """Commands that need an agent, a decoy or a stick: tests of their own drive them."""
 
 
+RARE = {"verify": {"cases[].remarks[].pack", "cases[].remarks[].what"}}
+"""Fields that need a pack by a former member: tests of the store make one."""
+
+
 def test_every_command_is_documented_and_nothing_else() -> None:
     assert set(documented_help(PAGE.read_text("utf-8"))) == set(commands())
 
@@ -146,6 +150,6 @@ def test_the_fields_of_each_document_are_the_documented_ones(bundle: tuple[Desk,
     for command in commands()[1:]:
         command = command.removeprefix("sandyk ")
         if command in seen:
-            assert seen[command] == documented_fields(command), command
+            assert seen[command] | RARE.get(command, set()) == documented_fields(command), command
         elif "  --json" in help_of(f"sandyk {command}"):
             assert command in ELSEWHERE, command

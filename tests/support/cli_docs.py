@@ -78,10 +78,7 @@ def documented_fields(command: str) -> set[str]:
     start = page.find(f"<!-- help: sandyk {command} -->")
     assert start >= 0, f"docs/cli.md has no section for {command}"
     end = page.find("\n### ", start)
-    fields = {match["name"] for match in _FIELD.finditer(page, start, end if end >= 0 else len(page))}
-    if "| as in `list` |" in page[start:end]:
-        fields |= {name.removeprefix("items[].") for name in documented_fields("list") if name.startswith("items[].")}
-    return fields
+    return {match["name"] for match in _FIELD.finditer(page, start, end if end >= 0 else len(page))}
 
 
 def fields_of(document: Any, path: str = "") -> set[str]:
