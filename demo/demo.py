@@ -92,7 +92,7 @@ def run(documents: Path, scratch: Path) -> None:
     print(f"\nThe newsroom's vault holds {size / 1e6:.1f} MB. Somebody is at the door.")
     step("panic", "panic", "--vault", newsroom)
     step("no passphrase opens anything", "list", *here, expect=10)
-    left = [p for p in Path(newsroom).rglob("*")] if os.path.exists(newsroom) else []
+    left = list(Path(newsroom).rglob("*")) if os.path.exists(newsroom) else []
     print(f"  files left in the vault's folder: {len(left)}")
 
     again = str(scratch / "kept")
