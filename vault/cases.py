@@ -190,7 +190,7 @@ def grant(vault: Vault, case: Case, card: Card, label: str) -> Case:
     """Let somebody read the case, all of it. Raises AlreadyThere, NotAllowed when there are too many."""
     if card.signing in _member_keys(case):
         raise AlreadyThere("already a member of this case")
-    with vault.changing():
+    with vault.changing(case_folder(vault, case.id)):
         keys = replace(case.keys, members=(*case.keys.members, card), granted_ns=vault.clock())
         path = _access_path(case_folder(vault, case.id), len(keys.epochs))
         vault.disk.replace(path, _sealed(keys, vault.me))
@@ -207,7 +207,7 @@ def revoke(vault: Vault, case: Case, card: Card, label: str) -> Case:
     if card.signing not in _member_keys(case):
         raise NotFound("not a member of this case", "`sandyk case members CASE` shows who is")
     folder = case_folder(vault, case.id)
-    with vault.changing():
+    with vault.changing(folder):
         old = len(case.keys.epochs)
         keys = replace(
             case.keys,

@@ -17,7 +17,7 @@ import stat
 
 TYPE_CHECKING = False  # the same as typing's, without its import: this module is on the way of the emergency wipe
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -99,6 +99,24 @@ class Disk:
         os.replace(temporary, path)
         self.sync_folder(os.path.dirname(path))
 
+    def publish_new(self, temporary: str, path: str) -> None:
+        """Like ``publish``, but never in place of another file. Raises FileExistsError.
+
+        By a link, which cannot replace. Where there are none (FAT), what appears at the last moment is replaced.
+        """
+        self.step("rename", path)
+        try:
+            os.link(temporary, path, follow_symlinks=False)
+        except FileExistsError:
+            raise
+        except (OSError, NotImplementedError):
+            if os.path.lexists(path):
+                raise FileExistsError(errno.EEXIST, "exists", path) from None
+            os.replace(temporary, path)
+        else:
+            os.unlink(temporary)
+        self.sync_folder(os.path.dirname(path))
+
     def replace(self, path: str, data: bytes) -> None:
         """Put ``data`` at ``path`` so that a reader, at any instant, sees the old or the new file whole."""
         temporary = f"{path}-{os.urandom(4).hex()}{TEMPORARY_SUFFIX}"
@@ -135,10 +153,10 @@ class Disk:
         for path in paths:
             os.utime(path, ns=(mtime_ns, mtime_ns), follow_symlinks=os.utime not in os.supports_follow_symlinks)
 
-    def sweep(self, folder: str) -> None:
-        """Remove temporary files that nobody is writing any more: what a crash left behind."""
+    def sweep(self, folder: str, is_ours: Callable[[str], bool] = lambda _name: True) -> None:
+        """Remove temporary files that nobody is writing any more, if ``is_ours`` says so of their names."""
         with os.scandir(folder) as entries:
-            stale = [entry.path for entry in entries if entry.name.endswith(TEMPORARY_SUFFIX)]
+            stale = [e.path for e in entries if e.name.endswith(TEMPORARY_SUFFIX) and is_ours(e.name)]
         for path in stale:
             try:
                 fd = os.open(path, os.O_RDWR | _NOFOLLOW | _CLOEXEC | _BINARY)

@@ -2,7 +2,7 @@
 """The way in: decides, with the standard library's smallest modules, whether the rest has to be loaded at all.
 
 ``sandyk panic`` must not wait for a command-line framework, for cryptography or for a database; ``--version`` need
-not. Owns the two things that hold for every command: what Ctrl-C and a closed pipe look like.
+not. Owns what holds for every command: what Ctrl-C, a closed pipe and a defect of this program look like.
 """
 
 from __future__ import annotations
@@ -32,6 +32,24 @@ def main() -> int:
         # Python flushes standard output once more at its end, and would complain (docs.python.org, signal, SIGPIPE).
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
+    except Exception as exc:  # a defect of ours: where it is, and never what, because messages may quote evidence
+        after = "; unless KEYS GONE was printed, run it again" if panicking else ""
+        _say(f"sandyk: a defect of this program stopped the command: {type(exc).__name__} in {_where(exc)}{after}\n")
+        return 1
+
+
+def _where(error: BaseException) -> str:
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return f"{os.path.basename(at.tb_frame.f_code.co_filename)}, line {at.tb_lineno}" if at else "?"
+
+
+def _say(text: str) -> None:
+    try:
+        os.write(2, text.encode("utf-8", "backslashreplace"))
+    except OSError:
+        return  # nobody listens
 
 
 def first_word(argv: list[str]) -> str | None:

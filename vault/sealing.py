@@ -14,6 +14,9 @@ from vault.disk import TEMPORARY_SUFFIX, Disk
 from vault.errors import AlreadyThere, DiskFailed
 from vault.names import printable
 
+_NAMED_WHILE_OPEN = os.name != "nt"
+"""Whether a file can get its name while its lock is still held, so that no sweep takes it for one that was left."""
+
 T = TypeVar("T")
 
 
@@ -35,7 +38,8 @@ def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: boo
     Whatever ``fill`` raises leaves nothing behind. Raises AlreadyThere unless ``force``, DiskFailed.
     """
     if not force and os.path.lexists(path):
-        raise AlreadyThere(f"{printable(path)} is there already", "another name, or --force to overwrite it")
+        raise _already_there(path)
+    publish = disk.publish if force else disk.publish_new
     temporary = f"{path}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
     try:
         fd = disk.create(temporary)
@@ -43,16 +47,25 @@ def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: boo
             try:
                 result = fill(_FileSink(disk, fd, temporary))
                 disk.sync(fd, temporary)
+                if _NAMED_WHILE_OPEN:
+                    publish(temporary, path)
             finally:
                 os.close(fd)
-            disk.publish(temporary, path)
-        except Exception:
+            if not _NAMED_WHILE_OPEN:
+                publish(temporary, path)
+        except BaseException:
             with suppress(OSError):
                 os.unlink(temporary)
             raise
+    except FileExistsError as exc:
+        raise _already_there(path) from exc
     except OSError as exc:
         raise DiskFailed(
             f"{printable(path)} cannot be written: {(exc.strerror or str(exc)).lower()}",
             "nothing was left behind that looks like a whole file",
         ) from exc
     return result
+
+
+def _already_there(path: str) -> AlreadyThere:
+    return AlreadyThere(f"{printable(path)} is there already", "another name, or --force to overwrite it")

@@ -12,8 +12,9 @@ import hmac
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
 from keys import keyring
 from keys.book import Book, Colleague, open_book, seal_book
@@ -121,7 +122,11 @@ class LockedVault:
 
 def _why_no_header(folder: str) -> VaultError:
     if layout.is_vault(folder):
-        return Wiped("this vault is half made or half wiped, and cannot be opened", "`sandyk panic` removes the rest")
+        return DamagedVault(
+            "the vault's file VAULT is missing: nothing opens without it",
+            "it is not secret: a copy of it, from a backup or an older copy of the folder, brings the vault back",
+            "if the vault was never finished or half wiped, `sandyk panic` destroys what is left, for ever",
+        )
     return NoVault("there is no vault in this folder", "`sandyk init` makes one", "another folder: --vault DIR")
 
 
@@ -179,8 +184,19 @@ class Vault:
     def _was_wiped(self) -> bool:
         try:
             return not keyring.still_alive(self.keyring_file, self._opened)
+        except FileNotFoundError:
+            return True
         except OSError:
             return False  # a medium that cannot be read is not known to be wiped
+
+    def _sweep(self, case_folder: str | None) -> None:
+        folders = ["", f"{layout.ROSTERS}/", f"{layout.BOOKS}/", f"{layout.OUTBOX}/"]
+        if case_folder is not None:
+            folders.append(f"{layout.CASES}/{os.path.basename(case_folder)}/{layout.ACCESS}/")
+        for folder in folders:
+            ours = partial(_is_ours_in, folder)
+            with suppress(OSError):  # what cannot be removed was there before, and is sealed
+                self.disk.sweep(os.path.join(self.folder, *folder.split("/")[:-1]), ours)
 
     def check_alive(self) -> None:
         """Return, or raise Wiped when the kill area is no longer the one that the vault was opened with."""
@@ -197,15 +213,20 @@ class Vault:
             self.notices.append(text)
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
-        """Hold the vault's lock while people or keys change. Raises Wiped, DiskFailed."""
+    def changing(self, case_folder: str | None = None) -> Iterator[None]:
+        """Hold the vault's lock while people or keys change, those of a case among them. Raises Wiped, DiskFailed.
+
+        What a crash left half written where such changes are made is removed first.
+        """
         self.check_alive()
         try:
             with self.disk.lock(os.path.join(self.folder, layout.LOCK)):
                 self.check_alive()
+                self._sweep(case_folder)
                 yield
         except OSError as exc:
-            self.check_alive()  # a folder that is gone was wiped
+            if self._was_wiped():
+                raise Wiped("the vault was wiped while it was open; nothing more is written") from exc
             raise DiskFailed(f"the disk refused: {exc.strerror or exc}", "what was there before is unchanged") from exc
 
     def _finish_what_was_interrupted(self) -> None:
@@ -372,6 +393,10 @@ class Vault:
             if after != before:
                 self._write(self._book_path, seal_book(after, self.me))
             return after
+
+
+def _is_ours_in(folder: str, name: str) -> bool:
+    return layout.is_ours(folder + name)
 
 
 @contextmanager

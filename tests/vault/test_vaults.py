@@ -2,17 +2,22 @@
 """The people of a vault: who comes in, who does not any more, and what damage is called."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from keys.age import Sink
 from keys.errors import KeysError
+from keys.identity import Identity
 from keys.secret import Secret
 from tests.support.newsroom import CHEAP, DAY, PASSPHRASE, add_paths, contents, newsroom, store_of, unlock
+from vault.cases import find_case, grant
 from vault.disk import Disk
 from vault.errors import AlreadyThere, DamagedVault, DiskFailed, DoesNotOpen, NotAllowed, NotFound, NoVault, Wiped
 from vault.founding import found
+from vault.sealing import write_sealed
 from vault.vaults import LockedVault, Vault
 
 
@@ -114,9 +119,8 @@ def test_a_folder_without_a_vault_is_called_so(tmp_path: Path) -> None:
             at(nothing)
 
 
-@pytest.mark.parametrize("name", ["VAULT", "keyring"])
-def test_a_vault_whose_keys_are_gone_is_called_wiped(folder: str, name: str) -> None:
-    os.unlink(os.path.join(folder, name))
+def test_a_vault_whose_keys_are_gone_is_called_wiped(folder: str) -> None:
+    os.unlink(os.path.join(folder, "keyring"))
     with pytest.raises(Wiped):
         at(folder)
 
@@ -186,3 +190,79 @@ def test_a_closed_vault_has_no_keys(folder: str) -> None:
     vault.close()
     with pytest.raises(ValueError):
         _ = vault.me.age
+
+
+# What is left, or gone, at the wrong moment
+
+
+def test_a_change_that_fails_because_the_vault_is_gone_says_wiped(folder: str) -> None:
+    """And what fails while the vault is there says that the disk refused."""
+    with unlock(folder) as vault:
+        with pytest.raises(DiskFailed), vault.changing():
+            raise OSError(28, "No space left on device")
+        with pytest.raises(Wiped), vault.changing():
+            shutil.rmtree(folder)
+            os.stat(folder)
+
+
+def test_a_change_of_people_removes_what_a_crash_left_of_such_changes_and_nothing_else(vault: Vault) -> None:
+    case = find_case(vault, "Mine")
+    access = f"cases/{case.id.hex()}/access"
+    stale = ["counter-0123abcd.new", "rosters/0.age-0123abcd.new", "books/00.age-0123abcd.new",
+             "outbox/0123abcd.age-0123abcd.new", f"{access}/000002.age-0123abcd.new"]  # fmt: skip
+    others = ["thesis.new", "counter-0123.new", "outbox/letter-0123abcd.new", "books/00.age"]
+    being_written = os.path.join(vault.folder, "outbox/11111111.age-0123abcd.new")
+    for name in (*stale, *others):
+        Path(vault.folder, name).touch()
+    fd = Disk().create(being_written)
+    try:
+        grant(vault, case, Identity.generate().card(), "other")
+    finally:
+        os.close(fd)
+    assert [name for name in stale if os.path.lexists(os.path.join(vault.folder, name))] == []
+    assert [name for name in (*others, being_written) if not os.path.lexists(os.path.join(vault.folder, name))] == []
+
+
+def test_a_file_that_appears_while_it_is_sealed_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "bundle.age"
+
+    def fill(sink: Sink) -> None:
+        sink.write(b"sealed")
+        path.write_bytes(b"somebody else's")
+
+    with pytest.raises(AlreadyThere):
+        write_sealed(str(path), fill, disk=Disk())
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"bundle.age": b"somebody else's"}
+    write_sealed(str(path), lambda sink: sink.write(b"sealed"), disk=Disk(), force=True)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"bundle.age": b"sealed"}
+
+
+def test_sealing_where_there_are_no_links_still_refuses_what_is_there(tmp_path: Path) -> None:
+    """FAT: the disk refuses the link, and a look comes before the rename."""
+
+    class Linkless(Disk):
+        def publish_new(self, temporary: str, path: str) -> None:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(os, "link", refuse)
+                super().publish_new(temporary, path)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    path = tmp_path / "a.age"
+    write_sealed(str(path), lambda sink: sink.write(b"1"), disk=Linkless())
+    with pytest.raises(AlreadyThere):
+        write_sealed(str(path), lambda sink: sink.write(b"2"), disk=Linkless())
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"1"]
+
+
+def test_a_vault_whose_public_header_is_lost_comes_back_with_a_copy_of_it(folder: str) -> None:
+    header = Path(folder, "VAULT")
+    copy = header.read_bytes()
+    header.unlink()
+    with pytest.raises(DamagedVault) as error:
+        at(folder)
+    assert "copy" in error.value.hints[0]
+    header.write_bytes(copy)
+    with unlock(folder) as vault:
+        assert vault.my_entry().label == "Айгүл"
