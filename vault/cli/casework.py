@@ -21,6 +21,7 @@ from vault.cli.session import (
     one_line,
     opened,
     shown_path,
+    surroundings,
     table,
     unusable_documents,
 )
@@ -351,11 +352,13 @@ def status(vault: VaultOption = None, as_json: JsonOption = False) -> None:
     size = sum(os.path.getsize(path) for path in packs if os.path.exists(path))
     waiting = [name for name in _entries(os.path.join(folder, layout.OUTBOX)) if name.endswith(".age")]
     known = counter.read(folder, Disk())
+    cautions, caution_lines = surroundings(folder)
     answer(
         {
             "vault": folder, **beside, "cases": len(cases), "packs": len(packs), "bytes": size,
             "outbox": [os.path.join(folder, layout.OUTBOX, name) for name in waiting],
             "filed": known.filed, "sealed": known.sealed, "last_sealed": known.last_sealed,
+            "warnings": cautions,
         },
         as_json=as_json,
         lines=(
@@ -366,6 +369,7 @@ def status(vault: VaultOption = None, as_json: JsonOption = False) -> None:
             f"waiting in the outbox: {len(waiting)}",
             *(f"  {shown_path(os.path.join(folder, layout.OUTBOX, name))}" for name in waiting),
             "an export counts when it was written; whether it arrived, this vault does not know",
+            *caution_lines,
         ),
     )  # fmt: skip
 

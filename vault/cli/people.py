@@ -24,6 +24,7 @@ from vault.cli.session import (
     opened,
     read_new_passphrase,
     read_text,
+    surroundings,
     table,
 )
 from vault.disk import Disk
@@ -89,12 +90,14 @@ def init(
     passphrase = read_new_passphrase(new_passphrase_file)
     with new_token(new_token_file) as token:
         found(folder, passphrase, token, disk=Disk(), label=name, now_ns=time.time_ns())
+    cautions, caution_lines = surroundings(folder)
     answer(
-        {"vault": folder, "journalist": name, "token": new_token_file},
+        {"vault": folder, "journalist": name, "token": new_token_file, "warnings": cautions},
         as_json=as_json,
         lines=(
             f"vault made in {printable(folder)}",
             *_about_token(new_token_file),
+            *caution_lines,
             "next: sandyk case new NAME, then sandyk add NAME FILES",
             "rehearse the emergency wipe now: sandyk panic --drill",
         ),

@@ -195,6 +195,14 @@ def unusable_documents(unusable: Sequence[tuple[bytes, str]]) -> list[dict[str, 
     return [{"id": case_id.hex(), "problem": reason} for case_id, reason in unusable]
 
 
+def surroundings(folder: str) -> tuple[list[dict[str, str]], list[str]]:
+    """What around the vault's folder is worth a warning: as JSON shows it, and as lines."""
+    from vault.surroundings import look, warnings
+
+    found = warnings(look(folder))
+    return [{"kind": w.kind, "text": w.text} for w in found], [f"warning: {one_line(w.text)}" for w in found]
+
+
 def one_line(text: str) -> str:
     """A message as it may be printed. Names in it are escaped already; this is the net below."""
     return text if text.isprintable() else printable(text)
