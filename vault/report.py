@@ -294,7 +294,8 @@ def _free_space(medium: Medium, done: frozenset[str]) -> str:
         return "free space: what was deleted lay in memory."
     what = (
         "free space: blocks that are free now, and older versions in them, still hold packs, indexes and other "
-        "sealed files. They are encrypted, and what opened them is gone; they show that something was there."
+        "sealed files. They are encrypted, and what opened them here is gone; the key of another member of a case, in "
+        "another vault, still opens that case's. They show that something was there."
     )
     return f"{what} The drive was asked to discard them." if DISCARD_ALL in done else what
 
