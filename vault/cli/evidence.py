@@ -34,16 +34,29 @@ if TYPE_CHECKING:
     from vault import filing
     from vault.model import Item
     from vault.retrieving import CopiedOut
-    from vault.sources import Problem
+    from vault.sources import About, Problem
 
 CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="A case's name or id.")]
 NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help="What these documents are.")]
 SourceOption = Annotated[
-    str, typer.Option("--source", metavar="TEXT", help="Where they come from. It goes along in every export.")
-]
+    str,
+    typer.Option(
+        "--source", metavar="TEXT",
+        help="Where they come from. It goes along in every export. What is typed here stays in the shell's history: "
+        "for a name, use --about-file.",
+    ),
+]  # fmt: skip
 TagOption = Annotated[
     list[str] | None, typer.Option("--tag", metavar="TAG", help="A word to find them by; may be repeated.")
 ]
+
+AboutFileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--about-file", metavar="FILE", show_default=False,
+        help="Read lines `note: TEXT`, `source: TEXT` and `tag: WORD` from a file; - for standard input.",
+    ),
+]  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -62,6 +75,7 @@ def add(
     note: NoteOption = "",
     source: SourceOption = "",
     tag: TagOption = None,
+    about_file: AboutFileOption = None,
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="What to call standard input.")] = "stdin",
     move: Annotated[
         bool, typer.Option("--move", help="Remove each original after it was read back from the vault.")
@@ -76,11 +90,10 @@ def add(
     Into a case that you only have the card of, they are sealed and wait in the outbox.
     """
     from vault import filing
-    from vault.sources import About
 
-    if passphrase_file == "-" and "-" in paths:  # noqa: S105  # the name of a file
-        raise BadInput("standard input cannot be both the passphrase and a document")
-    about = About(note, source, tuple(tag or ()))
+    if (passphrase_file, about_file, *paths).count("-") > 1:
+        raise BadInput("standard input can be one thing only: a document, the passphrase, or what they are about")
+    about = _about(note, source, tag, about_file)
     with opened(vault, passphrase_file, token) as unlocked, terminal.progress("filing") as advance:
         outcome = filing.add(
             unlocked, case_name, [os.fsencode(path) for path in paths], about=about, move=move,
@@ -88,6 +101,16 @@ def add(
         )  # fmt: skip
     answer(_outcome_document(outcome), as_json=as_json, lines=list(_outcome_lines(outcome)))
     _name_problems(outcome.problems, done=len(outcome.filed) + outcome.dropped)
+
+
+def _about(note: str, source: str, tags: list[str] | None, about_file: str | None) -> About:
+    from vault.about import MAX_ABOUT_FILE, joined, parse_about
+    from vault.sources import About
+
+    typed = About(note, source, tuple(tags or ()))
+    if about_file is None:
+        return typed
+    return joined(typed, parse_about(read_text(about_file, MAX_ABOUT_FILE)))
 
 
 def _outcome_document(outcome: filing.Outcome) -> dict[str, Any]:
@@ -140,6 +163,7 @@ def drop(
     note: NoteOption = "",
     source: SourceOption = "",
     tag: TagOption = None,
+    about_file: AboutFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Seal documents for a case with nothing but its card.
@@ -148,15 +172,15 @@ def drop(
     """
     from keys.card import MAX_CARD_SIZE, parse_card
     from vault import filing
-    from vault.sources import About
 
+    about = _about(note, source, tag, about_file)
     case_card = parse_card(read_text(card, MAX_CARD_SIZE))
     if case_card.kind != "case":
         raise BadInput("this is a person's card", "a drop goes to a case: ask for the card of the case")
     with terminal.progress("sealing") as advance:
         done = filing.drop(
             case_card, [os.fsencode(path) for path in paths], output,
-            about=About(note, source, tuple(tag or ())), clock_ns=time.time_ns(), progress=advance,
+            about=about, clock_ns=time.time_ns(), progress=advance,
         )  # fmt: skip
     answer(
         {"file": done.path, "items": done.count, "problems": _problem_documents(done.problems)},
