@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -110,12 +111,23 @@ def confirm(folder: str, typed: str, now_ns: int, *, disk: Disk) -> Abroad:
         raise DiskFailed(f"the disk refused: {exc.strerror or exc}", "nothing was recorded") from exc
 
 
+def forget(folder: str, *, disk: Disk) -> None:
+    """Make a confirmed copy abroad count no more: called before something is filed. Durable. Raises OSError."""
+    path = os.path.join(folder, layout.ABROAD)
+    if os.path.lexists(path):
+        with suppress(FileNotFoundError):
+            disk.unlink(path)
+        disk.sync_folder(folder)
+
+
 def _why_not_all_sealed(folder: str, disk: Disk) -> str | None:
     known = counter.read(folder, disk)
     if known.filed < 1:
         return "the counter does not say that anything was filed and sealed here"
     if known.sealed < known.filed:
         return f"{known.filed - known.sealed} of {known.filed} documents were in no sealed export yet"
+    if known.sealed > known.filed:
+        return "the counter says that more was sealed than filed, so nothing can be concluded from it"
     try:
         waiting = [name for name in os.listdir(os.path.join(folder, layout.OUTBOX)) if layout.is_ours(f"outbox/{name}")]
     except OSError:

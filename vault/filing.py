@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from keys.book import ForeignCase
 from keys.card import Card
-from vault import counter, layout
+from vault import arming, counter, layout
 from vault.cases import Case, case_folder, find_case, list_cases, load_case, open_store
 from vault.dropping import Drop, drop_paths
 from vault.errors import Ambiguous, BadInput, DiskFailed, NotFound
@@ -18,6 +19,7 @@ from vault.model import EVENT_FILED, CaseId, Event, Item, ItemId
 from vault.names import printable
 from vault.retrieving import remove_originals
 from vault.sources import About, Incoming, Problem, Stream, StreamIncoming, walk
+from vault.store import CaseStore
 from vault.vaults import Vault
 
 Progress = Callable[[int, int], None]
@@ -50,15 +52,16 @@ def add(
     case = find_case(vault, case_name)
     outcome = Outcome(case.name)
     with open_store(vault, case) as store:
+        with counting(vault, store) as coming:
 
-        def events(items: tuple[Item, ...]) -> tuple[Event, ...]:
-            ids = tuple(item.id for item in items)
-            return (Event(vault.clock(), EVENT_FILED, ids, ""),) if ids else ()
+            def events(items: tuple[Item, ...]) -> tuple[Event, ...]:
+                coming(items)
+                ids = tuple(item.id for item in items)
+                return (Event(vault.clock(), EVENT_FILED, ids, ""),) if ids else ()
 
-        incoming = _incoming(paths, stdin, stdin_name, vault.folder)
-        intake = store.file(incoming, about=about, events=events, progress=progress)
+            incoming = _incoming(paths, stdin, stdin_name, vault.folder)
+            intake = store.file(incoming, about=about, events=events, progress=progress)
         outcome.filed, outcome.problems = intake.filed, intake.problems
-        count_filed(vault, outcome.filed)
         if move:
             for one in remove_originals(store, outcome.filed):
                 if isinstance(one, Problem):
@@ -80,9 +83,29 @@ def check_about(about: About) -> None:
         raise BadInput("a note, source or tag is not UTF-8 text") from None
 
 
-def count_filed(vault: Vault, filed: Iterable[Filed]) -> None:
-    """Tell the public counter how many new documents there are."""
-    new = sum(one.item is not None for one in filed)
+@contextmanager
+def counting(vault: Vault, store: CaseStore) -> Iterator[Callable[[tuple[Item, ...]], None]]:
+    """Tell the public counter how many documents a run files, also a run that fails or is interrupted.
+
+    Yields what has to be told the items of each pack before they are filed. From the first of them on no copy abroad
+    is confirmed any more, however the run ends: after a power cut the counter is behind, and a guard relies on it.
+    """
+    told: list[ItemId] = []
+
+    def coming(items: tuple[Item, ...]) -> None:
+        if items and not told:
+            arming.forget(vault.folder, disk=vault.disk)
+        told.extend(ItemId(item.id) for item in items)
+
+    try:
+        yield coming
+    except (Exception, KeyboardInterrupt):
+        _count(vault, sum(store.item(item) is not None for item in told))
+        raise
+    _count(vault, len(told))
+
+
+def _count(vault: Vault, new: int) -> None:
     if new:
         with vault.changing():
             counter.change(vault.folder, vault.disk, filed=new)

@@ -224,16 +224,16 @@ def _from_bundle(reader: BundleReader, origin: str) -> Iterator[Incoming]:
 
 
 def _take_in(vault: Vault, case: Case, incoming: Iterator[Incoming], detail: str, progress: Progress) -> Intake:
-    from vault.filing import count_filed
+    from vault.filing import counting
 
-    def events(items: tuple[Item, ...]) -> tuple[Event, ...]:
-        ids = tuple(item.id for item in items)
-        return (Event(vault.clock(), EVENT_TAKEN_IN, ids, detail),) if ids else ()
+    with open_store(vault, case) as store, counting(vault, store) as coming:
 
-    with open_store(vault, case) as store:
-        intake = store.file(incoming, together=True, events=events, progress=progress)
-    count_filed(vault, intake.filed)
-    return intake
+        def events(items: tuple[Item, ...]) -> tuple[Event, ...]:
+            coming(items)
+            ids = tuple(item.id for item in items)
+            return (Event(vault.clock(), EVENT_TAKEN_IN, ids, detail),) if ids else ()
+
+        return store.file(incoming, together=True, events=events, progress=progress)
 
 
 def _kind(tags: Tags) -> str:
