@@ -12,6 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+SLEPT_AT_MOST = 0.5
+"""Seconds of suspension that a countdown goes on through: the two clocks are not read at the same moment."""
+
 
 class Action(Enum):
     """What a trigger leads to."""
@@ -47,7 +50,8 @@ class Seen:
     """What there is to see at one moment, on a clock in seconds that goes on while the machine sleeps.
 
     ``gone`` names the tethers that are not there. ``unused`` is how long no command used the agent, while awake.
-    ``why_no_wipe`` is ``arming.why_not_armed``. ``ordered``: SIGUSR1 came. ``interrupted``: Ctrl-C.
+    ``why_no_wipe`` is ``arming.why_not_armed``. ``ordered``: SIGUSR1 came. ``interrupted``: Ctrl-C. ``slept`` is for
+    how long the machine was suspended, since an unknown moment.
     """
 
     now: float
@@ -57,6 +61,7 @@ class Seen:
     ordered: bool = False
     interrupted: bool = False
     vault_here: bool = True
+    slept: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,8 @@ class Watch:
     """One guard from its arming to its end. ``look`` is called for each moment, in order."""
 
     def __init__(self, plan: Plan, now: float) -> None:
-        self._plan, self._until, self._state, self._wipe_at = plan, now + plan.lasts, _State.WATCHING, 0.0
+        self._plan, self._until, self._state = plan, now + plan.lasts, _State.WATCHING
+        self._wipe_at = self._slept = 0.0
 
     @property
     def seconds_to_wipe(self) -> float | None:
@@ -127,8 +133,11 @@ class Watch:
             return (drop, Decision(Step.NO_WIPE, seen.why_no_wipe))
         if self._plan.countdown <= 0:
             return (drop, Decision(Step.WIPE, why))
-        self._state, self._wipe_at = _State.COUNTING, seen.now + self._plan.countdown
-        return (drop, Decision(Step.COUNT, why))
+        return (drop, self._begin_to_count(seen, why))
+
+    def _begin_to_count(self, seen: Seen, why: str) -> Decision:
+        self._state, self._wipe_at, self._slept = _State.COUNTING, seen.now + self._plan.countdown, seen.slept
+        return Decision(Step.COUNT, why)
 
     def _count(self, seen: Seen, why: str | None) -> tuple[Decision, ...]:
         if seen.interrupted:
@@ -137,6 +146,9 @@ class Watch:
         if why is None:
             self._state = _State.WATCHING
             return (Decision(Step.STOPPED, "what was missing is back"),)
+        if seen.slept - self._slept > SLEPT_AT_MOST:
+            # Nobody can stop a countdown with the lid closed, and a stick that is in is not seen yet on waking up.
+            return (self._begin_to_count(seen, f"{why}; it begins again, because the machine was suspended"),)
         if seen.now < self._wipe_at:
             return ()
         if seen.why_no_wipe is not None:

@@ -41,7 +41,7 @@ class Guard:
     ) -> None:  # fmt: skip
         """Raises NotAllowed when a wipe is asked for and may not be armed, DiskFailed when it cannot be."""
         self._folder, self._plan, self._tethers, self._describe = folder, plan, tethers, describe
-        self._now_ns, self._say, self._disk, self._simulate = now_ns, say, disk, simulate
+        self._now_ns, self._out, self._disk, self._simulate = now_ns, say, disk, simulate
         self._ordered = self._interrupted = self._ended = False
         self._used = clocks.awake()
         self._told = self._ask_at = 0.0
@@ -99,6 +99,7 @@ class Guard:
         wiping = self._kill is not None
         return Seen(
             now,
+            slept=clocks.slept(),
             gone=tuple(t.name for t in self._tethers if not t.present()),
             unused=clocks.awake() - self._used,
             why_no_wipe=arming.why_not_armed(self._folder, self._now_ns(), disk=self._disk) if wiping else None,
@@ -108,7 +109,7 @@ class Guard:
 
     def _note_use(self) -> None:
         """A machine that sleeps is not idle: else opening the lid in the morning would start a countdown."""
-        with suppress(VaultError):
+        with suppress(VaultError, OSError):
             agent = asking.standing(self._folder)
             if agent is not None:
                 self._used = max(self._used, clocks.awake() - agent.unused - 1)
@@ -149,9 +150,18 @@ class Guard:
             self._say(f"{why}: KEYS GONE in {self._kill.milliseconds:.1f} ms; now the rest")
         else:
             self._say(f"{why}: the open keyring could not be overwritten ({self._kill.problem}); now by its name")
-        from vault.panic import panic
+        from vault.panic import NoVaultHere, panic
 
-        return panic(self._folder, say=self._say)
+        try:
+            return panic(self._folder, say=self._say)
+        except NoVaultHere:
+            self._say("nothing of the vault is left here: somebody else wiped or moved it")
+            return None
+
+    def _say(self, line: str) -> None:
+        """Tell the person, if there is anybody: a terminal or a pipe that is gone must not stop a wipe."""
+        with suppress(OSError, ValueError):
+            self._out(line)
 
     def _tell_countdown(self, wipe_at: float | None) -> None:
         if wipe_at is None:

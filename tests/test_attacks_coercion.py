@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attacks on what stands between somebody at the door and the evidence: agent, guard, arming, duress."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.support.agents import runtime_folder
+from tests.support.newsroom import NoInput, add_paths, listing, newsroom, store_of, unlock
+from vault import arming, counter
+from vault.counter import Counter
+from vault.disk import Disk
+from vault.filing import add
+from vault.guard import Action, Plan, Seen, Step, Watch
+from vault.guard_run import Guard
+from vault.panic import panic
+from vault.sources import About
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    return newsroom(tmp_path / "vault")
+
+
+def confirm(folder: str, known: int = 3) -> None:
+    """Everything is abroad, as somebody confirmed today."""
+    today = datetime.now(UTC).date().isoformat()
+    Path(folder, "counter").write_bytes(Counter(known, known, today).encode())
+    arming.confirm(folder, today, time.time_ns(), disk=Disk())
+
+
+def why_not_armed(folder: str) -> str | None:
+    return arming.why_not_armed(folder, time.time_ns(), disk=Disk())
+
+
+# A wipe that happens by itself must never destroy the only copy
+
+
+class _NoCounter(Disk):
+    """A disk on which the counter cannot be written, as when it is full."""
+
+    def replace(self, path: str, data: bytes) -> None:
+        if path.endswith("/counter"):
+            raise OSError(28, "No space left on device")
+        super().replace(path, data)
+
+
+def test_a_document_that_the_counter_could_not_count_disarms_the_guard(folder: str, tmp_path: Path) -> None:
+    confirm(folder)
+    (tmp_path / "letter").write_bytes(b"the only copy")
+    with unlock(folder, disk=_NoCounter()) as vault:
+        add_paths(vault, tmp_path / "letter")
+    assert why_not_armed(folder) is not None
+
+
+class _PowerCut(Disk):
+    """A disk that stops before the counter is written: everything was filed by then."""
+
+    def replace(self, path: str, data: bytes) -> None:
+        if path.endswith("/counter"):
+            raise SystemExit
+        super().replace(path, data)
+
+
+def test_a_document_that_was_filed_just_before_the_power_cut_disarms_the_guard(folder: str, tmp_path: Path) -> None:
+    confirm(folder)
+    (tmp_path / "letter").write_bytes(b"the only copy")
+    with pytest.raises(SystemExit), unlock(folder, disk=_PowerCut()) as vault:
+        add_paths(vault, tmp_path / "letter")
+    assert why_not_armed(folder) is not None
+
+
+def test_what_was_filed_before_an_add_was_interrupted_is_counted(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirm(folder)
+    monkeypatch.setattr("vault.intake.MAX_ITEMS_PER_PACK", 1)
+    for number in range(9):
+        (tmp_path / f"letter {number}").write_bytes(bytes([number]) * 5000)
+    paths = [bytes(tmp_path / f"letter {number}") for number in range(9)]
+    done = 0
+
+    def interrupt(documents: int, size: int) -> None:
+        nonlocal done
+        done += documents
+        if done == 7:
+            raise KeyboardInterrupt
+
+    with unlock(folder) as vault, pytest.raises(KeyboardInterrupt):
+        add(vault, "Mine", paths, about=About(), move=False, stdin=NoInput(), stdin_name=b"-", progress=interrupt)
+    with unlock(folder) as vault, store_of(vault) as store:
+        there = len(listing(store))
+    assert there > 0
+    assert counter.read(folder, Disk()).filed == 3 + there
+    assert why_not_armed(folder) is not None
+
+
+def test_a_counter_that_says_more_was_sealed_than_filed_arms_nothing(folder: str) -> None:
+    confirm(folder)
+    today = datetime.now(UTC).date().isoformat()
+    Path(folder, "counter").write_bytes(Counter(3, 9, today).encode())
+    assert why_not_armed(folder) is not None
+
+
+def test_what_was_filed_before_is_not_forgotten_by_adding_nothing_new(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "letter").write_bytes(b"twice")
+    with unlock(folder) as vault:
+        add_paths(vault, tmp_path / "letter")
+    confirm(folder, 1)
+    with unlock(folder) as vault:
+        add_paths(vault, tmp_path / "letter")
+    assert why_not_armed(folder) is None
+
+
+# What happens by itself must leave the time to stop it
+
+
+GONE = ("the file /media/stick/half",)
+
+
+def test_a_countdown_does_not_run_out_while_the_lid_is_closed() -> None:
+    watch = Watch(Plan(Action.PANIC, lasts=1e6, countdown=15.0), 0.0)
+    steps = [
+        [decision.step for decision in watch.look(seen)]
+        for seen in (
+            Seen(1.0, gone=GONE),
+            Seen(40_000.0, slept=39_990.0, gone=GONE),  # the lid is opened, and the stick is not seen yet
+            Seen(40_003.0, slept=39_990.0),
+        )
+    ]
+    assert steps == [[Step.LOCK, Step.COUNT], [Step.COUNT], [Step.STOPPED]]
+
+
+def test_after_a_suspension_the_whole_countdown_runs_and_then_wipes() -> None:
+    watch = Watch(Plan(Action.PANIC, lasts=1e6, countdown=15.0), 0.0)
+    moments = [Seen(1.0, gone=GONE), Seen(500.0, slept=490.0, gone=GONE), Seen(514.9, slept=490.0, gone=GONE)]
+    for seen in moments:
+        assert Step.WIPE not in [decision.step for decision in watch.look(seen)]
+    assert [decision.step for decision in watch.look(Seen(515.0, slept=490.0, gone=GONE))] == [Step.WIPE]
+
+
+# A guard must do what it was armed for
+
+
+class _Gone:
+    name = "a stick"
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def present(self) -> bool:
+        self.looks += 1
+        return self.looks < 2
+
+
+def _a_terminal_that_is_gone(line: str) -> None:
+    raise BrokenPipeError
+
+
+def test_a_guard_whose_terminal_is_gone_wipes_all_the_same(folder: str) -> None:
+    confirm(folder)
+    with runtime_folder():
+        plan = Plan(Action.PANIC, lasts=60.0, countdown=0.0)
+        report = Guard(
+            folder, plan, [_Gone()], describe="test", now_ns=time.time_ns, say=_a_terminal_that_is_gone, disk=Disk()
+        ).run()
+    assert report is not None and not report.not_done
+    assert not Path(folder, "keyring").exists()
+
+
+def test_a_guard_that_comes_second_to_a_wipe_ends_without_a_word_about_defects(folder: str) -> None:
+    confirm(folder)
+    said: list[str] = []
+    guard = Guard(
+        folder, Plan(Action.PANIC, lasts=60.0), [], describe="test", now_ns=time.time_ns, say=said.append, disk=Disk()
+    )
+    guard._on_order(10, None)
+    panic(folder, discard=False)
+    with runtime_folder():
+        assert guard.run() is None
+    assert "nothing of the vault is left" in said[-1]
