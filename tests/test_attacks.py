@@ -555,6 +555,23 @@ def test_who_was_removed_under_a_forged_key_is_still_found_by_the_true_one(tmp_p
         assert found == true.card()
 
 
+def test_newest_packs_taken_away_with_the_index_are_hinted_at_once(tmp_path: Path) -> None:
+    """No chain shows it, but that the index is gone does."""
+    folder = newsroom(tmp_path / "v")
+    with unlock(folder) as vault, store_of(vault) as store:
+        file(store, {b"minutes.txt": EVIDENCE})
+        assert vault.notices == []
+        pack_paths(store)[-1].unlink()
+    for path in Path(store.folder).glob("index*"):
+        path.unlink()
+    told = []
+    for _ in range(2):
+        with unlock(folder) as vault, store_of(vault) as store:
+            assert verify(store).whole
+            told.append([notice.partition(",")[0] for notice in vault.notices])
+    assert told == [["the index of Mine was missing or unusable"], []]
+
+
 def test_packs_that_cannot_be_used_are_told_of_whatever_one_does(tmp_path: Path) -> None:
     folder = newsroom(tmp_path / "v")
     with unlock(folder) as vault, store_of(vault) as store:

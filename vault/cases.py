@@ -264,6 +264,12 @@ def open_store(vault: Vault, case: Case, *, remark: bool = True) -> CaseStore:
     if store.findings and remark:
         name = printable(case.name)
         vault.notice(f"{len(store.findings)} pack(s) of {name} cannot be used: `sandyk verify` says which")
+    if store.index_was_made_anew:
+        vault.notice(
+            f"the index of {printable(case.name)} was missing or unusable, and was made anew from the packs that are "
+            "here. If nothing explains this (somebody changed the members, a copy of the vault, a crash), packs may "
+            "have been taken away with it: compare with another copy or with what was exported"
+        )
     return store
 
 

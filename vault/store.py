@@ -55,6 +55,8 @@ class CaseStore:
         self._readers: OrderedDict[PackId, tuple[PackReader, tuple[Chunk, ...], list[int]]] = OrderedDict()
         self._readers_lock = threading.Lock()
         self.findings: list[Finding] = []
+        self.index_was_made_anew = False
+        """Whether there were packs and no index that knew them: then nothing here remembers the end of a chain."""
         self.index = self._open_index()
         try:
             self.catch_up()
@@ -96,9 +98,11 @@ class CaseStore:
         if not os.access(self.folder, os.W_OK):
             # A read-only medium: the packs are read into an index that lives as long as this command.
             return Index(":memory:", self._index_key)
+        self.index_was_made_anew = not os.path.lexists(self._index_path) and bool(self._packs_on_disk())
         try:
             return Index(self._index_path, self._index_key)
         except IndexUnusable:
+            self.index_was_made_anew = bool(self._packs_on_disk())
             # Of another epoch, torn, or not ours: the packs know everything that it knew.
             self._remove_index()
             return Index(self._index_path, self._index_key)
