@@ -28,7 +28,7 @@ from tests.support.mounts import image_mounted, make_image, mounted
 from tests.support.write_log import WriteLog, record
 from vault.cases import create_case, find_case, open_store
 from vault.disk import Disk
-from vault.errors import DoesNotOpen, NoVault, Wiped
+from vault.errors import DamagedVault, DoesNotOpen, NoVault, Wiped
 from vault.founding import found
 from vault.panic import panic
 from vault.sources import StreamIncoming
@@ -103,6 +103,9 @@ def judge(folder: Path, *passphrases: str) -> list[Whole] | str:
             return DEAD
         except DoesNotOpen:
             continue
+        except DamagedVault as error:
+            # A slot that was being written is torn. It says that the other passphrase opens, and that one is tried too.
+            assert "the former one still opens" in str(error)
     return opens or DEAD
 
 
@@ -154,8 +157,8 @@ def states(log: WriteLog, runs: int, seed: int) -> Iterator[tuple[int, str, Call
     """Cuts, evenly chosen, with what may be left at each: nothing that was not flushed, or chance's choice of it."""
     chance = random.Random(seed)
     cuts = log.cuts()
-    chosen = [cuts[i * (len(cuts) - 1) // max(1, runs - 1)] for i in range(min(runs, len(cuts)))]
-    for number, cut in enumerate(sorted(set(chosen))):
+    for number in range(runs):
+        cut = cuts[number * (len(cuts) - 1) // max(1, runs - 1)]
         share = (None, 0.1, 0.5, 0.9, 1.0)[number % 5]
         state = log.state(cut, None if share is None else chance, share or 0.0)
         yield cut, f"cut after {cut} of {len(log.changes)} changes, {share} of what was not flushed", state.lay_out
@@ -205,7 +208,7 @@ def test_a_changed_passphrase_survives_a_power_cut_anywhere(tmp_path: Path, temp
         assert all(one.documents == 3 for one in opens if isinstance(one, Whole)), what
         if cut >= said:
             assert opens == [Whole(NEW, 3)], what
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_documents_survive_a_power_cut_once_it_was_said_that_they_are_filed(
@@ -221,7 +224,7 @@ def test_documents_survive_a_power_cut_once_it_was_said_that_they_are_filed(
         found_ = judge(folder, OLD)
         assert found_ in ([Whole(OLD, 3)], [Whole(OLD, 4)]), what
         assert cut < said or found_ == [Whole(OLD, 4)], what
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 # --- wiped while others work -------------------------------------------------------------------------------------
