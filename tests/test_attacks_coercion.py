@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +15,11 @@ import pytest
 from tests.support.agents import runtime_folder
 from tests.support.newsroom import NoInput, add_paths, listing, newsroom, store_of, unlock
 from vault import arming, counter
+from vault.agent import asking, client, runtime
+from vault.cli.agent import standing
 from vault.counter import Counter
 from vault.disk import Disk
+from vault.errors import Busy, NotAllowed
 from vault.filing import add
 from vault.guard import Action, Plan, Seen, Step, Watch
 from vault.guard_run import Guard
@@ -183,3 +189,65 @@ def test_a_guard_that_comes_second_to_a_wipe_ends_without_a_word_about_defects(f
     with runtime_folder():
         assert guard.run() is None
     assert "nothing of the vault is left" in said[-1]
+
+
+# What says "locked" must have found every agent
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The runtime folder of a desktop session, which only the session's environment names; it is not named yet."""
+    with tempfile.TemporaryDirectory(prefix="sr-", dir="/tmp") as sessions:
+        monkeypatch.setattr(runtime, "_SESSIONS", sessions)
+        monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+        monkeypatch.delenv("TMPDIR", raising=False)
+        Path(sessions, str(os.geteuid())).mkdir(mode=0o700)
+        yield os.path.join(sessions, str(os.geteuid()))
+
+
+@pytest.mark.parametrize("from_session", [True, False])
+def test_an_agent_is_found_and_ended_from_another_environment(
+    folder: str, session: str, monkeypatch: pytest.MonkeyPatch, *, from_session: bool
+) -> None:
+    """Unlocked on the desktop and locked over ssh, or the other way round."""
+    if from_session:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", session)
+    with unlock(folder) as vault:
+        client.start(vault, lasts=60, idle=60)
+    if from_session:
+        monkeypatch.delenv("XDG_RUNTIME_DIR")
+    else:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", session)
+    assert asking.standing(folder) is not None
+    assert asking.lock(folder)
+    assert asking.standing(folder) is None
+    assert not asking.lock(folder)
+
+
+def test_a_folder_that_a_stranger_made_does_not_hide_an_agent_in_another(
+    folder: str, session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", session)
+    with unlock(folder) as vault:
+        client.start(vault, lasts=60, idle=60)
+    place = runtime.place_of(folder)
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    with tempfile.TemporaryDirectory() as temporary:
+        monkeypatch.setenv("TMPDIR", temporary)
+        Path(temporary, f"sandyk-{os.geteuid()}").mkdir(mode=0o755)
+        with pytest.raises(NotAllowed):
+            asking.lock(folder)
+    assert runtime.note_of_holder(place.agent) is None
+
+
+def test_a_guard_is_found_from_another_environment(folder: str, session: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = runtime.hold(runtime.place_of(folder).guard, "1\nlock on SIGUSR1\n")
+    assert held is not None
+    monkeypatch.setenv("XDG_RUNTIME_DIR", session)
+    assert standing(folder)[0]["guard"] == "lock on SIGUSR1"
+    with pytest.raises(Busy):
+        Guard(
+            folder, Plan(Action.LOCK, lasts=0.0), [], describe="test", now_ns=time.time_ns, say=lambda _: None,
+            disk=Disk(),
+        ).run()  # fmt: skip
+    os.close(held)

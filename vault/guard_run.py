@@ -56,7 +56,9 @@ class Guard:
         """Watch until it is over. Raises Busy when another guard watches this vault."""
         place = runtime.place_of(self._folder)
         with self._signals() as wake:
-            held = runtime.hold(place.guard, f"{os.getpid()}\n{self._describe}\n", tries=25)
+            held = None
+            if not any(runtime.note_of_holder(p.guard) for p in runtime.places(self._folder) if p != place):
+                held = runtime.hold(place.guard, f"{os.getpid()}\n{self._describe}\n", tries=25)
             if held is None:
                 raise Busy("another guard is watching this vault", "end it first: Ctrl-C where it runs")
             try:

@@ -24,8 +24,12 @@ def lock(folder: str) -> bool:
     One that does not answer is killed. Raises Busy when even that does not end it, NotAllowed when the runtime
     folder is not ours alone, so that nobody can tell whether an agent runs.
     """
-    place = runtime.place_if_any(folder)
-    if place is None or runtime.note_of_holder(place.agent) is None:
+    ended = [_end(place) for place in runtime.places(folder)]
+    return any(ended)
+
+
+def _end(place: runtime.Place) -> bool:
+    if runtime.note_of_holder(place.agent) is None:
         return False
     with suppress(OSError, EOFError, VaultError):
         ask(place, protocol.LOCK)
@@ -42,13 +46,23 @@ def lock(folder: str) -> bool:
 
 def standing(folder: str) -> protocol.Standing | None:
     """How long the agent goes on; None when there is none or it does not answer. Raises NotAllowed."""
-    place = runtime.place_if_any(folder)
+    place = place_of_agent(folder)
     if place is None:
         return None
     try:
         return protocol.parse_standing(bytes(ask(place, protocol.STATUS)))
     except (OSError, EOFError, VaultError):
         return None
+
+
+def place_of_agent(folder: str) -> runtime.Place | None:
+    """Where the vault's agent is, or a socket that one left; None when there is neither. Raises NotAllowed."""
+    left = None
+    for place in runtime.places(folder):
+        if runtime.note_of_holder(place.agent) is not None:
+            return place
+        left = place if os.path.lexists(place.socket) else left
+    return left
 
 
 def ask(place: runtime.Place, operation: int) -> bytearray:

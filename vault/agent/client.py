@@ -16,7 +16,7 @@ from keys import keyring, slots
 from keys.errors import KeysError
 from vault import layout
 from vault.agent import protocol, runtime
-from vault.agent.asking import ask, lock
+from vault.agent.asking import ask, lock, place_of_agent
 from vault.errors import Busy, DiskFailed, NotAllowed, VaultError
 from vault.vaults import LockedVault, Vault
 
@@ -70,8 +70,8 @@ def _spawn(head: bytes, blob: bytearray) -> None:
 def resume(locked: LockedVault) -> Vault | None:
     """The vault, opened with what the agent holds; None without an agent, or when its slot is of no use any more."""
     try:
-        place = runtime.place_if_any(locked.folder)
-        if place is None or not os.path.lexists(place.socket):
+        place = place_of_agent(locked.folder)
+        if place is None:
             return None
         opened = _get(place)
     except (OSError, EOFError, VaultError, KeysError):

@@ -12,7 +12,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -23,6 +23,8 @@ SUPPORTED = os.name == "posix"
 """Windows has no Unix sockets with proof of who is at the other end; its named pipes are not built."""
 
 _NAME = "sandyk"
+_SESSIONS = "/run/user"
+"""Where pam_systemd(8) makes the folders that XDG_RUNTIME_DIR names."""
 _MAX_NOTE = 4096
 _TRIES = 100
 _BETWEEN_TRIES = 0.02
@@ -78,6 +80,24 @@ def place_if_any(folder: str, environ: Mapping[str, str] = os.environ) -> Place 
         return None
     check_own(base)
     return Place(os.path.realpath(folder), base)
+
+
+def places(folder: str, environ: Mapping[str, str] = os.environ) -> Iterator[Place]:
+    """The place that the vault has in each runtime folder that is there; the one of this environment comes last.
+
+    What was started from a desktop must be found over ssh, by cron and by a hotkey, whose environment names another
+    folder. One that is not ours alone cannot have a process of ours in it, and is left out; if it is the one
+    of this environment, NotAllowed is raised, after the others.
+    """
+    own = _base(environ)
+    for base in dict.fromkeys((os.path.join(_SESSIONS, str(os.geteuid()), _NAME), _temporary({}), _temporary(environ))):
+        if base != own:
+            with suppress(OSError, NotAllowed):
+                check_own(base)
+                yield Place(os.path.realpath(folder), base)
+    place = place_if_any(folder, environ)
+    if place is not None:
+        yield place
 
 
 def check_own(path: str) -> None:
@@ -161,5 +181,9 @@ def _base(environ: Mapping[str, str]) -> str:
     given = environ.get("XDG_RUNTIME_DIR", "")
     if os.path.isabs(given) and os.path.isdir(given):
         return os.path.join(given, _NAME)
+    return _temporary(environ)
+
+
+def _temporary(environ: Mapping[str, str]) -> str:
     temporary = environ.get("TMPDIR", "")
     return os.path.join(temporary if os.path.isabs(temporary) else "/tmp", f"{_NAME}-{os.geteuid()}")  # noqa: S108

@@ -84,11 +84,11 @@ def standing(folder: str) -> tuple[dict[str, Any], list[str]]:
         "why_not_armed": why_not_armed(folder, time.time_ns(), disk=Disk()),
     }  # fmt: skip
     try:
-        place = runtime.place_if_any(folder)
+        places = tuple(runtime.places(folder))
     except NotAllowed as exc:
         return fields, [f"whether an agent holds its keys cannot be told: {exc}"]
-    lines = _agent_standing(folder, place, fields)
-    note = runtime.note_of_holder(place.guard) if place is not None else None
+    lines = _agent_standing(folder, places, fields)
+    note = next(filter(None, (runtime.note_of_holder(place.guard) for place in places)), None)
     fields["guard"] = note.partition("\n")[2].strip() if note else None
     lines.append(f"guard: {printable(fields['guard'])}" if note else "no guard is watching")
     unarmed = fields["why_not_armed"]
@@ -96,7 +96,7 @@ def standing(folder: str) -> tuple[dict[str, Any], list[str]]:
     return fields, lines
 
 
-def _agent_standing(folder: str, place: Place | None, fields: dict[str, Any]) -> list[str]:
+def _agent_standing(folder: str, places: tuple[Place, ...], fields: dict[str, Any]) -> list[str]:
     from vault.agent import asking, protocol, runtime
 
     agent = asking.standing(folder)
@@ -109,7 +109,7 @@ def _agent_standing(folder: str, place: Place | None, fields: dict[str, Any]) ->
             f"UNLOCKED until {until}; if no command uses the keys, until {idle_at}. To forget them: sandyk lock",
             f"the agent holds the keys in {memory}",
         ]
-    if place is not None and runtime.note_of_holder(place.agent) is not None:
+    if any(runtime.note_of_holder(place.agent) is not None for place in places):
         fields["locked"] = False
         return ["an agent runs but does not answer: `sandyk lock` ends it"]
     fields["locked"] = True
