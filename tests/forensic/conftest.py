@@ -6,4 +6,4 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Known only when this folder is named on the command line; the tests have a number of their own without it."""
-    parser.addoption("--runs", type=int, default=25, help="how many interruptions of each kind to try")
+    parser.addoption("--runs", type=int, default=None, help="how many interruptions of each kind to try")

@@ -64,7 +64,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def runs(request: pytest.FixtureRequest) -> int:
     """How many of the possible interruptions are tried: all that matter with ``--runs`` large enough."""
-    return int(request.config.getoption("--runs", default=25))
+    return int(request.config.getoption("--runs", default=None) or 25)
+
+
+@pytest.fixture
+def cuts(request: pytest.FixtureRequest) -> int:
+    """The same for power cuts, of which each needs a passphrase to be stretched."""
+    return int(request.config.getoption("--runs", default=None) or 12)
 
 
 def desk_at(base: Path, template: Path) -> Desk:
@@ -153,12 +159,12 @@ def test_a_wipe_that_is_killed_anywhere_leaves_the_vault_whole_or_dead(
 # --- cut off from power anywhere ---------------------------------------------------------------------------------
 
 
-def states(log: WriteLog, runs: int, seed: int) -> Iterator[tuple[int, str, Callable[[Path], Path]]]:
+def states(log: WriteLog, count: int, seed: int) -> Iterator[tuple[int, str, Callable[[Path], Path]]]:
     """Cuts, evenly chosen, with what may be left at each: nothing that was not flushed, or chance's choice of it."""
     chance = random.Random(seed)
     cuts = log.cuts()
-    for number in range(runs):
-        cut = cuts[number * (len(cuts) - 1) // max(1, runs - 1)]
+    for number in range(count):
+        cut = cuts[number * (len(cuts) - 1) // max(1, count - 1)]
         share = (None, 0.1, 0.5, 0.9, 1.0)[number % 5]
         state = log.state(cut, None if share is None else chance, share or 0.0)
         yield cut, f"cut after {cut} of {len(log.changes)} changes, {share} of what was not flushed", state.lay_out
@@ -170,12 +176,12 @@ def recorded(base: Path, template: Path, *words: str) -> WriteLog:
 
 
 def test_a_wipe_that_loses_power_anywhere_leaves_the_vault_whole_or_dead(
-    tmp_path: Path, template: Path, runs: int
+    tmp_path: Path, template: Path, cuts: int
 ) -> None:
     log = recorded(tmp_path / "run", template, "panic")
     said = log.said(b"KEYS GONE")
     results = []
-    for cut, what, lay_out in states(log, runs, 1):
+    for cut, what, lay_out in states(log, cuts, 1):
         folder = lay_out(tmp_path / f"{cut}")
         found_ = judge(folder, OLD)
         assert found_ in ([Whole(OLD, 3)], DEAD), what
@@ -195,13 +201,13 @@ def test_the_first_change_of_a_wipe_is_to_the_kill_area_and_flushed_before_anyth
     assert [change.kind for change in log.changes[: log.said(b"KEYS GONE")]] == ["data", "sync", "said"]
 
 
-def test_a_changed_passphrase_survives_a_power_cut_anywhere(tmp_path: Path, template: Path, runs: int) -> None:
+def test_a_changed_passphrase_survives_a_power_cut_anywhere(tmp_path: Path, template: Path, cuts: int) -> None:
     """The old one opens or the new one does; once it was said, only the new one."""
     log = recorded(
         tmp_path / "run", template, "journalist", "passwd", "--new-passphrase-file", str(tmp_path / "run/new")
     )
     said = log.said(b"passphrase changed")
-    for cut, what, lay_out in states(log, runs, 2):
+    for cut, what, lay_out in states(log, cuts, 2):
         folder = lay_out(tmp_path / f"{cut}")
         opens = judge(folder, OLD, NEW)
         assert opens != DEAD, what
@@ -212,14 +218,14 @@ def test_a_changed_passphrase_survives_a_power_cut_anywhere(tmp_path: Path, temp
 
 
 def test_documents_survive_a_power_cut_once_it_was_said_that_they_are_filed(
-    tmp_path: Path, template: Path, runs: int
+    tmp_path: Path, template: Path, cuts: int
 ) -> None:
     """And before that, the vault holds them or does not, and is whole."""
     document = tmp_path / "document"
     document.write_bytes(os.urandom(100_000))
     log = recorded(tmp_path / "run", template, "add", CASE, str(document))
     said = log.said(b"filed in")
-    for cut, what, lay_out in states(log, runs, 3):
+    for cut, what, lay_out in states(log, cuts, 3):
         folder = lay_out(tmp_path / f"{cut}")
         found_ = judge(folder, OLD)
         assert found_ in ([Whole(OLD, 3)], [Whole(OLD, 4)]), what
