@@ -24,7 +24,7 @@ from keys.roster import Roster, open_roster, seal_roster
 from keys.secret import Secret
 from vault.colleagues import introduced
 from vault.errors import AlreadyThere, BadInput, DamagedVault, NotAllowed, NotFound
-from vault.founding import MAX_PEOPLE_FILE, book_path, empty_book, nobodys_roster, roster_path, write_person_file
+from vault.founding import MAX_PEOPLE_FILE, book_path, empty_book, roster_path, write_person_file
 
 if TYPE_CHECKING:
     from vault.vaults import Vault
@@ -168,8 +168,8 @@ def _decoys_roster(vault: Vault) -> Roster | None:
 
 
 def _save(vault: Vault, roster: Roster) -> None:
-    data = seal_roster(roster, _decoys_secret(vault)) if roster.entries else nobodys_roster()
-    _write(vault, roster_path(vault.folder, _arrangement(vault).decoys), data)
+    # Also an empty one stays readable: somebody whose decoy went with another's may still have a duress slot to forget.
+    _write(vault, roster_path(vault.folder, _arrangement(vault).decoys), seal_roster(roster, _decoys_secret(vault)))
 
 
 def _write(vault: Vault, path: str, data: bytes) -> None:

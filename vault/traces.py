@@ -270,6 +270,8 @@ def _clear(folder: str, vault: str, take: Callable[[str], None], disk: Disk) -> 
 def _wipe_leftover(path: str, disk: Disk, removed: list[str]) -> None:
     from vault.panic import NoVaultHere, panic
 
+    if os.path.islink(path):  # whoever may write beside the vault could point it at another one
+        raise OSError(errno.ELOOP, "a link, which is not followed")
     try:
         panic(path, disk=disk, discard=False)
     except NoVaultHere:
