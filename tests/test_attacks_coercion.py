@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from keys.secret import Secret
 from tests.support.agents import runtime_folder
-from tests.support.newsroom import NoInput, add_paths, listing, newsroom, store_of, unlock
-from vault import arming, counter
+from tests.support.commands import desk
+from tests.support.duress import COLLEAGUE, DECOY, opens, set_up, with_duress
+from tests.support.newsroom import PASSPHRASE, NoInput, add_paths, files_below, listing, newsroom, store_of, unlock
+from vault import arming, counter, decoys, traces
 from vault.agent import asking, client, runtime
 from vault.cli.agent import standing
 from vault.counter import Counter
@@ -251,3 +254,50 @@ def test_a_guard_is_found_from_another_environment(folder: str, session: str, mo
             disk=Disk(),
         ).run()  # fmt: skip
     os.close(held)
+
+
+# Duress
+
+
+def test_a_colleague_who_left_keeps_no_duress_passphrase_though_the_decoy_went_before(tmp_path: Path) -> None:
+    """Two journalists shared a decoy; one took it away, and then removed the other."""
+    folder = with_duress(tmp_path / "shared")
+    with unlock(folder, COLLEAGUE) as vault:
+        set_up(vault, mine=COLLEAGUE, duress="what he took along")
+    with unlock(folder) as vault:
+        decoys.take_away(vault, Secret(DECOY.encode()))
+        vault.remove_journalist("Бек")
+    assert not opens(folder, "what he took along")
+    assert opens(folder, PASSPHRASE)
+
+
+def test_nobody_is_told_that_no_duress_passphrase_is_set_up_while_theirs_destroys(tmp_path: Path) -> None:
+    folder = with_duress(tmp_path / "shared")
+    with unlock(folder, COLLEAGUE) as vault:
+        set_up(vault, mine=COLLEAGUE, duress="what he took along")
+    with unlock(folder) as vault:
+        decoys.take_away(vault, Secret(DECOY.encode()))
+    with unlock(folder, COLLEAGUE) as vault:
+        decoys.take_away(vault)
+    assert not opens(folder, "what he took along")
+    assert opens(folder, PASSPHRASE)
+
+
+def test_a_passphrase_without_outside_half_opens_after_the_stick_was_thrown_away(tmp_path: Path) -> None:
+    """SANDYK_TOKEN still names it, as the shell's start-up file says; a decoy must open, and say nothing of it."""
+    at = desk(tmp_path, passphrase="a quiet decoy of mine")
+    at.more["SANDYK_TOKEN"] = "/media/stick/half"
+    assert "stick" not in at.run("case", "list").err
+    at.passphrase.write_text("opens nothing at all\n")
+    assert "is the stick in?" in at.run("case", "list", code=11).err
+
+
+def test_a_link_that_looks_like_a_rehearsal_s_leftover_wipes_no_other_vault(tmp_path: Path) -> None:
+    other = newsroom(tmp_path / "elsewhere")
+    before = files_below(other)
+    beside = tmp_path / "here"
+    beside.mkdir()
+    (beside / ".sandyk-drill-0123456789abcdef").symlink_to(other)
+    gone = traces.remove(str(beside / "vault"), Disk(), {"HOME": str(tmp_path / "home")}, "linux")
+    assert [os.path.basename(path) for path, _ in gone.failed] == [".sandyk-drill-0123456789abcdef"]
+    assert files_below(other) == before

@@ -17,6 +17,7 @@ from vault.cli.session import (
     VaultOption,
     answer,
     folder_of,
+    hinting_at_token,
     read_new_passphrase,
     read_passphrase,
     read_token,
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from vault.vaults import Vault
 
 LIMITS = """\
-What a duress passphrase does: typed at any prompt of sandyk, it first destroys the keys of everything that
-you and the other journalists of this vault have in it, and then opens a decoy as if nothing had happened.
+What a duress passphrase does: typed where sandyk asks for your passphrase, it first destroys the keys of everything
+that you and the other journalists of this vault have in it, and then opens a decoy as if nothing had happened.
 
 What to know before you set one up:
 
@@ -74,7 +75,9 @@ def _opened_by_passphrase(
     outside_half = read_token(token)
     passphrase = read_passphrase(passphrase_file)
     try:
-        with locked.unlock(passphrase, outside_half) as unlocked:
+        with hinting_at_token(token, outside_half):
+            opened = locked.unlock(passphrase, outside_half)
+        with opened as unlocked:
             yield unlocked, passphrase, outside_half
     finally:
         passphrase.close()

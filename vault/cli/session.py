@@ -16,7 +16,7 @@ import typer
 from vault import terminal
 from vault.cli import exits
 from vault.disk import Disk
-from vault.errors import BadInput
+from vault.errors import BadInput, DoesNotOpen
 from vault.names import json_safe, printable
 from vault.place import NoPlace, vault_folder
 
@@ -95,7 +95,8 @@ def opened(
     outside_half = read_token(token)
     passphrase = read_passphrase(passphrase_file)
     try:
-        unlocked = locked.unlock(passphrase, outside_half)
+        with hinting_at_token(token, outside_half):
+            unlocked = locked.unlock(passphrase, outside_half)
     finally:
         passphrase.close()
     with _telling(unlocked):
@@ -134,13 +135,32 @@ def read_new_passphrase(passphrase_file: str | None) -> Secret:
 
 
 def read_token(path: str | None) -> Secret | None:
-    """The outside half in a file or in the TPM. Raises BadInput."""
+    """The outside half in a file or in the TPM. Raises BadInput.
+
+    None also when SANDYK_TOKEN names one that cannot be had now: a decoy must open after the stick was thrown away.
+    """
     word = token_word(path)
     if word is None:
         return None
     from vault.halves import obtain
 
-    return obtain(word)
+    try:
+        return obtain(word)
+    except BadInput:
+        if path is not None:
+            raise
+        return None
+
+
+@contextmanager
+def hinting_at_token(given: str | None, outside_half: Secret | None) -> Iterator[None]:
+    """When nothing opens, say that SANDYK_TOKEN names what could not be had; when something does, say nothing."""
+    try:
+        yield
+    except DoesNotOpen as exc:
+        if given is None and outside_half is None and token_word(None) is not None:
+            exc.hints = (*exc.hints, "SANDYK_TOKEN names an outside half that cannot be read now: is the stick in?")
+        raise
 
 
 def token_word(given: str | None) -> str | None:
