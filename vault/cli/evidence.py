@@ -92,7 +92,7 @@ def add(
     from vault import filing
 
     if (passphrase_file, about_file, *paths).count("-") > 1:
-        raise BadInput("standard input can be one thing only: a document, the passphrase, or what they are about")
+        raise BadInput("standard input cannot be both: it is a document, the passphrase, or what documents are about")
     about = _about(note, source, tag, about_file)
     with opened(vault, passphrase_file, token) as unlocked, terminal.progress("filing") as advance:
         outcome = filing.add(
