@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,11 +20,11 @@ import pytest
 from tests.support.mounts import image_mounted, make_image
 from tests.support.old_newsroom import OldNewsroom, chown_all, work_for_a_while
 from tests.support.residue import Search, text_spellings
+from tests.support.strangers import NOBODY, run_as_stranger
 from vault.disk import Disk
 from vault.panic import panic
 from vault.report import Report, as_text
 
-NOBODY = 65534
 CONTROL = "a line in clear, which every search must find"
 
 
@@ -155,12 +154,7 @@ def test_a_user_without_rights_is_told_that_the_journal_may_hold_the_keys(base: 
         chown_all(folder, NOBODY)
         Disk().overwrite(f"{folder}/keyring", 0, Path(folder, "keyring").read_bytes())  # a fresh place in the journal
         code = "import sys; from vault.panic import run; sys.exit(run(sys.argv[1:]))"
-        done = subprocess.run(
-            [sys.executable, "-c", code, "panic", "--vault", folder],
-            capture_output=True, text=True, user=NOBODY, group=NOBODY, extra_groups=[],
-        )  # fmt: skip
-        if "ModuleNotFoundError" in done.stderr or "PermissionError" in done.stderr:
-            pytest.skip("another user cannot read this checkout")
+        done = run_as_stranger(code, "panic", "--vault", folder)
         assert not os.path.exists(folder), done.stderr
     assert Search(journalling.room.keyring_parts).in_file(image), "the journal keeps whole blocks"
     assert "COPIES OF THE OLD KEYS MAY BE IN IT" in done.stdout

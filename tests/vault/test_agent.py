@@ -22,6 +22,7 @@ from keys.secret import Secret
 from tests.support.agents import agent_number, ends, place, runtime_folder
 from tests.support.newsroom import CHEAP, PASSPHRASE, newsroom, unlock
 from tests.support.process_memory import copies_in, need_root_on_linux
+from tests.support.strangers import run_as_stranger, stranger
 from vault import founding
 from vault.agent import asking, client, local, protocol, runtime
 from vault.disk import Disk
@@ -218,13 +219,6 @@ def test_a_request_may_come_in_pieces(folder: str) -> None:
     assert len(answer) == protocol.ANSWER_HEAD_SIZE + 13
 
 
-def as_another_user(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, user=65534, group=65534, cwd="/",
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}, timeout=60,
-    )  # fmt: skip
-
-
 def test_another_user_who_reaches_the_socket_gets_nothing(folder: str, runtime_dir: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can be another user")
@@ -239,7 +233,7 @@ def test_another_user_who_reaches_the_socket_gets_nothing(folder: str, runtime_d
         "try:\n    s.sendall(bytes.fromhex('000000020101')); print(len(s.recv(65536)))\n"
         "except OSError: print(0)\n"
     )
-    assert as_another_user(code, socket).stdout == "0\n"
+    assert run_as_stranger(code, socket).stdout == "0\n"
     (runtime_dir / "sandyk").chmod(0o700)
     assert opens(folder)
 
@@ -257,12 +251,10 @@ def test_an_agent_of_another_user_is_not_listened_to(folder: str, runtime_dir: P
 
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(there.socket)
-        with subprocess.Popen(
-            [sys.executable, "-c", code, str(listener.fileno())], pass_fds=[listener.fileno()], user=65534,
-            stdout=subprocess.PIPE, cwd="/",
-        ) as other:  # fmt: skip
+        number = listener.fileno()
+        with stranger(code, str(number), pass_fds=[number], stdout=subprocess.PIPE) as other:
             assert other.stdout is not None
-            assert other.stdout.readline() == b"ready\n"
+            assert other.stdout.readline() == "ready\n"
             with pytest.raises(NotAllowed, match="another user"):
                 local.connect(there.socket, timeout=5)
             other.kill()

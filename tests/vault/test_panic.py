@@ -25,6 +25,7 @@ from tests.support.fake_vault import (
     make_fake_vault,
 )
 from tests.support.mounts import loop_mounted, mounted, need_root, survives
+from tests.support.strangers import run_as_stranger
 from vault.disk import Disk, noise
 from vault.layout import is_ours
 from vault.medium import set_nocow
@@ -432,12 +433,7 @@ def test_a_read_only_keyring_in_a_read_only_folder_is_made_writable(strangers_fo
     for name in ("cases", f"{CASE}/packs", "books", "."):
         os.chmod(f"{folder}/{name}", 0o500)
     code = "import sys; from vault.panic import run; sys.exit(run(sys.argv[1:]))"
-    run = subprocess.run(
-        [sys.executable, "-c", code, "panic", "--vault", folder],
-        capture_output=True, text=True, user=65534 if root else None, group=65534 if root else None, extra_groups=[],
-    )  # fmt: skip
-    if "ModuleNotFoundError" in run.stderr or "PermissionError" in run.stderr:
-        pytest.skip("another user cannot read this checkout")
+    run = run_as_stranger(code, "panic", "--vault", folder)
     assert run.returncode == 0, run.stdout + run.stderr
     assert not os.path.lexists(folder)
     assert blocks_changed(before, Path(other_name).read_bytes())
