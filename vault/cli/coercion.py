@@ -162,7 +162,7 @@ def _take_away(
         as_json=as_json,
         lines=(
             "no duress passphrase of yours opens anything here any more",
-            "the decoy is gone too" if with_decoy else "a decoy still opens with its own passphrase",
+            "the decoy is gone too" if with_decoy else "a decoy that is left still opens with its own passphrase",
             "a copy of the keyring made before (a backup, a snapshot, a disk image) is not changed by this",
         ),
     )
