@@ -16,6 +16,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from vault.disk import Disk, full_sync
@@ -281,14 +282,14 @@ def _wipe_leftover(path: str, disk: Disk, removed: list[str]) -> None:
 
 def _runtime_files(vault: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Socket and numbers of the processes that ran beside this vault."""
-    from vault.agent.runtime import place_if_any
+    from vault.agent.runtime import places
     from vault.errors import NotAllowed
 
-    try:
-        place = place_if_any(vault, environ)
-    except (NotAllowed, OSError):
-        return ()
-    return (place.socket, place.agent, place.guard) if place else ()
+    found: list[str] = []
+    with suppress(NotAllowed, OSError):
+        for place in places(vault, environ):
+            found += (place.socket, place.agent, place.guard)
+    return tuple(found)
 
 
 def _xdg(environ: Mapping[str, str], kind: str, default: str) -> str:
