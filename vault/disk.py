@@ -33,6 +33,9 @@ DIRECT_BLOCK = 4096
 _NO_DIRECT = (errno.EINVAL, errno.EOPNOTSUPP)
 """What open(2) or the transfer says where there is no O_DIRECT: ramfs, older tmpfs, some FUSE and network systems."""
 
+NAMED_WHILE_OPEN = os.name != "nt"
+"""Whether a file gets its name before it is closed: until then its lock keeps ``sweep`` away. Windows cannot."""
+_TRIES = 8
 TEMPORARY_SUFFIX = ".new"
 """Ends the name of a file that is not whole yet. Readers ignore such files; the next writer removes them."""
 
@@ -63,12 +66,16 @@ class Disk:
     def create(self, path: str) -> int:
         """A descriptor for a new file, for reading and writing, which holds the file's lock. Raises FileExistsError."""
         self.step("create", path)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC | _BINARY, 0o600)
-        try:
-            _lock(fd, wait=False)
-        except OSError:
-            return fd  # only ``sweep`` looks at the lock, and only to spare files that are being written
-        return fd
+        for _ in range(_TRIES):
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC | _BINARY, 0o600)
+            try:
+                _lock(fd, wait=True)
+            except OSError:
+                return fd  # only ``sweep`` looks at the lock, and only to spare files that are being written
+            if os.fstat(fd).st_nlink:
+                return fd
+            os.close(fd)  # another process swept it between the two calls
+        raise OSError(errno.EAGAIN, "removed again and again while it was being made", path)
 
     def write(self, fd: int, data: bytes | bytearray | memoryview, path: str) -> None:
         """Append all of ``data`` at the descriptor's position."""
@@ -125,9 +132,12 @@ class Disk:
             try:
                 self.write(fd, data, temporary)
                 self.sync(fd, temporary)
+                if NAMED_WHILE_OPEN:
+                    self.publish(temporary, path)
             finally:
                 os.close(fd)
-            self.publish(temporary, path)
+            if not NAMED_WHILE_OPEN:
+                self.publish(temporary, path)
         except OSError:
             _unlink_quietly(temporary)  # the first error is the one that says what happened
             raise

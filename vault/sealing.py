@@ -10,12 +10,9 @@ from contextlib import suppress
 from typing import TypeVar
 
 from keys.age import Sink
-from vault.disk import TEMPORARY_SUFFIX, Disk
+from vault.disk import NAMED_WHILE_OPEN, TEMPORARY_SUFFIX, Disk
 from vault.errors import AlreadyThere, DiskFailed
 from vault.names import printable
-
-_NAMED_WHILE_OPEN = os.name != "nt"
-"""Whether a file can get its name while its lock is still held, so that no sweep takes it for one that was left."""
 
 T = TypeVar("T")
 
@@ -47,11 +44,11 @@ def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: boo
             try:
                 result = fill(_FileSink(disk, fd, temporary))
                 disk.sync(fd, temporary)
-                if _NAMED_WHILE_OPEN:
+                if NAMED_WHILE_OPEN:
                     publish(temporary, path)
             finally:
                 os.close(fd)
-            if not _NAMED_WHILE_OPEN:
+            if not NAMED_WHILE_OPEN:
                 publish(temporary, path)
         except BaseException:
             with suppress(OSError):

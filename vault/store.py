@@ -309,7 +309,7 @@ class CaseStore:
                 left -= chunks[no].raw
                 if left < 0:  # a member could point at one chunk a million times, and fill the disk of who copies out
                     raise DamagedPack("it is longer than the size that was filed")
-                yield unpack_chunk(reader.read(offsets[no], chunks[no].stored), chunks[no], self._id_key)
+                yield unpack_chunk(reader.read_near(offsets[no], chunks[no].stored), chunks[no], self._id_key)
 
     def read_chunk(self, pack: PackId, no: int) -> tuple[bytes, bytes]:
         """The id of a chunk and its bytes, which were checked against it. Raises DamagedPack."""

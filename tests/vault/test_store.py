@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -454,3 +455,24 @@ def test_a_search_finds_names_notes_sources_and_tags_whatever_the_letters(store:
 
 def test_a_stranger_who_may_not_file_is_not_an_author(store: CaseStore) -> None:
     assert Identity.generate().signing_public not in store.keys.authors(1)
+
+
+def test_a_sweep_never_takes_a_file_that_is_being_written(tmp_path: Path) -> None:
+    """Sweeping again and again beside a writer: every file arrives."""
+    disk, stop = Disk(), threading.Event()
+
+    def sweep() -> None:
+        while not stop.is_set():
+            Disk().sweep(str(tmp_path))
+
+    sweepers = [threading.Thread(target=sweep) for _ in range(2)]
+    for sweeper in sweepers:
+        sweeper.start()
+    try:
+        for n in range(200):
+            disk.replace(str(tmp_path / f"{n}"), b"whole")
+    finally:
+        stop.set()
+        for sweeper in sweepers:
+            sweeper.join()
+    assert sorted(os.listdir(tmp_path)) == sorted(str(n) for n in range(200))
