@@ -14,7 +14,7 @@ import os
 import stat
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -218,10 +218,13 @@ class Index:
 
     def find_chunk(self, chunk_id: bytes) -> tuple[PackId, int] | None:
         """Where a chunk lies: pack and number, or None."""
-        rows = self._rows(
-            "SELECT packs.id, no FROM chunks JOIN packs ON packs.n = chunks.pack WHERE chunks.id = ?", chunk_id
-        )
-        return (PackId(rows[0][0]), rows[0][1]) if rows else None
+        return self.find_chunks([chunk_id]).get(chunk_id)
+
+    def find_chunks(self, chunk_ids: Sequence[bytes]) -> dict[bytes, tuple[PackId, int]]:
+        """Where those of the chunks lie that are known, by their ids; asked once for at most some thousand."""
+        marks = ",".join("?" * len(chunk_ids))
+        query = "SELECT chunks.id, packs.id, no FROM chunks JOIN packs ON packs.n = chunks.pack WHERE chunks.id IN"
+        return {chunk_id: (PackId(pack), no) for chunk_id, pack, no in self._rows(f"{query} ({marks})", *chunk_ids)}
 
     def author_of(self, pack: PackId) -> bytes:
         """The key that signed a pack; nothing when the pack is unknown."""

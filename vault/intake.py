@@ -17,7 +17,7 @@ import hashlib
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -60,6 +60,9 @@ class KnownChunks(Protocol):
 
     def find_chunk(self, chunk_id: bytes) -> tuple[PackId, int] | None:
         """Where a chunk lies."""
+
+    def find_chunks(self, chunk_ids: Sequence[bytes]) -> dict[bytes, tuple[PackId, int]]:
+        """Where those of the chunks lie that are known."""
 
     def has_item(self, name: bytes, sha256: bytes, about: About) -> bool:
         """Whether a document of this name and content is filed, and with this said of it if anything is."""
@@ -207,13 +210,17 @@ class Intake:
             self._batch, self._batch_bytes = [], 0
 
     def _work(self, batch: list[_Piece]) -> list[_Worked]:
-        done = []
+        ids = []
         for piece in batch:
             if piece.last and piece.document.hasher is None:
                 piece.document.sha256 = hashlib.sha256(piece.data).digest()
-            chunk_id = blake3(piece.data, key=self._id_key).digest()
-            commits = self._commits
-            place = (self._fresh.get(chunk_id) or self._known.find_chunk(chunk_id)) if piece.data else None
+            ids.append(blake3(piece.data, key=self._id_key).digest())
+        commits = self._commits
+        places = {chunk_id: place for chunk_id in ids if (place := self._fresh.get(chunk_id))}
+        places |= self._known.find_chunks([chunk_id for chunk_id in ids if chunk_id not in places])
+        done = []
+        for piece, chunk_id in zip(batch, ids, strict=True):
+            place = places.get(chunk_id) if piece.data else None
             stored, packing = (b"", PACKING_NONE) if place or not piece.data else self._compress(piece.data)
             done.append(_Worked(chunk_id, len(piece.data), stored, packing, place, commits, piece))
         return done
