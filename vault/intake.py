@@ -36,7 +36,8 @@ MAX_ITEMS_PER_PACK = 16_384
 BATCH_BYTES = 4 << 20
 BATCH_DOCUMENTS = 128
 BATCHES_AHEAD = 6
-WRITES_AHEAD = 64
+WRITES_AHEAD = 32
+WRITE_BYTES = 1 << 20
 HASHES_AHEAD = 32
 WORKERS = 2
 _LEVEL = 3
@@ -48,8 +49,8 @@ class OpenPack(Protocol):
 
     pack: PackId
 
-    def add_chunk(self, stored: bytes) -> None:
-        """Append one stored chunk."""
+    def add_chunks(self, stored: Sequence[bytes]) -> None:
+        """Append stored chunks."""
 
     def abandon(self) -> None:
         """Forget everything."""
@@ -147,6 +148,8 @@ class Intake:
         self._items: list[Item] = []
         self._pending: set[tuple[bytes, bytes, About]] = set()
         self._pack_bytes = 0
+        self._stored: list[bytes] = []
+        self._stored_bytes = 0
         self._batch: list[_Piece] = []
         self._batch_bytes = 0
         self._working: deque[Future[list[_Worked]]] = deque()
@@ -267,8 +270,17 @@ class Intake:
         self._chunks.append(Chunk(worked.chunk_id, len(worked.stored), worked.raw, worked.packing))
         self._pack_bytes += len(worked.stored)
         self._fresh[worked.chunk_id] = place
-        self._write(pack.add_chunk, worked.stored)
+        self._stored.append(worked.stored)
+        self._stored_bytes += len(worked.stored)
+        if self._stored_bytes >= WRITE_BYTES:
+            self._hand_over(pack)
         return place
+
+    def _hand_over(self, pack: OpenPack) -> None:
+        """Give the writer the chunks that were gathered: handing over costs more than encrypting a small one."""
+        if self._stored:
+            stored, self._stored, self._stored_bytes = self._stored, [], 0
+            self._write(pack.add_chunks, stored)
 
     def _open_pack(self) -> OpenPack:
         if self._pack is None:
@@ -306,6 +318,7 @@ class Intake:
             pack, items = self._pack, ()
         else:
             return
+        self._hand_over(pack)
         chunks = tuple(self._chunks)
         self._pack, self._chunks, self._pack_bytes = None, [], 0
         self._write(self._commit_pack, pack, chunks, items)

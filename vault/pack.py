@@ -65,9 +65,9 @@ class PackWriter:
         self._disk.write(self._fd, ciphertext, self._temporary)
         return len(ciphertext)
 
-    def add_chunk(self, stored: bytes) -> None:
-        """Append one chunk as it is to lie in the pack."""
-        self._sealer.write(stored)
+    def add_chunks(self, stored: Sequence[bytes]) -> None:
+        """Append chunks as they are to lie in the pack."""
+        self._sealer.write(b"".join(stored))
 
     def finish(self, compressed_manifest: bytes, signature: bytes) -> int:
         """Write what follows the chunks, sync, and publish. Returns the file's size."""

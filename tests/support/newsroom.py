@@ -170,7 +170,7 @@ def write_pack(
     encoded = encode(manifest)
     writer = PackWriter(Disk(), str(packs_folder(store)), PackId(manifest.pack), store.keys.epochs[-1].recipient)
     for chunk in stored:
-        writer.add_chunk(chunk)
+        writer.add_chunks([chunk])
     sign = signature or author.sign(SIGNATURE_LABEL, digest(encoded))
     writer.finish(compress(encoded) if compressed is None else compressed, sign)
     return packs_folder(store) / pack_name(PackId(manifest.pack))

@@ -325,7 +325,7 @@ def test_what_is_hidden_between_manifest_and_trailer_is_found(store: CaseStore) 
     from vault.manifest import SIGNATURE_LABEL, compress, digest, encode
 
     writer = Hiding(Disk(), folder, PackId(manifest.pack), store.keys.epochs[-1].recipient)
-    writer.add_chunk(b"hello")
+    writer.add_chunks([b"hello"])
     writer.finish(compress(encode(manifest)), store._me.sign(SIGNATURE_LABEL, digest(encode(manifest))))
     store.catch_up()
     assert [finding.about for finding in verify(store).findings] == [manifest.pack.hex()[:8]]
@@ -411,7 +411,7 @@ def test_a_pack_that_is_given_up_leaves_nothing_behind(store: CaseStore) -> None
     folder = os.path.join(store.folder, "packs")
     before = os.listdir(folder)
     writer = PackWriter(Disk(), folder, PackId(os.urandom(16)), store.keys.epochs[-1].recipient)
-    writer.add_chunk(b"hello")
+    writer.add_chunks([b"hello"])
     writer.abandon()
     assert os.listdir(folder) == before
 
