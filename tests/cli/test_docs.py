@@ -116,7 +116,7 @@ def test_the_fields_of_each_document_are_the_documented_ones(bundle: tuple[Desk,
     moved = one.write("moved.txt", "moved")
     run(one, "add", "Road works", moved, "--move")
     run(one, "card", "show")
-    case_card = editor.write("case.card", one.run("card", "export", "--case", "Road works").stdout)
+    case_card = editor.write("case.card", str(run(one, "card", "export", "--case", "Road works")["card"]))
     run(editor, "contact", "add", "roads", case_card)
     run(editor, "contact", "list")
     run(editor, "contact", "verify", "roads", "--words", str(run(one, "card", "show", case_card)["words"]))

@@ -288,21 +288,25 @@ def card_export(
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write a card as a small text file. It names nobody."""
     from keys.card import encode as encode_card
 
     with opened(vault, passphrase_file, token) as unlocked:
-        text = encode_card(_own_card(unlocked, case))
-    if out is None:
+        card = _own_card(unlocked, case)
+    text = encode_card(card)
+    if out is not None:
+        try:
+            with open(out, "x", encoding="ascii", newline="\n") as f:
+                f.write(text)
+        except FileExistsError as exc:
+            raise AlreadyThere(f"{printable(out)} is there already") from exc
+        say(f"card written to {printable(out)}")
+    if as_json:
+        answer({"file": out, "card": text, **card_document(card)}, as_json=True)
+    elif out is None:
         typer.echo(text, nl=False)
-        return
-    try:
-        with open(out, "x", encoding="ascii", newline="\n") as f:
-            f.write(text)
-    except FileExistsError as exc:
-        raise AlreadyThere(f"{printable(out)} is there already") from exc
-    say(f"card written to {printable(out)}")
 
 
 def _own_card(unlocked: Vault, case: str | None) -> Card:
