@@ -33,18 +33,6 @@ from vault.verifying import verify
 
 
 @pytest.fixture
-def vault(tmp_path: Path) -> Iterator[Vault]:
-    with unlock(newsroom(tmp_path / "vault")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def store(vault: Vault) -> Iterator[CaseStore]:
-    with store_of(vault) as opened:
-        yield opened
-
-
-@pytest.fixture
 def small_packs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Packs of two chunks, so that a few megabytes make many."""
     monkeypatch.setattr(intakes, "PACK_SIZE", 2 << 20)

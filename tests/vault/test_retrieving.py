@@ -2,7 +2,6 @@
 """Copying out, and removing originals: never outside the folder, never over something else, never too early."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,18 +31,6 @@ from vault.sources import Problem
 from vault.store import CaseStore
 from vault.vaults import Vault
 from vault.verifying import verify
-
-
-@pytest.fixture
-def vault(tmp_path: Path) -> Iterator[Vault]:
-    with unlock(newsroom(tmp_path / "vault")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def store(vault: Vault) -> Iterator[CaseStore]:
-    with store_of(vault) as opened:
-        yield opened
 
 
 def reasons(results: list[CopiedOut | Problem]) -> dict[bytes, str]:

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -45,18 +45,6 @@ from vault.vaults import LockedVault, Vault
 from vault.verifying import verify
 
 DOCUMENTS = {b"a": b"1" * 100, "б/протокол".encode(): os.urandom(3000), b"c": b"", b"d": b"1" * 100}
-
-
-@pytest.fixture
-def vault(tmp_path: Path) -> Iterator[Vault]:
-    with unlock(newsroom(tmp_path / "vault")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def store(vault: Vault) -> Iterator[CaseStore]:
-    with store_of(vault) as opened:
-        yield opened
 
 
 def known(store: CaseStore) -> tuple[list[Item], list[EventRow], set[PackId]]:
