@@ -14,10 +14,11 @@ from typer.core import TyperCommand, TyperGroup
 from keys.errors import KeysError
 from vault.cli import exits
 from vault.cli.agent import register as register_agent
-from vault.cli.bundles import register as register_bundles
 from vault.cli.casework import register as register_casework
 from vault.cli.evidence import register as register_evidence
+from vault.cli.exporting import register as register_exporting
 from vault.cli.guard import register as register_guard
+from vault.cli.opening import register as register_opening
 from vault.cli.people import register as register_people
 from vault.cli.session import VaultOption, one_line, vault_said_first
 from vault.errors import VaultError
@@ -94,7 +95,8 @@ def before_any_command(
 register_people(app)
 register_casework(app)
 register_evidence(app)
-register_bundles(app)
+register_exporting(app)
+register_opening(app)
 register_agent(app)
 register_guard(app)
 

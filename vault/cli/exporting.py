@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`export`: sealed files out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vault import terminal
+from vault.cli.session import (
+    JsonOption,
+    PassphraseOption,
+    TokenOption,
+    VaultOption,
+    answer,
+    opened,
+    read_text,
+)
+from vault.names import printable
+from vault.terminal import say, size_text
+
+if TYPE_CHECKING:
+    from vault.exporting import Addressee
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command("export")(export)
+
+
+def export(
+    case_name: Annotated[str, typer.Argument(metavar="CASE", help="A case's name or id.")],
+    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="The sealed file, or a folder for it.")],
+    to: Annotated[
+        list[str] | None, typer.Option("--to", metavar="CONTACT", help="Whom to seal it for; may be repeated.")
+    ] = None,
+    recipient: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--recipient", metavar="AGE1PQ1...",
+            help="An age recipient (post-quantum) of somebody without sandyk; may be repeated.",
+        ),
+    ] = None,
+    recipients_file: Annotated[
+        str | None,
+        typer.Option("--recipients-file", metavar="FILE", show_default=False, help="Such recipients, one a line."),
+    ] = None,
+    item: Annotated[
+        list[str] | None, typer.Option("--item", metavar="ITEM", help="Only this document; may be repeated.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Seal documents of a case for people, signed by you.
+
+    All of the case, or what --item names. Notes and sources go with them.
+    """
+    from vault import exporting
+    from vault.cases import find_case
+
+    bare = list(recipient or ())
+    if recipients_file is not None:
+        bare += exporting.recipients_in(read_text(recipients_file, exporting.MAX_RECIPIENTS_FILE))
+    strangers = exporting.bare_addressees(bare)
+    with opened(vault, passphrase_file, token) as unlocked:
+        known = exporting.addressees(unlocked, to or ())
+        _say_who_is_not_verified(known, strangers)
+        people = [*known, *strangers]
+        case = find_case(unlocked, case_name)
+        with terminal.progress("sealing") as advance:
+            done = exporting.export(unlocked, case, item or [], people, output, force=force, progress=advance)
+    names = ", ".join(printable(person.name) for person in people)
+    others = "only they can open it" if any(p.me for p in people) else "only they can open it; you cannot"
+    answer(
+        {
+            "file": done.path, "bundle": done.summary.bundle_id.hex(), "items": done.summary.items,
+            "bytes": done.size, "to": [person.name for person in people],
+            "not_verified": [person.name for person in people if not person.verified],
+            "manifest_sha256": done.summary.tag_manifest_sha256.hex(),
+        },
+        as_json=as_json,
+        lines=(
+            f"sealed {done.summary.items} document(s) for {names} into {printable(done.path)}, {size_text(done.size)}",
+            f"{others}. From outside it shows its size and how many it is for, both rounded up; not whom, nor by whom",
+        ),
+    )  # fmt: skip
+
+
+def _say_who_is_not_verified(known: list[Addressee], strangers: list[Addressee]) -> None:
+    for person in known:
+        if not person.verified:
+            say(f"note: the words of {printable(person.name)} were not compared yet (sandyk contact verify)")
+    for stranger in strangers:
+        say(f"note: nobody verified whose key {stranger.name} is")
+    if strangers:
+        say("note: if somebody put their own key in its place, they can read this: compare all of it over a second way")
