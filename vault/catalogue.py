@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The catalogue of a bundle: one HTML page to read in any browser, offline, or to print.
 
-Pure text in, text out. No script, nothing loaded from anywhere, no image but those beside
-it: the page says so to the browser itself (Content-Security-Policy). Every word that came
+Pure text in, text out. No script, nothing loaded from anywhere, no image but the small ones
+beside it: the page says so to the browser itself (Content-Security-Policy). Every word that came
 from outside is escaped, names also as ``vault.names.printable`` does, so that a right-to-left
 trick looks like what it is. A page that came in a stranger's bundle promises none of this:
 who opens bundles for others renders this page anew from the verified items.
@@ -10,49 +10,49 @@ who opens bundles for others renders this page anew from the verified items.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
 from urllib.parse import quote
 
-from vault.bundle_items import SealedItem
+from vault.bundle_items import Event, SealedItem
 from vault.bundle_layout import urn_of
+from vault.catalogue_words import LANGUAGES, WORDS, kind_of, style_sheet
+from vault.model import EVENT_COPIED_OUT, EVENT_EXPORTED, EVENT_FILED, EVENT_MOVED, EVENT_TAKEN_IN
 from vault.names import printable
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_STYLE = """
-:root { color-scheme: light dark; --line: #8886; --soft: #8882; }
-body { font: 16px/1.5 system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif; max-width: 60rem; margin: 2rem auto;
-  padding: 0 1rem; }
-h1 { font-size: 1.5rem; line-height: 1.25; overflow-wrap: anywhere; }
-header p { margin: .2rem 0; }
-ol { list-style: none; padding: 0; }
-li { border-top: 1px solid var(--line); padding: 1rem 0; break-inside: avoid; }
-h2 { font-size: 1.05rem; margin: 0 0 .4rem; overflow-wrap: anywhere; }
-.no { display: inline-block; min-width: 3rem; opacity: .7; font-variant-numeric: tabular-nums; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 0 0 0 3rem; font-size: .92rem; }
-dt { opacity: .7; }
-dd { margin: 0; overflow-wrap: anywhere; }
-dd.text { white-space: pre-wrap; }
-code { font: .85rem ui-monospace, Consolas, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
-.tag { background: var(--soft); border-radius: .3rem; padding: 0 .4rem; margin-right: .3rem; }
-@media (max-width: 40rem) { dl { margin-left: 0; grid-template-columns: 1fr; } dd { margin-bottom: .4rem; } }
-@media print { body { margin: 0; max-width: none; font-size: 11pt; } a { color: inherit; text-decoration: none; } }
-"""
+_LONG_HEX = re.compile("[0-9a-f]{32,}", re.ASCII)
+_EVENTS = {
+    EVENT_FILED: "was-filed", EVENT_TAKEN_IN: "was-taken-in", EVENT_COPIED_OUT: "was-copied-out",
+    EVENT_EXPORTED: "was-exported", EVENT_MOVED: "original-removed",
+}  # fmt: skip
+"""The words for the events of the custody record; of others the record's own word is shown."""
 
 
-def render(bundle_id: bytes, items: Sequence[SealedItem], *, title: str = "", sealed_ns: int, sender: str = "") -> str:
-    """The page. ``sender`` is the fingerprint of the key that signed, or nothing for a drop."""
-    heading = _text(title) or "Documents · Документы · Документтер"
-    total = sum(item.size for item in items)
+def thumbnail_path(number: str) -> str:
+    """Where a document's small picture lies in a bundle; ``number`` is its number as its path has it."""
+    return f"metadata/thumbnails/{number}.png"
+
+
+def render(
+    bundle_id: bytes, items: Sequence[SealedItem], *, title: str = "", sealed_ns: int, sender: str = "",
+    thumbnails: Collection[str] = (),
+) -> str:  # fmt: skip
+    """The page. ``sender`` is the fingerprint of the key that signed, or nothing for a drop.
+
+    ``thumbnails`` are the numbers, as in the paths, of the documents with a small picture at ``thumbnail_path``.
+    """
+    heading = _text(title) or "Documents · Документы · Документтер · Hujjatlar"
     facts = [
-        f"{len(items)} documents, {_bytes(total)}",
-        f"Sealed {_time(sealed_ns)}",
-        f"Signed by <code>{_text(sender)}</code>" if sender else "Not signed: nothing here shows who sent it",
-        f"<code>{urn_of(bundle_id)}</code>",
+        ("documents", f"{len(items)}", ""),
+        ("total", _bytes(sum(item.size for item in items)), ""),
+        ("sealed", _time(sealed_ns), ""),
     ]
+    if sender:
+        facts.append(("signed", f"<code>{_text(sender)}</code>", ""))
     lines = [
         "<!DOCTYPE html>",
         '<html lang="mul">',
@@ -62,43 +62,86 @@ def render(bundle_id: bytes, items: Sequence[SealedItem], *, title: str = "", se
         '<meta name="referrer" content="no-referrer">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{heading}</title>",
-        f"<style>{_STYLE}</style>",
+        f"<style>{style_sheet()}</style>",
         "</head>",
         "<body>",
+        *_language_switch(),
+        "<main>",
         "<header>",
         f"<h1>{heading}</h1>",
-        *(f"<p>{fact}</p>" for fact in facts),
+        f"<dl>{_rows(facts)}</dl>",
+        "" if sender else f"<p>{_word('unsigned')}</p>",
+        f'<p class="aside">{_word("claims")}</p>',
+        f"<p><code>{urn_of(bundle_id)}</code></p>",
         "</header>",
         "<ol>",
-        *(_entry(item) for item in items),
+        *(_entry(item, thumbnails) for item in items),
         "</ol>",
+        "</main>",
         "</body>",
         "</html>",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(line for line in lines if line) + "\n"
 
 
-def _entry(item: SealedItem) -> str:
+def _language_switch() -> Iterator[str]:
+    for place, (language, name) in enumerate(LANGUAGES.items()):
+        checked = "" if place else " checked"
+        yield f'<input type="radio" name="language" id="{language}"{checked}><label for="{language}">{name}</label>'
+
+
+def _word(word: str) -> str:
+    """A word of the page, which the style sheet shows in the language that was chosen."""
+    return f'<span class="w {word}"><b>{WORDS[word][0]}</b></span>'
+
+
+def _rows(rows: Sequence[tuple[str, str, str]]) -> str:
+    return "".join(
+        f"<dt>{_word(label) if label in WORDS else label}</dt><dd{f' class={css}' if css else ''}>{content}</dd>"
+        for label, content, css in rows
+    )
+
+
+def _entry(item: SealedItem, thumbnails: Collection[str]) -> str:
     number = item.path.split("/")[1]
-    rows = [("Size", f"{_bytes(item.size)}", "")]
+    kind, suffix = kind_of(item.path)
+    rows = [("size", _bytes(item.size), ""), ("type", _word(kind) + (f" · {suffix}" if suffix else ""), "")]
     if item.mtime_ns is not None:
-        rows.append(("Modified", _time(item.mtime_ns), ""))
+        rows.append(("modified", _time(item.mtime_ns), ""))
     if item.filed_ns is not None:
-        rows.append(("Filed", _time(item.filed_ns), ""))
+        rows.append(("filed", _time(item.filed_ns), ""))
     rows.append(("SHA-256", f"<code>{item.sha256.hex()}</code>", ""))
     if item.note:
-        rows.append(("Note", _lines(item.note), "text"))
+        rows.append(("note", _lines(item.note), "lines"))
     if item.source:
-        rows.append(("Source", _lines(item.source), "text"))
+        rows.append(("source", _lines(item.source), "lines"))
     if item.tags:
-        rows.append(("Tags", "".join(f'<span class="tag">{_text(tag)}</span>' for tag in item.tags), ""))
-    cells = "".join(
-        f"<dt>{label}</dt><dd{f' class={css}' if css else ''}>{content}</dd>" for label, content, css in rows
-    )
+        rows.append(("tags", "".join(f'<span class="tag">{_text(tag)}</span>' for tag in item.tags), ""))
+    if item.custody:
+        rows.append(("custody", f"<ol>{''.join(f'<li>{_event(event)}</li>' for event in item.custody)}</ol>", ""))
     link = escape(quote(item.path), quote=True)
     name = escape(printable(item.name))
+    picture = f'<img src="{thumbnail_path(number)}" alt="" loading="lazy">' if number in thumbnails else ""
     head = f'<h2><span class="no">{number}</span> <a href="{link}">{name}</a></h2>'
-    return f'<li id="i{number}">{head}<dl>{cells}</dl></li>'
+    return f'<li id="i{number}">{picture}{head}<dl>{_rows(rows)}</dl></li>'
+
+
+def _event(event: Event) -> str:
+    """One line: when, what, and whatever else the sender's record says, by the names it has there."""
+    rest = dict(event)
+    at, what = rest.pop("at_ns", None), str(rest.pop("event", ""))
+    parts = [_time(at)] if isinstance(at, int) else []
+    parts.append(_word(_EVENTS[what]) if what in _EVENTS else _text(what))
+    parts += [f"{_text(key.replace('_', ' '))} {_short(value)}" for key, value in rest.items()]
+    return " · ".join(part for part in parts if part)
+
+
+def _short(value: object) -> str:
+    """A value of the custody record. Of a key or an id its first digits: all of it stands in the record itself."""
+    text = str(value)
+    if _LONG_HEX.fullmatch(text):
+        return f"<code>{text[:16]}…</code>"
+    return _text(text if len(text) <= 200 else f"{text[:200]}…")
 
 
 def _text(text: str) -> str:
