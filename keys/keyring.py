@@ -28,8 +28,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
-from keys import layout, slots
+from keys import held, layout, slots
 from keys.errors import Damaged, Full, MalformedKeyring, NoMatch, WeakPassphrase, Wiped
+from keys.held import HeldSlot
 from keys.preamble import Header, parse_header
 from keys.primitives import AEAD_NONCE_SIZE, FLOOR, KEY_SIZE, Cost, argon2id
 from keys.secret import Secret
@@ -38,6 +39,7 @@ from keys.slots import DuressSlot, JournalistSlot, Payload, journalist_of
 __all__ = [
     "DuressSlot",
     "Header",
+    "HeldSlot",
     "JournalistSlot",
     "KeyringFile",
     "OpenSlot",
@@ -45,11 +47,13 @@ __all__ = [
     "add",
     "any_pair",
     "change_passphrase",
+    "check_held",
     "create",
     "erase",
     "finish_interrupted",
     "first",
     "free_pair",
+    "hold",
     "journalist_of",
     "new_token",
     "parse_header",
@@ -163,13 +167,24 @@ def unlock(
     return _opened(keyring, match, plaintext)
 
 
-def still_alive(file: KeyringFile, opened: OpenSlot) -> bool:
+def still_alive(file: KeyringFile, opened: OpenSlot | HeldSlot) -> bool:
     """Whether the file still has the kill area and region that ``opened`` was opened with."""
     try:
         _whole_and_alive(file, opened.compartment, opened.alive)
     except Wiped:
         return False
     return True
+
+
+def hold(file: KeyringFile, opened: OpenSlot) -> HeldSlot:
+    """What an agent may keep of an opened slot. Raises Wiped, and NoMatch when the passphrase was changed meanwhile."""
+    return held.held(_unchanged(file, opened), opened.home, opened.journalist)
+
+
+def check_held(file: KeyringFile, untrusted: HeldSlot) -> None:
+    """Return while the file has what this was held from. Raises Wiped, and NoMatch when a passphrase was changed."""
+    if not untrusted.fits(_whole_and_alive(file, untrusted.compartment, untrusted.alive)):
+        raise NoMatch("the passphrase was changed or removed since this vault was opened")
 
 
 def first(

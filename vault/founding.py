@@ -152,7 +152,7 @@ def book_path(folder: str, number: int) -> str:
     return os.path.join(folder, layout.BOOKS, f"{number:02}.age")
 
 
-def book_number(opened: keyring.OpenSlot) -> int:
+def book_number(opened: keyring.OpenSlot | keyring.HeldSlot) -> int:
     """Which book belongs to whom a slot opens: one for each pair, 0 to 63."""
     compartment, pair = opened.home
     return compartment * PAIRS_PER_COMPARTMENT + pair

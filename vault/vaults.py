@@ -7,8 +7,6 @@ the keyring's, rosters' and books' place in the write order; cases are ``vault.c
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -19,9 +17,9 @@ from functools import partial
 from keys import keyring
 from keys.book import Book, Colleague, open_book, seal_book
 from keys.errors import Full, KeysError, NoMatch
+from keys.errors import Wiped as KeysWiped
 from keys.identity import Identity
-from keys.keyring import DuressSlot, Header, JournalistSlot, OpenSlot, parse_header
-from keys.layout import SLOT_SIZE, SLOTS_OFFSET
+from keys.keyring import DuressSlot, Header, HeldSlot, JournalistSlot, OpenSlot, parse_header
 from keys.primitives import FLOOR, Cost
 from keys.roster import Roster, RosterEntry, open_roster, seal_roster
 from keys.secret import Secret
@@ -101,23 +99,19 @@ class LockedVault:
             duress.destroy(self.folder, opened.payload.destroy, self._disk)
         return Vault(self.folder, self._header, opened, token, self._disk, clock, self._floor)
 
-    def resume(self, opened: OpenSlot, *, clock: Callable[[], int] = time.time_ns) -> Vault:
-        """The vault, opened again with a slot that ``unlock`` opened before. No outside half comes with it.
+    def resume(self, untrusted: HeldSlot, *, clock: Callable[[], int] = time.time_ns) -> Vault:
+        """The vault, opened again with what was held of a slot that ``unlock`` opened before.
 
-        Raises Wiped, and DoesNotOpen when the passphrase was changed or removed since.
+        It can do everything but change who opens the vault. Raises Wiped, and DoesNotOpen when the passphrase was
+        changed or removed since.
         """
-        file = DiskKeyring(self.folder, self._disk)
         try:
-            if not keyring.still_alive(file, opened):
-                raise Wiped("this vault was wiped: its keys are gone")
-            at = SLOTS_OFFSET + opened.slot * SLOT_SIZE
-            if not hmac.compare_digest(hashlib.sha256(file.read()[at : at + SLOT_SIZE]).digest(), opened.sealed):
-                raise DoesNotOpen("the passphrase was changed or removed since this vault was opened")
-        except KeysError as exc:
-            raise DamagedVault(f"the keyring is damaged: {exc}") from exc
-        except OSError as exc:
+            keyring.check_held(DiskKeyring(self.folder, self._disk), untrusted)
+        except NoMatch as exc:
+            raise DoesNotOpen("the passphrase was changed or removed since this vault was opened") from exc
+        except (KeysWiped, OSError) as exc:
             raise Wiped("this vault was wiped: its keys are gone") from exc
-        return Vault(self.folder, self._header, opened, None, self._disk, clock, self._floor)
+        return Vault(self.folder, self._header, untrusted, None, self._disk, clock, self._floor)
 
 
 def _why_no_header(folder: str) -> VaultError:
@@ -134,7 +128,7 @@ class Vault:
     """A vault that one journalist opened. Close it after use."""
 
     def __init__(
-        self, folder: str, header: Header, opened: OpenSlot, token: Secret | None,
+        self, folder: str, header: Header, opened: OpenSlot | HeldSlot, token: Secret | None,
         disk: Disk, clock: Callable[[], int], floor: Cost,
     ) -> None:  # fmt: skip
         self.folder, self.disk, self.clock = folder, disk, clock
@@ -153,8 +147,15 @@ class Vault:
 
     @property
     def opened(self) -> OpenSlot:
-        """The slot, for an agent that is to open the vault again (``LockedVault.resume``)."""
+        """The slot that a passphrase opened. Raises NotAllowed when an agent's keys opened the vault."""
+        if isinstance(self._opened, HeldSlot):
+            raise NotAllowed("the keys that an agent holds change nobody's passphrase", "give the passphrase itself")
         return self._opened
+
+    @property
+    def home(self) -> tuple[int, int]:
+        """Compartment and pair of whoever opened the vault."""
+        return self._opened.home
 
     @property
     def me(self) -> Identity:
@@ -231,6 +232,8 @@ class Vault:
 
     def _finish_what_was_interrupted(self) -> None:
         """An earlier change of passphrase that was stopped leaves the old one alive: end it now, if we may write."""
+        if isinstance(self._opened, HeldSlot):
+            return  # no passphrase was typed that could be the one to stay
         try:
             with self.disk.lock(os.path.join(self.folder, layout.LOCK), wait=False):
                 keyring.finish_interrupted(self.keyring_file, self._opened)
@@ -266,7 +269,7 @@ class Vault:
 
     def my_entry(self) -> RosterEntry:
         """The entry of the journalist who opened the vault."""
-        entry = self.roster().by_pair(self._opened.home[1])
+        entry = self.roster().by_pair(self.home[1])
         if entry is None:
             raise DamagedVault("the list of journalists does not name you")
         return entry
@@ -282,7 +285,7 @@ class Vault:
             if roster.by_label(label) is not None:
                 raise AlreadyThere("a journalist of this name is there already")
             try:
-                pair = keyring.free_pair(self._opened, roster.pairs)
+                pair = keyring.free_pair(self.opened, roster.pairs)
             except Full as exc:
                 raise NotAllowed(str(exc)) from exc
             slot = JournalistSlot(Identity.generate(), self.device_secret, os.urandom(16))
@@ -293,7 +296,7 @@ class Vault:
             self._write(self._book_of(pair), seal_book(colleagues.introduced(book, extended), slot.identity))
             try:
                 keyring.add(
-                    self.keyring_file, self.header, self._opened, pair, slot, passphrase, token, floor=self.floor
+                    self.keyring_file, self.header, self.opened, pair, slot, passphrase, token, floor=self.floor
                 )
             except KeysError:
                 self._save_roster(roster)
@@ -302,18 +305,15 @@ class Vault:
 
     def change_passphrase(self, passphrase: Secret) -> None:
         """Change one's own passphrase, in place; an outside half stays. Until it returns the old one may still open."""
-        if self._slot.needs_token and self._token is None:
-            # Opened by an agent: to go on would make a slot that opens without the outside half.
-            raise NotAllowed("the outside half is needed to change this passphrase", "give it: --token FILE")
         with self.changing():
             self._opened = keyring.change_passphrase(
-                self.keyring_file, self.header, self._opened, passphrase, self._token, floor=self.floor
+                self.keyring_file, self.header, self.opened, passphrase, self._token, floor=self.floor
             )
 
     @property
     def needs_outside_half(self) -> bool:
         """Whether one's passphrase opens nothing without an outside half."""
-        return self._slot.needs_token
+        return self.opened.journalist.needs_token
 
     def change_outside_half(self, passphrase: Secret, token: Secret | None) -> None:
         """Make one's slot need this outside half from now on, or none; ``passphrase`` is the present one, and stays.
@@ -325,10 +325,10 @@ class Vault:
                 again = keyring.unlock(self.keyring_file, self.header, passphrase, self._token, floor=self.floor)
             except NoMatch as exc:
                 raise DoesNotOpen("this is not the passphrase that opened the vault", "nothing was changed") from exc
-            if again.slot != self._opened.slot:
+            if again.slot != self.opened.slot:
                 raise DoesNotOpen("this is not the passphrase that opened the vault", "nothing was changed")
             self._opened = keyring.change_passphrase(
-                self.keyring_file, self.header, self._opened, passphrase, token, floor=self.floor
+                self.keyring_file, self.header, self.opened, passphrase, token, floor=self.floor
             )
             self._token = token
 
@@ -338,7 +338,7 @@ class Vault:
             found = keyring.unlock(self.keyring_file, self.header, passphrase, token, floor=self.floor)
         except (KeysError, OSError):
             return False
-        return found.slot // 2 == self._opened.slot // 2
+        return found.slot // 2 == self.opened.slot // 2
 
     def remove_journalist(self, label: str) -> RosterEntry:
         """Destroy somebody's slot and book. Raises NotFound, NotAllowed for oneself. Cases are for the caller."""
@@ -347,10 +347,10 @@ class Vault:
             entry = roster.by_label(label)
             if entry is None:
                 raise NotFound("no journalist of this name", "`sandyk journalist list` shows who is there")
-            if entry.pair == self._opened.home[1]:
+            if entry.pair == self.home[1]:
                 raise NotAllowed("you cannot remove yourself", "another journalist can")
             decoys.forget_duress_slot(self, entry.pair)
-            keyring.remove(self.keyring_file, self._opened, entry.pair)
+            keyring.remove(self.keyring_file, self.opened, entry.pair)
             self._write(self._book_of(entry.pair), empty_book())
             self._save_roster(roster.without_pair(entry.pair))
             known = self.book().colleague(entry.label)
@@ -369,7 +369,7 @@ class Vault:
 
     def _book_of(self, pair: int) -> str:
         mine = book_number(self._opened)
-        return book_path(self.folder, mine - self._opened.home[1] + pair)
+        return book_path(self.folder, mine - self.home[1] + pair)
 
     def _save_roster(self, roster: Roster) -> None:
         data = seal_roster(roster, self.device_secret)

@@ -12,23 +12,25 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from keys import slots
-from keys.keyring import OpenSlot
+from keys import keyring
+from keys.keyring import HeldSlot
 from keys.secret import Secret
 from tests.support.agents import agent_number, ends, place, runtime_folder
-from tests.support.newsroom import CHEAP, PASSPHRASE, newsroom, unlock
+from tests.support.duress import DECOY, DURESS, with_duress
+from tests.support.newsroom import CHEAP, PASSPHRASE, files_below, newsroom, unlock
 from tests.support.process_memory import copies_in, need_root_on_linux
 from tests.support.strangers import run_as_stranger, stranger
-from vault import founding
+from vault import decoys, founding
 from vault.agent import asking, client, local, protocol, runtime
 from vault.disk import Disk
 from vault.errors import DoesNotOpen, NotAllowed, VaultError, Wiped
 from vault.panic import panic
-from vault.vaults import LockedVault
+from vault.vaults import LockedVault, Vault
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -187,8 +189,8 @@ def test_no_key_is_given_out_after_the_keyring_changed_even_before_the_agent_loo
 @pytest.mark.parametrize(
     "pieces",
     [
-        (b"\0\0\0\2\1",), (b"\0\0\0\2\1\0",), (b"\0\0\0\2\1\xff",), (b"\0\0\0\2\2\1",),
-        (b"\xff\xff\xff\xff",), (b"GET / HTTP/1.1\r\n\r\n",), (b"\0\0\0\2\1\3\0",), (os.urandom(1 << 16),),
+        (b"\0\0\0\2\2",), (b"\0\0\0\2\2\0",), (b"\0\0\0\2\2\xff",), (b"\0\0\0\2\1\1",),
+        (b"\xff\xff\xff\xff",), (b"GET / HTTP/1.1\r\n\r\n",), (b"\0\0\0\2\2\3\0",), (os.urandom(1 << 16),),
     ],
 )  # fmt: skip
 def test_hostile_bytes_get_no_slot_and_stop_nothing(folder: str, pieces: tuple[bytes, ...]) -> None:
@@ -230,7 +232,7 @@ def test_another_user_who_reaches_the_socket_gets_nothing(folder: str, runtime_d
     code = (
         "import socket, sys\n"
         "s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"
-        "try:\n    s.sendall(bytes.fromhex('000000020101')); print(len(s.recv(65536)))\n"
+        "try:\n    s.sendall(bytes.fromhex('000000020201')); print(len(s.recv(65536)))\n"
         "except OSError: print(0)\n"
     )
     assert run_as_stranger(code, socket).stdout == "0\n"
@@ -277,10 +279,12 @@ def serve_once(path: str, answer: bytes) -> threading.Thread:
     return thread
 
 
-def slot_answer(opened: OpenSlot, *, alive: bytes | None = None, sealed: bytes | None = None) -> bytes:
-    blob = protocol.encode_slot(
-        opened.slot, alive or opened.alive, sealed or opened.sealed, slots.encode_payload(opened.payload)
-    )
+def held(vault: Vault) -> HeldSlot:
+    return keyring.hold(vault.keyring_file, vault.opened)
+
+
+def slot_answer(slot: HeldSlot) -> bytes:
+    blob = slot.encode()
     return protocol.answer_head(protocol.DONE, len(blob)) + bytes(blob)
 
 
@@ -288,10 +292,10 @@ def slot_answer(opened: OpenSlot, *, alive: bytes | None = None, sealed: bytes |
 def test_a_slot_from_an_agent_counts_only_while_the_keyring_confirms_it(folder: str, lie: str) -> None:
     with unlock(folder) as vault:
         answer = {
-            "none": slot_answer(vault.opened),
-            "another vault's life": slot_answer(vault.opened, alive=b"x" * 32),
-            "another slot": slot_answer(vault.opened, sealed=b"x" * 32),
-            "cut off": slot_answer(vault.opened)[:-1],
+            "none": slot_answer(held(vault)),
+            "another vault's life": slot_answer(replace(held(vault), alive=b"x" * 32)),
+            "another slot": slot_answer(replace(held(vault), sealed=b"x" * 32)),
+            "cut off": slot_answer(held(vault))[:-1],
             "noise": protocol.answer_head(protocol.DONE, protocol.SLOT_BLOB_SIZE) + os.urandom(protocol.SLOT_BLOB_SIZE),
             "too long": protocol.answer_head(protocol.DONE, 1 << 30),
         }[lie]
@@ -302,13 +306,73 @@ def test_a_slot_from_an_agent_counts_only_while_the_keyring_confirms_it(folder: 
 
 def test_resuming_says_apart_a_wiped_vault_and_another_passphrase(folder: str) -> None:
     with unlock(folder) as vault:
-        opened = vault.opened
+        before = held(vault)
         vault.change_passphrase(Secret(b"quite another one"))
         with pytest.raises(DoesNotOpen):
-            locked(folder).resume(opened)
+            locked(folder).resume(before)
     panic(folder, keep=True, discard=False)
     with pytest.raises(Wiped):
-        locked(folder).resume(opened)
+        locked(folder).resume(before)
+
+
+def test_nobody_starts_an_agent_for_a_passphrase_that_was_changed_meanwhile(folder: str) -> None:
+    with unlock(folder) as vault:
+        with unlock(folder) as other:
+            other.change_passphrase(Secret(b"quite another one"))
+        with pytest.raises(DoesNotOpen):
+            client.start(vault, lasts=60, idle=60)
+    assert runtime.note_of_holder(place(folder).agent) is None
+
+
+def test_an_agent_s_keys_change_nobody_s_passphrase(folder: str) -> None:
+    start(folder)
+    before = files_below(folder)
+    vault = client.resume(locked(folder))
+    assert vault is not None
+    new = Secret(b"quite another one")
+    with vault:
+        for change in (
+            lambda: vault.change_passphrase(new),
+            lambda: vault.add_journalist("Бек", new),
+            lambda: decoys.set_up(vault, new, Secret(DECOY.encode()), Secret(DURESS.encode()), "Decoy"),
+            lambda: vault.opened,
+        ):
+            with pytest.raises(NotAllowed, match="nobody's passphrase"):
+                change()
+    assert files_below(folder) == before
+
+
+def test_after_duress_the_agent_answers_byte_by_byte_as_after_the_decoy_s_own_passphrase(tmp_path: Path) -> None:
+    """GET in full; STATUS but for its three times; the files of its runtime folder; what the kernel shows of it."""
+    folder = with_duress(tmp_path / "vault")
+    seen = []
+    for passphrase in (DECOY, DURESS):
+        with unlock(folder, passphrase) as vault:
+            client.start(vault, lasts=600, idle=600)
+        there, number = place(folder), agent_number(folder)
+        files = {name: os.stat(os.path.join(there.base, name)).st_size for name in os.listdir(there.base)}
+        files[os.path.basename(there.agent)] -= len(str(number))
+        status = raw(folder, protocol.encode_request(protocol.STATUS))
+        shown = Path(f"/proc/{number}/cmdline").read_bytes() if os.path.exists("/proc/self/cmdline") else b""
+        seen.append((raw(folder, protocol.encode_request(protocol.GET)), status[:6], status[18:], files, shown))
+        assert asking.lock(folder)
+    assert seen[0] == seen[1]
+    with pytest.raises(DoesNotOpen):
+        unlock(folder)  # it was the duress passphrase that was typed
+
+
+def test_a_vault_that_the_agent_opened_after_duress_is_the_decoy_until_its_passphrase_changes(tmp_path: Path) -> None:
+    folder = with_duress(tmp_path / "vault")
+    with unlock(folder, DURESS) as vault:
+        client.start(vault, lasts=600, idle=600)
+        slot = held(vault)
+    resumed = client.resume(locked(folder))
+    assert resumed is not None
+    with resumed, unlock(folder, DECOY) as decoy:
+        assert (resumed.me, resumed.home, resumed.book()) == (decoy.me, decoy.home, decoy.book())
+        decoy.change_passphrase(Secret(b"quite another one"))
+    with pytest.raises(DoesNotOpen):
+        locked(folder).resume(slot)
 
 
 def test_without_the_outside_half_a_resumed_vault_does_not_lose_its_need_of_one(tmp_path: Path) -> None:
@@ -320,7 +384,7 @@ def test_without_the_outside_half_a_resumed_vault_does_not_lose_its_need_of_one(
         client.start(vault, lasts=60, idle=60)
     resumed = client.resume(locked(folder))
     assert resumed is not None
-    with resumed, pytest.raises(NotAllowed, match="outside half"):
+    with resumed, pytest.raises(NotAllowed, match="nobody's passphrase"):
         resumed.change_passphrase(Secret(b"quite another one"))
     with pytest.raises(DoesNotOpen):
         locked(folder).unlock(Secret(PASSPHRASE.encode()))
@@ -399,7 +463,7 @@ def test_every_socket_of_client_and_agent_is_a_unix_socket(folder: str) -> None:
 @pytest.mark.parametrize("size", [0, 1, protocol.START_SIZE - 1, protocol.START_SIZE, protocol.START_SIZE + 3, -1])
 def test_an_agent_that_is_not_told_everything_does_not_start(folder: str, size: int) -> None:
     with unlock(folder) as vault:
-        message = whole_message(folder, vault.opened)
+        message = whole_message(folder, held(vault))
     run = subprocess.run(
         [sys.executable, "-m", "vault.agent"], input=message[:size], capture_output=True, cwd=ROOT, timeout=60
     )
@@ -409,7 +473,7 @@ def test_an_agent_that_is_not_told_everything_does_not_start(folder: str, size: 
 
 def test_an_agent_of_a_vault_that_changed_meanwhile_ends_at_once(folder: str) -> None:
     with unlock(folder) as vault:
-        message = whole_message(folder, vault.opened)
+        message = whole_message(folder, held(vault))
     panic(folder, keep=True, discard=False)
     subprocess.run([sys.executable, "-m", "vault.agent"], input=message, capture_output=True, cwd=ROOT, timeout=60)
     assert ends(folder)
@@ -429,12 +493,11 @@ def test_a_time_that_cannot_be_meant_starts_nothing(folder: str, lasts: int, idl
         client.start(vault, lasts=lasts, idle=idle)
 
 
-def whole_message(folder: str, opened: OpenSlot) -> bytes:
+def whole_message(folder: str, slot: HeldSlot) -> bytes:
     there = runtime.place_of(folder)
     stamp = runtime.stamp_of(os.path.join(folder, "keyring"))
     head = protocol.encode_start(protocol.Start(60, 60, stamp, there.folder, there.base))
-    payload = slots.encode_payload(opened.payload)
-    return head + bytes(protocol.encode_slot(opened.slot, opened.alive, opened.sealed, payload))
+    return head + bytes(slot.encode())
 
 
 @pytest.mark.parametrize("secretmem", [True, False])
@@ -442,7 +505,7 @@ def test_the_agent_holds_each_secret_once_and_no_piece_of_it_elsewhere(folder: s
     """Read through /proc/PID/mem; with memfd_secret the kernel gives even that one copy to nobody."""
     need_root_on_linux()
     with unlock(folder) as vault:
-        message = whole_message(folder, vault.opened)
+        message = whole_message(folder, held(vault))
         seeds = [vault.me.age_seed.expose(), vault.me.signing_seed.expose(), vault.device_secret.expose()]
     code = f"from vault.agent.server import main; main(secretmem={secretmem})"
     subprocess.run([sys.executable, "-c", code], input=message, capture_output=True, cwd=ROOT, timeout=60, check=True)

@@ -5,16 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import struct
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys import slots
-from keys.identity import Identity
-from keys.keyring import JournalistSlot
+from keys.held import HELD_SIZE
 from vault.agent import clocks, protocol, runtime
 from vault.agent.buffer import LOCKED, PLAIN, SECRET, SecretBuffer
 from vault.agent.lease import Lease
@@ -27,8 +24,8 @@ STAMP = Stamp(1, 2, 3, 4, 5)
 LEASE = Lease(until=1000.0, idle=100.0, used=50.0, slept=7.0, stamp=STAMP)
 
 
-def test_the_agent_and_the_keyring_agree_on_the_size_of_a_payload() -> None:
-    assert protocol.PAYLOAD_SIZE == slots.PAYLOAD_SIZE
+def test_the_agent_and_the_keyring_agree_on_the_size_of_a_held_slot() -> None:
+    assert protocol.SLOT_BLOB_SIZE == HELD_SIZE
 
 
 @pytest.mark.parametrize("operation", [protocol.GET, protocol.LOCK, protocol.STATUS])
@@ -99,19 +96,6 @@ def test_a_start_message_with_relative_folders_or_no_time_is_refused() -> None:
         encoded = protocol.encode_start(start)
         with pytest.raises(Damaged):
             protocol.parse_start(encoded[: protocol.START_SIZE], encoded[protocol.START_SIZE :])
-
-
-def test_a_slot_survives_its_encoding_and_no_other_size_or_number_is_taken() -> None:
-    payload = slots.encode_payload(JournalistSlot.new(Identity.generate()))
-    blob = protocol.encode_slot(127, b"a" * 32, b"s" * 32, payload)
-    number, alive, sealed, rest = protocol.split_slot(memoryview(blob))
-    assert (number, alive, sealed, bytes(rest)) == (127, b"a" * 32, b"s" * 32, payload)
-    for wrong in (blob[:-1], blob + b"\0", bytearray()):
-        with pytest.raises(Damaged):
-            protocol.split_slot(memoryview(wrong))
-    blob[:2] = struct.pack(">H", 128)
-    with pytest.raises(Damaged):
-        protocol.split_slot(memoryview(blob))
 
 
 @given(st.binary(min_size=0, max_size=8))

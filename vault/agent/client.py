@@ -2,7 +2,7 @@
 """How commands use the agent: leave the opened slot with a new one, and open the vault with it again.
 
 What the agent says is untrusted until the keyring confirms it: a slot counts only while the file still has the kill
-area, the region and the very slot that it was opened from. An agent that cannot be asked is as good as none.
+area, the region and the very pair of slots that it was opened from. An agent that cannot be asked is as good as none.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import subprocess
 import sys
 from contextlib import suppress
 
-from keys import keyring, slots
-from keys.errors import KeysError
+from keys import keyring
+from keys.errors import KeysError, NoMatch
+from keys.errors import Wiped as KeysWiped
+from keys.held import HeldSlot, decode_held
 from vault import layout
 from vault.agent import protocol, runtime
 from vault.agent.asking import ask, lock, place_of_agent
-from vault.errors import Busy, DiskFailed, NotAllowed, VaultError
+from vault.errors import Busy, DiskFailed, DoesNotOpen, NotAllowed, VaultError, Wiped
 from vault.vaults import LockedVault, Vault
 
 MAX_SECONDS = 7 * 24 * 3600
@@ -38,10 +40,14 @@ def start(vault: Vault, *, lasts: int, idle: int) -> None:
         stamp = runtime.stamp_of(os.path.join(vault.folder, layout.KEYRING))
     except OSError as exc:
         raise DiskFailed(f"the agent cannot be started: {exc.strerror or exc}") from exc
-    vault.check_alive()  # after the stamp: whoever writes to the keyring from here on is noticed
     head = protocol.encode_start(protocol.Start(lasts, idle, stamp, place.folder, place.base))
-    opened = vault.opened
-    blob = protocol.encode_slot(opened.slot, opened.alive, opened.sealed, slots.encode_payload(opened.payload))
+    try:
+        # After the stamp: whoever writes to the keyring from here on is noticed.
+        blob = keyring.hold(vault.keyring_file, vault.opened).encode()
+    except (KeysWiped, OSError) as exc:
+        raise Wiped("the vault was wiped while it was open") from exc
+    except NoMatch as exc:
+        raise DoesNotOpen("the passphrase was changed or removed since this vault was opened") from exc
     try:
         _spawn(head, blob)
     finally:
@@ -73,23 +79,22 @@ def resume(locked: LockedVault) -> Vault | None:
         place = place_of_agent(locked.folder)
         if place is None:
             return None
-        opened = _get(place)
+        held = _get(place)
     except (OSError, EOFError, VaultError, KeysError):
         return None
     try:
-        return locked.resume(opened)
+        return locked.resume(held)
     except (VaultError, KeysError, OSError):
         # Wiped, or another passphrase since: what the agent holds is worth nothing now, and must not stay.
-        opened.close()
+        held.close()
         lock(locked.folder)
         return None
 
 
-def _get(place: runtime.Place) -> keyring.OpenSlot:
+def _get(place: runtime.Place) -> HeldSlot:
     """The slot that the agent holds. Raises OSError, EOFError, VaultError, KeysError."""
     untrusted_blob = ask(place, protocol.GET)
     try:
-        number, alive, sealed, untrusted_payload = protocol.split_slot(memoryview(untrusted_blob))
-        return keyring.OpenSlot(number, slots.decode_payload(bytes(untrusted_payload)), alive, sealed)
+        return decode_held(bytes(untrusted_blob))
     finally:
         untrusted_blob[:] = bytes(len(untrusted_blob))

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the agent and its clients say to each other, as bytes. Pure: reads and writes nothing.
 
-    request  length u32 = 2 | version 1 | operation: 1 GET, 2 LOCK, 3 STATUS
-    answer   length u32     | version 1 | 0 done, 1 refused | body
-    body     GET     a held slot (below)
+    request  length u32 = 2 | version 2 | operation: 1 GET, 2 LOCK, 3 STATUS
+    answer   length u32     | version 2 | 0 done, 1 refused | body
+    body     GET     a held slot
              LOCK    nothing
              STATUS  u32 seconds left | u32 seconds until idle | u32 seconds since the last use | u8 memory
 
-    slot     u16 number | alive 32 | sealed 32 | payload 4024      4090 bytes; docs/format.md §2.3 for the payload
+    slot     177 bytes: ``keys.held``
     start    u32 lasts | u32 idle | 5 x u64 stamp | u16 + u16 lengths | vault folder | runtime folder; then a slot
 
 Numbers are big-endian. One request for each connection. Whatever is not exactly this is refused, and its
@@ -20,22 +20,19 @@ import os
 import struct
 from dataclasses import dataclass
 
-from keys.layout import SLOT_SIZE, SLOTS
 from vault.errors import Damaged
 
-VERSION = 1
+VERSION = 2
 GET, LOCK, STATUS = 1, 2, 3
 DONE, REFUSED = 0, 1
 
 REQUEST_SIZE = 6
 _LENGTH = struct.Struct(">I")
 _STATUS = struct.Struct(">IIIB")
-_SLOT_HEAD = struct.Struct(">H32s32s")
 _START = struct.Struct(">II5QHH")
 
-PAYLOAD_SIZE = SLOT_SIZE - 24 - 32 - 16
-"""``keys.slots.PAYLOAD_SIZE``, which a test compares: the agent loads no cryptography."""
-SLOT_BLOB_SIZE = _SLOT_HEAD.size + PAYLOAD_SIZE
+SLOT_BLOB_SIZE = 177
+"""``keys.held.HELD_SIZE``, which a test compares: the agent loads no cryptography."""
 START_SIZE = _START.size
 ANSWER_HEAD_SIZE = _LENGTH.size + 2
 MAX_ANSWER = 2 + SLOT_BLOB_SIZE
@@ -117,24 +114,6 @@ def parse_standing(untrusted: bytes) -> Standing:
     if len(untrusted) != _STATUS.size or untrusted[-1] >= len(MEMORY):
         raise Damaged("the agent's answer makes no sense")
     return Standing(*_STATUS.unpack(untrusted))
-
-
-def encode_slot(number: int, alive: bytes, sealed: bytes, payload: bytes) -> bytearray:
-    """4090 bytes, secret."""
-    blob = bytearray(SLOT_BLOB_SIZE)
-    _SLOT_HEAD.pack_into(blob, 0, number, alive, sealed)
-    blob[_SLOT_HEAD.size :] = payload
-    return blob
-
-
-def split_slot(untrusted: memoryview) -> tuple[int, bytes, bytes, memoryview]:
-    """Number, alive mark, sealed digest and the payload, not copied. Raises Damaged."""
-    if len(untrusted) != SLOT_BLOB_SIZE:
-        raise Damaged("a held slot has 4090 bytes")
-    number, alive, sealed = _SLOT_HEAD.unpack_from(untrusted)
-    if number >= SLOTS:
-        raise Damaged("a held slot that no keyring has")
-    return number, alive, sealed, untrusted[_SLOT_HEAD.size :]
 
 
 def encode_start(start: Start) -> bytes:
