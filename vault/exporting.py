@@ -104,9 +104,12 @@ def recipients_in(untrusted: bytes) -> list[str]:
 
 def export(
     vault: Vault, case: Case, references: list[str], to: list[Addressee], path: str, *,
-    force: bool = False, progress: Callable[[int, int], None] = lambda documents, size: None,
+    sources: bool = True, force: bool = False,
+    progress: Callable[[int, int], None] = lambda documents, size: None,
 ) -> Exported:  # fmt: skip
     """Seal a case, or the items that were named, for people. ``path`` is a file, or a folder to name one in.
+
+    Without ``sources`` the documents' source fields stay here; what notes and names tell goes along.
 
     Raises NotFound, BadInput, DamagedPack, AlreadyThere, DiskFailed; nothing is left behind then.
     """
@@ -121,7 +124,7 @@ def export(
         if not items:
             raise BadInput("there is nothing in this case yet")
         custody, sealed_before = _custody(store)
-        described = [_described(item, custody.get(item.id, ())) for item in items]
+        described = [_described(item, custody.get(item.id, ()), sources=sources) for item in items]
 
         def content(index: int) -> Iterator[bytes]:
             yield from store.read(items[index])
@@ -164,7 +167,8 @@ def _custody(store: CaseStore) -> tuple[dict[bytes, tuple[dict[str, Any], ...]],
     return {item: tuple(of_item) for item, of_item in events.items()}, exported
 
 
-def _described(item: Item, custody: tuple[dict[str, Any], ...]) -> BundleItem:
+def _described(item: Item, custody: tuple[dict[str, Any], ...], *, sources: bool) -> BundleItem:
+    source = item.source if sources else ""
     return BundleItem(
-        item.name, item.size, item.sha256, item.mtime_ns, item.filed_ns, item.note, item.source, item.tags, custody
+        item.name, item.size, item.sha256, item.mtime_ns, item.filed_ns, item.note, source, item.tags, custody
     )

@@ -86,10 +86,11 @@ def knows(vault: Vault, name: str, card: Card, *, compared: bool = True) -> None
     vault.change_book(lambda book: book.with_contact(contact))
 
 
-def sealed_for(here: Vault, abroad: Vault, path: Path, *references: str) -> Exported:
+def sealed_for(here: Vault, abroad: Vault, path: Path, *references: str, sources: bool = True) -> Exported:
     if here.book().contact("editor") is None:
         knows(here, "editor", abroad.me.card())
-    return export(here, find_case(here, "Mine"), list(references), addressees(here, ["editor"]), str(path))
+    case, to = find_case(here, "Mine"), addressees(here, ["editor"])
+    return export(here, case, list(references), to, str(path), sources=sources)
 
 
 def into_case(vault: Vault, path: Path | str, case: str = "Received") -> Opened:
@@ -155,6 +156,18 @@ def test_only_what_was_named_is_exported_and_once(here: Vault, abroad: Vault, tm
         item = store.find("two\nlines")
     sealed_for(here, abroad, tmp_path / "out.age", "two\nlines", item.id.hex())
     assert [d.name for d in into_case(abroad, tmp_path / "out.age").documents] == [b"two\nlines"]
+
+
+def test_without_sources_no_file_of_a_bundle_but_the_documents_names_one(
+    here: Vault, abroad: Vault, tmp_path: Path
+) -> None:
+    sealed_for(here, abroad, tmp_path / "with.age")
+    sealed_for(here, abroad, tmp_path / "without.age", sources=False)
+    for name, named in (("with", True), ("without", False)):
+        place = Path(into_folder(abroad, tmp_path / f"{name}.age", tmp_path / name).place)
+        about = [text for path, text in files_below(place).items() if not path.startswith("data/")]
+        assert any("жазуу".encode() in text for text in about)
+        assert any("булак".encode() in text for text in about) is named
 
 
 def test_an_export_never_overwrites_and_leaves_nothing_when_a_pack_is_damaged(

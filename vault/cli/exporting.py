@@ -49,6 +49,9 @@ def export(
     item: Annotated[
         list[str] | None, typer.Option("--item", metavar="ITEM", help="Only this document; may be repeated.")
     ] = None,
+    no_sources: Annotated[
+        bool, typer.Option("--no-sources", help="Leave out who or what each document came from.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
@@ -57,7 +60,7 @@ def export(
 ) -> None:  # fmt: skip
     """Seal documents of a case for people, signed by you.
 
-    All of the case, or what --item names. Notes and sources go with them.
+    All of the case, or what --item names. Notes and sources go with them, but for --no-sources.
     """
     from vault import exporting
     from vault.cases import find_case
@@ -72,7 +75,11 @@ def export(
         people = [*known, *strangers]
         case = find_case(unlocked, case_name)
         with terminal.progress("sealing") as advance:
-            done = exporting.export(unlocked, case, item or [], people, output, force=force, progress=advance)
+            done = exporting.export(
+                unlocked, case, item or [], people, output, sources=not no_sources, force=force, progress=advance
+            )
+    if no_sources:
+        say("note: sources were left out; notes, tags, names and the documents themselves may still tell them")
     names = ", ".join(printable(person.name) for person in people)
     others = "only they can open it" if any(p.me for p in people) else "only they can open it; you cannot"
     answer(
