@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.commands import LETTER, Desk
-from tests.support.tools import need, need_node_package
+from tests.support.tools import need, need_hybrid_age, need_node_package
 
 
 def stock_age(**request: Any) -> dict[str, str]:
@@ -47,14 +47,25 @@ def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
-def received(bundle: tuple[Desk, Desk, str], tmp_path: Path) -> tuple[Desk, Path]:
-    """A bundle for a key that the stock tool made, decrypted by the stock tool and unpacked by `tar`: its folder."""
+@pytest.fixture(params=["age-encryption", "age"])
+def received(bundle: tuple[Desk, Desk, str], tmp_path: Path, request: pytest.FixtureRequest) -> tuple[Desk, Path]:
+    """A bundle for a key that a stock tool made, decrypted by the same and unpacked by `tar`: its folder.
+
+    Once with age for browsers and node, once with the age program.
+    """
     one, _, _ = bundle
-    key = stock_age(generate="hybrid")
     sealed = one.home / "stock.age"
-    one.run("export", "Road works", "-o", str(sealed), "--recipient", key["recipient"], "--to", "editor")
-    (tmp_path / "bundle.tar").write_bytes(unseal(sealed, key["identity"]))
+    if request.param == "age":
+        age = need_hybrid_age()
+        subprocess.run([age / "age-keygen", "-pq", "-o", "key.txt"], cwd=tmp_path, check=True, capture_output=True)
+        recipient = (tmp_path / "key.txt").read_text().partition("public key: ")[2].split()[0]
+        one.run("export", "Road works", "-o", str(sealed), "--recipient", recipient, "--to", "editor")
+        command = [age / "age", "-d", "-i", "key.txt", "-o", "bundle.tar", sealed]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    else:
+        key = stock_age(generate="hybrid")
+        one.run("export", "Road works", "-o", str(sealed), "--recipient", key["recipient"], "--to", "editor")
+        (tmp_path / "bundle.tar").write_bytes(unseal(sealed, key["identity"]))
     need("tar")
     run = shell("tar -xf bundle.tar", tmp_path)
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")

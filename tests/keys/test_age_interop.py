@@ -33,7 +33,7 @@ from keys.age import (
     unseal,
 )
 from keys.secret import Secret
-from tests.support.tools import need, need_node_package
+from tests.support.tools import need, need_hybrid_age, need_node_package
 
 SIZES = [0, 1, 65536, 65537, 200_000]
 NOISE = os.urandom(max(SIZES))
@@ -127,6 +127,23 @@ def test_ours_opens_that_of_the_age_program(tmp_path: Path, size: int) -> None:
     for flags in ([], ["-a"]):
         sealed = subprocess.run([age, *flags, *recipients], input=NOISE[:size], capture_output=True, check=True).stdout
         assert read(sealed, identity) == read(sealed, CLASSIC) == NOISE[:size]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_age_program_and_ours_open_each_others_hybrid_files(tmp_path: Path, size: int) -> None:
+    """``age-keygen -pq``, ``age -r age1pq1…`` with a second recipient and ``age -d``, binary and armored."""
+    programs = need_hybrid_age()
+    key = tmp_path / "key"
+    subprocess.run([programs / "age-keygen", "-pq", "-o", key], capture_output=True, check=True)
+    (theirs,) = parse_identity_file(key.read_bytes())
+    assert isinstance(theirs, HybridIdentity)
+    recipients = ["-r", str(HYBRID.recipient), "-r", str(theirs.recipient)]
+    for armored, flags in ((False, []), (True, ["-a"])):
+        sealed = written(NOISE[:size], theirs.recipient, armored=armored)
+        opened = subprocess.run([programs / "age", "-d", "-i", key], input=sealed, capture_output=True, check=True)
+        assert opened.stdout == NOISE[:size]
+        made = subprocess.run([programs / "age", *flags, *recipients], input=NOISE[:size], capture_output=True)
+        assert read(made.stdout, theirs) == read(made.stdout, HYBRID) == NOISE[:size]
 
 
 @pytest.mark.parametrize("kind", ["hybrid", "x25519"])
