@@ -65,6 +65,10 @@ __all__ = [
 ]
 
 
+IN_USE = "this passphrase is already in use here; choose another"
+"""The same words whatever it opens."""
+
+
 class KeyringFile(Protocol):
     """The file, as the vault's disk offers it. Both methods raise OSError."""
 
@@ -260,7 +264,7 @@ def place(
     stretched = argon2id(passphrase.expose(), header.salt, header.cost, floor=floor)
     keyring = _unchanged(file, opened)
     if _matches(keyring, stretched, token):
-        raise WeakPassphrase("this passphrase is already in use here; choose another")
+        raise WeakPassphrase(IN_USE)
     slot = _slot_of(home) + secrets.randbelow(2)
     _put(file, keyring, slot, payload, stretched, token).close()
 
@@ -285,7 +289,7 @@ def change_passphrase(
         leftover = match.slot == opened.slot ^ 1
         token_alone_changes = match.slot == opened.slot and match.with_token != (token is not None)
         if not leftover and not token_alone_changes:
-            raise WeakPassphrase("this passphrase is already in use here; choose another")
+            raise WeakPassphrase(IN_USE)
     return _put(file, keyring, opened.slot ^ 1, opened.payload, stretched, token)
 
 

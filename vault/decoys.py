@@ -18,7 +18,7 @@ from keys import duress, keyring
 from keys.book import Book, seal_book
 from keys.errors import Full, KeysError, NameTaken, NoMatch, WeakPassphrase
 from keys.identity import Identity
-from keys.keyring import DuressSlot, JournalistSlot, OpenSlot
+from keys.keyring import DuressSlot, JournalistSlot
 from keys.layout import PAIRS_PER_COMPARTMENT
 from keys.roster import Roster, open_roster, seal_roster
 from keys.secret import Secret
@@ -75,7 +75,7 @@ def take_away(vault: Vault, decoy: Secret | None = None) -> None:
         roster = _decoys_roster(vault)
         if roster is None:
             raise NotFound("no duress passphrase is set up here")
-        opened = None if decoy is None else _opened_by(vault, decoy)
+        opened = None if decoy is None else vault.opened_by(decoy)
         if decoy is not None and (opened is None or opened.home[0] != _arrangement(vault).decoys):
             raise NotAllowed("this is no passphrase of a decoy of yours", "nothing was changed")
         forget_duress_slot(vault, vault.opened.home[1])
@@ -99,7 +99,7 @@ def forget_duress_slot(vault: Vault, pair: int) -> None:
 def _decoy(vault: Vault, passphrase: Secret, roster: Roster, label: str) -> tuple[tuple[int, int], JournalistSlot]:
     """The decoy's compartment and pair, and what its slot holds: the one that the passphrase opens, or a new one."""
     compartment = _arrangement(vault).decoys
-    known = _opened_by(vault, passphrase)
+    known = vault.opened_by(passphrase)
     if known is not None:
         if known.compartment != compartment or not isinstance(known.payload, JournalistSlot):
             raise NotAllowed("the decoy passphrase opens something else already", "choose another; nothing was changed")
@@ -133,18 +133,9 @@ def _make_whole(vault: Vault, roster: Roster, home: tuple[int, int], slot: Journ
 
 def _refuse_used(vault: Vault, passphrase: Secret, home: tuple[int, int]) -> None:
     """Raise NotAllowed when the passphrase opens anything but the duress slot that is about to be replaced."""
-    known = _opened_by(vault, passphrase)
+    known = vault.opened_by(passphrase)
     if known is not None and (known.compartment, known.pair) != home:
         raise NotAllowed("the duress passphrase is in use here already", "choose another")
-
-
-def _opened_by(vault: Vault, passphrase: Secret) -> OpenSlot | None:
-    try:
-        return keyring.unlock(vault.keyring_file, vault.header, passphrase, floor=vault.floor)
-    except NoMatch:
-        return None
-    except KeysError as exc:
-        raise DamagedVault(f"the keyring is damaged: {exc}") from exc
 
 
 def _place(vault: Vault, home: tuple[int, int], payload: keyring.Payload, passphrase: Secret) -> None:

@@ -16,7 +16,7 @@ from functools import partial
 
 from keys import keyring
 from keys.book import Book, Colleague, open_book, seal_book
-from keys.errors import Full, KeysError, NoMatch
+from keys.errors import Full, KeysError, NoMatch, WeakPassphrase
 from keys.errors import Wiped as KeysWiped
 from keys.identity import Identity
 from keys.keyring import DuressSlot, Header, HeldSlot, JournalistSlot, OpenSlot, parse_header
@@ -259,6 +259,25 @@ class Vault:
             # A read-only medium, or somebody is changing people just now: the next unlock tries again.
             return
 
+    def opened_by(self, passphrase: Secret, token: Secret | None = None) -> OpenSlot | None:
+        """What a passphrase opens that is given for something new; None for nothing. Raises DamagedVault, DiskFailed.
+
+        A duress passphrase destroys here too, before anybody is told that it is in use: else whoever holds the decoy
+        could ask for it here without paying for the answer. Only what it would take from the one who is
+        asking, it leaves: they repeated their own by mistake (docs/decisions/0032).
+        """
+        try:
+            found = keyring.unlock(self.keyring_file, self.header, passphrase, token, floor=self.floor)
+        except NoMatch:
+            return None
+        except KeysError as exc:
+            raise DamagedVault(f"the keyring is damaged: {exc}") from exc
+        except OSError as exc:
+            raise DiskFailed(f"the keyring cannot be read: {exc.strerror or exc}") from exc
+        if isinstance(found.payload, DuressSlot) and self.home[0] not in found.payload.destroy:
+            duress.destroy(self.folder, found.payload.destroy, self.disk)
+        return found
+
     # Journalists
 
     def roster(self) -> Roster:
@@ -280,6 +299,8 @@ class Vault:
         The list comes first: an entry without a slot opens nothing and can be removed; a slot that no list
         names would be a way in that nobody knows of.
         """
+        if self.opened_by(passphrase, token) is not None:
+            raise WeakPassphrase(keyring.IN_USE)
         with self.changing():
             roster = self.roster()
             if roster.by_label(label) is not None:
@@ -305,6 +326,7 @@ class Vault:
 
     def change_passphrase(self, passphrase: Secret) -> None:
         """Change one's own passphrase, in place; an outside half stays. Until it returns the old one may still open."""
+        self.opened_by(passphrase, self._token)  # which may destroy; the keyring refuses what is in use
         with self.changing():
             self._opened = keyring.change_passphrase(
                 self.keyring_file, self.header, self.opened, passphrase, self._token, floor=self.floor

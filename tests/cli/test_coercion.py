@@ -108,6 +108,34 @@ def without_passphrase(at: Desk, *words: str) -> subprocess.CompletedProcess[byt
     return subprocess.run(command, capture_output=True, env=at.environment(), cwd=at.home, start_new_session=True)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("journalist", "passwd", "--new-passphrase-file"),
+        ("journalist", "add", "Чынара", "--new-passphrase-file"),
+        ("journalist", "duress", "--yes", "--duress-passphrase-file"),
+        ("journalist", "duress", "--yes", "--decoy-passphrase-file"),
+    ],
+)
+def test_at_the_decoy_no_command_tells_the_duress_passphrase_from_a_real_one(
+    decoy: Desk, words: tuple[str, ...]
+) -> None:
+    """Same words, same exit code; and what it destroys is gone, as at any prompt."""
+    more = {
+        "--duress-passphrase-file": "--decoy-passphrase-file",
+        "--decoy-passphrase-file": "--duress-passphrase-file",
+    }
+    rest = (more[words[-1]], passphrase(decoy, "new", "a new word for the purpose")) if words[-1] in more else ()
+    real = with_(decoy, "real", REAL)
+    said = decoy.run(*words, str(real.passphrase), *rest, code=1 if rest else 2)
+    real.run("list")
+    again = decoy.run(*words, passphrase(decoy, "word", DURESS), *rest, code=1 if rest else 2)
+    assert (again.out, again.err) == (said.out, said.err)
+    assert "in use" in said.err or "opens something else" in said.err
+    real.run("list", code=11)
+    decoy.run("list")
+
+
 def test_an_agent_loses_the_real_keys_to_a_duress_passphrase_and_may_be_given_the_decoy_s(decoy: Desk) -> None:
     with tempfile.TemporaryDirectory(prefix="run", dir="/tmp") as run:  # a socket's path has at most 107 bytes
         decoy.more["XDG_RUNTIME_DIR"] = run

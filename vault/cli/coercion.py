@@ -42,10 +42,12 @@ What to know before you set one up:
   brought to the editors is left, and nothing else. Nobody can undo it.
 - It helps against a person who makes you type. It does nothing against a copy of the disk that was made
   before: with such a copy and your real passphrase they read everything.
+- It destroys wherever sandyk asks for a passphrase, also for a new one at the decoy. Only where a real passphrase
+  opened the vault is it refused instead, as one that is in use.
 - The decoy can be refuted. Number, sizes and times of the files in this vault fit it only if you really use
   it, and often. The file `counter` counts the documents of all cases together. The keyring's change time
   (ctime) shows that it was written to. Whoever learns the duress passphrase itself and can program finds
-  out what it was for.
+  out what it was for; so does whoever also has the decoy passphrase, because both open one decoy.
 - To destroy what was ordered to be handed over, or to deceive a search, can be a crime. Ask a lawyer first.
 - On a medium that is protected against writing it destroys nothing; the decoy opens there all the same.
 - That you ran this command may be in your shell's history."""
