@@ -10,6 +10,7 @@ CARD_SIGNATURE = "sandyk card v1"
 ACCESS_SIGNATURE = "sandyk access v1"
 BOOK_SIGNATURE = "sandyk book v1"
 ROSTER_SIGNATURE = "sandyk roster v1"
+RECEIPT_SIGNATURE = "sandyk receipt v1"
 """Ed25519 signatures over label | NUL | message (``keys.identity``)."""
 
 CARD_FINGERPRINT = "sandyk card fingerprint v1"

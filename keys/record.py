@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sealed records: the form that access files, books and rosters share (docs/format.md §4.2).
+"""Sealed records: the form that access files, books, rosters and receipts share (docs/format.md §4.2).
 
     age file of:  signature 64 | length 4, big-endian | body | zeros
 
@@ -11,7 +11,8 @@ whole is padded to a power of two. Owns no meaning: who may sign is the owner's 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
@@ -65,7 +66,30 @@ def open_record(
 
     Raises MalformedAge, NoMatch, Damaged, MalformedRecord and BadSignature.
     """
-    plaintext = age.unseal(untrusted, [identity.age], limit=limit)
+    return open_signed_record(untrusted, [identity.age], shape, label, signer=signer, limit=limit).body
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRecord(Generic[_Shape]):
+    """A record whose signature verified, with what it takes to show that to others."""
+
+    body: _Shape
+    encoded: bytes
+    """The bytes of the body: with a label and a NUL before them, they are what was signed."""
+    signature: bytes
+
+
+def open_signed_record(
+    untrusted: bytes,
+    identities: Sequence[age.Identity],
+    shape: type[_Shape],
+    label: str,
+    *,
+    signer: Callable[[_Shape], bytes],
+    limit: int,
+) -> SignedRecord[_Shape]:
+    """``open_record`` for a record that others are to check as well, opened with any of ``identities``."""
+    plaintext = age.unseal(untrusted, identities, limit=limit)
     untrusted_signature = plaintext[:SIGNATURE_SIZE]
     end = _START + int.from_bytes(plaintext[SIGNATURE_SIZE:_START], "big")
     untrusted_encoded, padding = plaintext[_START:end], plaintext[end:]
@@ -73,7 +97,7 @@ def open_record(
         raise MalformedRecord("a record that does not fill its file as it should")
     untrusted_body = _decode(untrusted_encoded, shape)
     verify_signature(label, untrusted_encoded, untrusted_signature, signer(untrusted_body))
-    return untrusted_body
+    return SignedRecord(untrusted_body, untrusted_encoded, untrusted_signature)
 
 
 def _decode(untrusted: bytes, shape: type[_Shape]) -> _Shape:

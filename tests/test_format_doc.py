@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from keys import access, book, card, duress, kdf, labels, layout, roster
+from keys import access, book, card, duress, kdf, labels, layout, receipt, roster
 from keys.access import CaseKeys
 from keys.identity import Identity
 from keys.preamble import Header
@@ -40,7 +40,7 @@ CONSTANTS = dict(re.findall(r"^\| `((?:keys|vault)\.[\w.]+)` \| ([\d,]+) \|$", D
 PATTERNS = re.findall(r"^\| `([^`]+)` \| ", DOCUMENT.partition("### 1.2")[2].partition("### 1.3")[0], re.MULTILINE)
 FIELDS = {
     name: tuple(fields.split(", "))
-    for block in re.findall(r"^```fields\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+    for block in re.findall(r"^```fields\n(.*?)^```", DOCUMENT + BUNDLES, re.MULTILINE | re.DOTALL)
     for name, fields in re.findall(r"^(\w+): (.+)$", block, re.MULTILINE)
 }
 EXAMPLE = {
@@ -71,7 +71,7 @@ def test_the_tables_were_found() -> None:
     """A table that this test can no longer read must not pass for one that is right."""
     assert len(CONSTANTS) > 60
     assert len(PATTERNS) == 15
-    assert len(FIELDS) == 13
+    assert len(FIELDS) == 14
     assert set(EXAMPLE) == {
         *("chunk id key", "chunk id", "device id", "author", "manifest", "digest", "signature", "trailer")
     }
@@ -154,13 +154,14 @@ def test_arrays_have_the_fields_in_the_order_of_the_document(name: str, struct: 
         ("colleague", book._Colleague),
         ("roster", roster._Roster),
         ("entry", roster._Entry),
+        ("receipt", receipt._Receipt),
     ],
 )
 def test_maps_have_the_fields_in_the_order_of_the_document(name: str, struct: type) -> None:
     config = struct.__struct_config__  # type: ignore[attr-defined]
     tag = (config.tag_field,) if config.tag_field else ()
     assert FIELDS[name] == tag + struct.__struct_fields__  # type: ignore[attr-defined]
-    assert not config.tag or f"| kind | `{config.tag}` |" in DOCUMENT
+    assert not config.tag or f"| kind | `{config.tag}` |" in DOCUMENT + BUNDLES
 
 
 def test_kinds_and_origins_are_those_of_the_model() -> None:
