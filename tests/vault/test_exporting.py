@@ -165,7 +165,8 @@ def test_without_sources_no_file_of_a_bundle_but_the_documents_names_one(
     sealed_for(here, abroad, tmp_path / "without.age", sources=False)
     for name, named in (("with", True), ("without", False)):
         place = Path(into_folder(abroad, tmp_path / f"{name}.age", tmp_path / name).place)
-        about = [text for path, text in files_below(place).items() if path.startswith("metadata/") or path == "index.html"]
+        files = files_below(place)
+        about = [text for path, text in files.items() if path.startswith(("metadata/", "index.html"))]
         assert any("жазуу".encode() in text for text in about)
         assert any("булак".encode() in text for text in about) is named
 
