@@ -8,7 +8,15 @@ with SSHSIG, so that nobody needs this program to open and check it.
 from vault.bundle_items import BundleItem, SealedItem
 from vault.bundle_layout import MAX_ITEMS, MAX_RECIPIENTS, file_name_of, key_digest, new_bundle_id, root_of, urn_of
 from vault.bundle_reader import BundleReader, DamagedSeal, Document, NotABundle, Signer, Tags, TarBundleReader
-from vault.bundle_writer import BundleSigner, BundleSummary, ContentChanged, IdentitySigner, write_bundle
+from vault.bundle_writer import (
+    BundleSigner,
+    BundleSummary,
+    Composed,
+    ContentChanged,
+    IdentitySigner,
+    compose,
+    write_bundle,
+)
 
 __all__ = [
     "MAX_ITEMS",
@@ -17,6 +25,7 @@ __all__ = [
     "BundleReader",
     "BundleSigner",
     "BundleSummary",
+    "Composed",
     "ContentChanged",
     "DamagedSeal",
     "Document",
@@ -26,6 +35,7 @@ __all__ = [
     "Signer",
     "Tags",
     "TarBundleReader",
+    "compose",
     "file_name_of",
     "key_digest",
     "new_bundle_id",

@@ -33,7 +33,7 @@ from vault.bundle_items import (
 from vault.bundle_readme import render_readme
 from vault.errors import BadInput, ReadFailed
 from vault.padding import padme
-from vault.tar import TarWriter, tar_size
+from vault.tar import Sink, TarWriter, tar_size
 
 
 class ContentChanged(ReadFailed):
@@ -98,6 +98,85 @@ class BundleSummary:
     signed_by: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A bundle of which everything is known but the documents' bytes; ``write`` gives its tar. Made by ``compose``."""
+
+    bundle_id: bytes
+    recipients: tuple[age.Recipient, ...]
+    """Whom ``Sealed-For`` names, each once."""
+    size: int
+    """Bytes of the tar with its padding."""
+    signed_by: bytes | None
+    _items: tuple[SealedItem, ...]
+    _tag_files: tuple[tuple[str, bytes], ...]
+
+    def write(
+        self,
+        sink: Sink,
+        content: Callable[[int], Iterator[bytes]],
+        *,
+        progress: Callable[[int], object] | None = None,
+    ) -> None:
+        """Write the tar, in clear, into ``sink``. Raises ContentChanged, and what the sink or ``content`` raise."""
+        tar = TarWriter(sink)
+        root = layout.root_of(self.bundle_id)
+        for name, text in self._tag_files:
+            tar.add(f"{root}/{name}", len(text))
+            tar.write(text)
+        for index, item in enumerate(self._items):
+            tar.add(f"{root}/{item.path}", item.size)
+            _copy(index, item, content(index), tar, progress)
+        tar.finish(self.size)
+
+    def crowd(self) -> list[age.Recipient]:
+        """The recipients and new dummies, in a new order: for one file. Raises BadInput unless 1 to 32 of one kind."""
+        return _round_up(self.recipients)
+
+    def summary(self, stanzas: int) -> BundleSummary:
+        """What was written, in files that have so many stanzas each."""
+        return BundleSummary(
+            self.bundle_id,
+            hashlib.sha256(dict(self._tag_files)[layout.TAG_MANIFEST]).digest(),
+            len(self._items),
+            sum(item.size for item in self._items),
+            self.size,
+            len(self.recipients),
+            stanzas,
+            self.signed_by,
+        )
+
+
+def compose(
+    recipients: Sequence[age.Recipient],
+    items: Sequence[BundleItem],
+    *,
+    signer: BundleSigner | None,
+    clock_ns: int,
+    bundle_id: bytes,
+    title: str = "",
+) -> Composed:
+    """Describe and sign a bundle of ``items`` for ``recipients``; without a ``signer`` it is a drop.
+
+    ``bundle_id`` is 16 bytes (``bundle_layout.new_bundle_id``). Raises BadInput for arguments that no bundle
+    can be made of.
+    """
+    raws = _distinct(recipients)
+    if len(bundle_id) != layout.ID_SIZE:
+        raise BadInput("a bundle's identifier has 16 bytes")
+    contents = Contents(bundle_id, title, clock_ns, place_items(items))
+    check_contents(contents)
+    sealed_for = tuple(sorted(map(layout.key_digest, raws)))
+    signed_by = signer.signing_public if signer else None
+    binding = layout.Binding(bundle_id, sealed_for, sshsig.fingerprint(signed_by) if signed_by else None)
+    tag_files = _tag_files(contents, binding, signer)
+    root = layout.root_of(bundle_id)
+    members = [(f"{root}/{name}", len(text)) for name, text in tag_files]
+    members += [(f"{root}/{item.path}", item.size) for item in contents.items]
+    size = padme(tar_size(members), least=layout.LEAST_PLAINTEXT)
+    return Composed(bundle_id, tuple(raws.values()), size, signed_by, contents.items, tag_files)
+
+
 def write_bundle(
     sink: age.Sink,
     recipients: Sequence[age.Recipient],
@@ -111,49 +190,19 @@ def write_bundle(
     progress: Callable[[int], object] | None = None,
     workers: int = 1,
 ) -> BundleSummary:
-    """Seal ``items`` to ``recipients``; without a ``signer`` it is a drop.
+    """``compose`` a bundle and seal it into one age file.
 
     ``content(index)`` is asked once for each item, in order, for its bytes in pieces of any
-    size. ``bundle_id`` is 16 bytes (``bundle_layout.new_bundle_id``). ``progress`` is told the
-    number of document bytes sealed since it was told last. ``workers`` is the number of
-    threads that encrypt. Raises BadInput for arguments that no bundle can be made of, before
+    size. ``progress`` is told the number of document bytes sealed since it was told last. ``workers``
+    is the number of threads that encrypt. Raises BadInput for arguments that no bundle can be made of, before
     anything is written; ContentChanged; and what the sink or ``content`` raise.
     """
-    raws = _distinct(recipients)
-    crowded = _round_up(list(raws.values()))
-    if len(bundle_id) != layout.ID_SIZE:
-        raise BadInput("a bundle's identifier has 16 bytes")
-    contents = Contents(bundle_id, title, clock_ns, place_items(items))
-    check_contents(contents)
-    sealed_for = tuple(sorted(map(layout.key_digest, raws)))
-    signed_by = signer.signing_public if signer else None
-    binding = layout.Binding(bundle_id, sealed_for, sshsig.fingerprint(signed_by) if signed_by else None)
-    tag_files = _tag_files(contents, binding, signer)
-    root = layout.root_of(bundle_id)
-    members = [(f"{root}/{name}", len(text)) for name, text in tag_files]
-    members += [(f"{root}/{item.path}", item.size) for item in contents.items]
-    plaintext_size = padme(tar_size(members), least=layout.LEAST_PLAINTEXT)
-
-    sealer = age.Sealer(sink, crowded, workers=workers)
-    tar = TarWriter(sealer)
-    for name, text in tag_files:
-        tar.add(f"{root}/{name}", len(text))
-        tar.write(text)
-    for index, item in enumerate(contents.items):
-        tar.add(f"{root}/{item.path}", item.size)
-        _copy(index, item, content(index), tar, progress)
-    tar.finish(plaintext_size)
+    composed = compose(recipients, items, signer=signer, clock_ns=clock_ns, bundle_id=bundle_id, title=title)
+    crowd = composed.crowd()
+    sealer = age.Sealer(sink, crowd, workers=workers)
+    composed.write(sealer, content, progress=progress)
     sealer.finish()
-    return BundleSummary(
-        bundle_id,
-        hashlib.sha256(dict(tag_files)[layout.TAG_MANIFEST]).digest(),
-        len(items),
-        sum(item.size for item in items),
-        plaintext_size,
-        len(raws),
-        len(crowded),
-        signed_by,
-    )
+    return composed.summary(len(crowd))
 
 
 def _copy(
@@ -236,7 +285,7 @@ def _distinct(recipients: Sequence[age.Recipient]) -> dict[bytes, age.Recipient]
     return raws
 
 
-def _round_up(recipients: list[age.Recipient]) -> list[age.Recipient]:
+def _round_up(recipients: Sequence[age.Recipient]) -> list[age.Recipient]:
     try:
         return crowd.round_up(recipients)
     except (Full, ValueError) as exc:
