@@ -19,7 +19,8 @@ from vault import layout
 from vault.disk import full_sync
 from vault.errors import DiskFailed
 
-_FLAGS = os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+_FLAGS = os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC
 _DIRECT = getattr(os, "O_DIRECT", 0)
 _DSYNC = getattr(os, "O_DSYNC", getattr(os, "O_SYNC", 0))
 
@@ -29,10 +30,11 @@ class ReadyKill:
 
     def __init__(self, folder: str) -> None:
         """Raises DiskFailed when the keyring cannot be opened for writing, or is none."""
-        self._path = os.path.join(folder, layout.KEYRING)
+        self._folder, self._path = folder, os.path.join(folder, layout.KEYRING)
         self._noise = mmap.mmap(-1, KILL_AREA_SIZE)
         self._noise[:] = os.urandom(KILL_AREA_SIZE)
         self._fds: list[int] = []
+        self._folder_fd: int | None = None
         self.milliseconds: float | None = None
         """How long ``fire`` took until the medium had said that the bytes are there; None: not fired, or it failed."""
         self.problem = ""
@@ -40,6 +42,7 @@ class ReadyKill:
             if _DIRECT:
                 self._open(_DIRECT)
             self._open(0)
+            self._folder_fd = os.open(folder, os.O_RDONLY | _CLOEXEC)
         except OSError as exc:
             self.close()
             raise DiskFailed(
@@ -66,14 +69,30 @@ class ReadyKill:
     def same_file(self) -> bool:
         """Whether the keyring's name still leads to the file that is held open."""
         try:
-            mine, there = os.fstat(self._fds[-1]), os.lstat(self._path)
-        except OSError:
+            return os.path.samestat(os.fstat(self._fds[-1]), os.lstat(self._path))
+        except (OSError, IndexError):
             return False
-        return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
+
+    def same_vault(self) -> bool:
+        """Whether what lies under the vault's name is the vault that is held, or what another wipe has left of it.
+
+        Numbers of files are not given away twice while they are held open. Whatever is moved there after this look
+        is not seen.
+        """
+        if self.same_file():
+            return True
+        try:
+            same_folder = os.path.samestat(os.fstat(self._folder_fd or -1), os.stat(self._folder))
+        except OSError:
+            return not os.path.lexists(self._folder)
+        return same_folder and not os.path.lexists(self._path)
 
     def close(self) -> None:
         """Let go of the file. Safe to call twice."""
         fds, self._fds = self._fds, []
+        if self._folder_fd is not None:
+            fds.append(self._folder_fd)
+            self._folder_fd = None
         for fd in fds:
             os.close(fd)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from vault import arming, layout
 from vault.agent import asking, clocks, runtime
 from vault.disk import Disk
-from vault.errors import Busy, NotAllowed, VaultError
+from vault.errors import Busy, NotAllowed, NotFound, VaultError
 from vault.guard import Action, Decision, Plan, Seen, Step, Watch
 from vault.guard_eyes import Tether
 from vault.guard_kill import ReadyKill
@@ -148,10 +148,14 @@ class Guard:
             self._kill.fire()
         with suppress(VaultError, OSError):
             asking.lock(self._folder)
-        if self._kill.milliseconds is not None:
-            self._say(f"{why}: KEYS GONE in {self._kill.milliseconds:.1f} ms; now the rest")
+        here, done = self._kill.same_vault(), self._kill.milliseconds
+        if done is None:
+            first, then = f"the open keyring could not be overwritten ({self._kill.problem})", "now by its name"
         else:
-            self._say(f"{why}: the open keyring could not be overwritten ({self._kill.problem}); now by its name")
+            first, then = f"KEYS GONE in {done:.1f} ms", "now the rest"
+        self._say(f"{why}: {first}; {then if here else 'and no more, because something else lies in its place'}")
+        if not here:
+            raise _moved_away(keys_gone=done is not None)
         from vault.panic import NoVaultHere, panic
 
         try:
@@ -205,3 +209,13 @@ class Guard:
                 signal.signal(number, handler)
             os.close(reader)
             os.close(writer)
+
+
+def _moved_away(*, keys_gone: bool) -> NotFound:
+    """What was not done, when another vault or folder lies where the one that was watched did."""
+    keys = "its keys are gone" if keys_gone else "ITS KEYS MAY STILL BE THERE"
+    return NotFound(
+        f"the vault that was watched is not in its place any more; {keys}, and nothing else of it was destroyed",
+        "what lies in its place now was not touched",
+        "where the watched vault was moved, its sealed files still lie: sandyk panic --vault DIR",
+    )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -336,3 +337,51 @@ def test_a_keyring_that_was_replaced_is_noticed(folder: str) -> None:
     path.write_bytes(data)
     assert not kill.same_file()
     kill.close()
+
+
+# Whose files are deleted after the order
+
+
+@pytest.mark.parametrize("instead", ["another vault", "another vault without its keyring", "a keyring put back"])
+def test_what_lies_at_the_watched_vault_s_place_after_it_was_moved_is_not_touched(
+    armed: str, tmp_path: Path, instead: str
+) -> None:
+    moved = tmp_path / "moved"
+    with guarding(armed, "--action", "panic") as guard:
+        os.kill(guard.process.pid, signal.SIGSTOP)  # so that it cannot see the change before the order
+        if instead == "a keyring put back":
+            moved.mkdir()
+            shutil.copyfile(Path(armed, "keyring"), moved / "copy")
+            os.rename(Path(armed, "keyring"), moved / "keyring")
+            os.rename(moved / "copy", Path(armed, "keyring"))
+        else:
+            os.rename(armed, moved)
+            newsroom(armed, case=None)
+            if instead == "another vault without its keyring":
+                Path(armed, "keyring").unlink()
+        before = files_in(armed)
+        guard.order()
+        guard.order(signal.SIGCONT)
+        assert "KEYS GONE in" in guard.until("SIGUSR1 came")
+        guard.until("its keys are gone, and nothing else of it was destroyed")
+        guard.until("sandyk panic --vault DIR")
+        code, out, _ = guard.end()
+    assert (code, out) == (1, "")
+    assert files_in(armed) == before
+    watched = (moved / "keyring").read_bytes()
+    assert len(watched) == 1 << 20
+    if instead == "another vault":
+        unlock(armed).close()
+    if instead != "a keyring put back":
+        with pytest.raises(DoesNotOpen):
+            unlock(str(moved))
+
+
+def test_after_another_wipe_took_the_keyring_the_rest_is_deleted(armed: str) -> None:
+    with guarding(armed, "--action", "panic") as guard:
+        os.kill(guard.process.pid, signal.SIGSTOP)
+        Path(armed, "keyring").unlink()
+        guard.order()
+        guard.order(signal.SIGCONT)
+        guard.end()
+    assert not os.path.lexists(armed)
