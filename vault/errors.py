@@ -14,6 +14,9 @@
     ├── BadInput                an argument or a typed value that cannot be meant
     ├── ReadFailed              a file that was to be filed could not be read, or changed meanwhile
     ├── DiskFailed              the medium refused: full, gone, read-only
+    ├── LibraryMissing          an optional part of the program is not installed
+    ├── ConfinedFailed          the confined process that was to read a document gave no answer
+    │   └── ConfinedRefused     it said why it will not
     ├── Damaged                 bytes that were changed, reordered or cut off
     │   ├── DamagedPack         a pack or its manifest
     │   ├── DamagedBundle       a bundle, or a tar or bag inside that breaks the rules
@@ -83,6 +86,18 @@ class ReadFailed(VaultError):
 
 class DiskFailed(VaultError):
     """Raised when the medium refuses: full, gone, read-only, failing."""
+
+
+class LibraryMissing(VaultError):
+    """Raised when what was asked for needs a library that comes with an extra, and it is not installed."""
+
+
+class ConfinedFailed(VaultError):
+    """Raised when the confined process that was to read a document crashed, hung, ran into a limit or lied."""
+
+
+class ConfinedRefused(ConfinedFailed):
+    """Raised when a confined process says why it will not take a document. Its words are untrusted."""
 
 
 class Damaged(VaultError):

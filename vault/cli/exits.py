@@ -46,6 +46,8 @@ _CODES: dict[type[Exception], int] = {
     errors.BadInput: USAGE,
     errors.ReadFailed: FAILED,
     errors.DiskFailed: FAILED,
+    errors.LibraryMissing: FAILED,
+    errors.ConfinedFailed: FAILED,
     errors.Damaged: DAMAGED,
     errors.NotTrusted: NOT_TRUSTED,
     keys_errors.KeysError: FAILED,

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The system calls that a confined process keeps, as a classic BPF program for seccomp(2).
+
+A list of what is allowed, not of what is forbidden: what the kernel learns next year is refused without us. Kept are
+reading and writing what is open already, memory that is not executable, clocks, random bytes, and ending. Not kept:
+opening anything, sockets, other programs, other processes, threads, signals to others, new executable memory, ioctl.
+
+Numbers are those of <asm/unistd_64.h> and <asm-generic/unistd.h>; the layout of ``seccomp_data`` and of instructions
+is <linux/seccomp.h>, <linux/filter.h>. Pure: it only makes bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+
+_X86_64, _AARCH64 = 0xC000003E, 0xC00000B7  # <linux/audit.h>
+_NUMBERS = {
+    # name: (x86_64, aarch64)
+    "read": (0, 63), "write": (1, 64), "close": (3, 57), "lseek": (8, 62),
+    "munmap": (11, 215), "brk": (12, 214), "mremap": (25, 216), "madvise": (28, 233),
+    "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139), "sigaltstack": (131, 132),
+    "futex": (202, 98), "sched_yield": (24, 124), "restart_syscall": (219, 128), "getpid": (39, 172),
+    "gettid": (186, 178), "gettimeofday": (96, 169), "clock_gettime": (228, 113), "getrandom": (318, 278),
+    "exit": (60, 93), "exit_group": (231, 94),
+}  # fmt: skip
+_WITHOUT_EXECUTING = {"mmap": (9, 222), "mprotect": (10, 226)}
+"""Kept, unless they ask for executable memory: ``prot`` is the third argument of both."""
+_ARCHITECTURES = {"x86_64": (_X86_64, 0), "aarch64": (_AARCH64, 1)}
+
+_AT_NUMBER, _AT_ARCHITECTURE, _AT_PROTECTION = 0, 4, 16 + 2 * 8  # offsets in struct seccomp_data, little-endian
+_PROT_EXEC = 4
+_LOAD, _RETURN = 0x20, 0x06  # BPF_LD|BPF_W|BPF_ABS, BPF_RET|BPF_K
+_IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT = 0x15, 0x35, 0x45  # BPF_JMP|BPF_K with JEQ, JGE, JSET
+_KILL, _ALLOW = 0x80000000, 0x7FFF0000  # SECCOMP_RET_KILL_PROCESS, _ALLOW
+_REFUSE = 0x00050000 | 1  # SECCOMP_RET_ERRNO with EPERM: libraries that probe get an answer they know
+_X32 = 0x40000000
+"""From here on numbers mean another ABI on x86_64, which the list does not speak of; none on aarch64 is so high."""
+
+
+def program(machine: str) -> bytes | None:
+    """The instructions for a machine as ``platform.machine()`` names it, 8 bytes each; None where we have no list."""
+    if machine not in _ARCHITECTURES:
+        return None
+    architecture, column = _ARCHITECTURES[machine]
+    allow = b"".join(_on_number(numbers[column], _ALLOW) for numbers in _NUMBERS.values())
+    unless = b"".join(_on_number_without_executing(numbers[column]) for numbers in _WITHOUT_EXECUTING.values())
+    return b"".join(
+        (
+            _op(_LOAD, _AT_ARCHITECTURE),
+            _op(_IF_EQUAL, architecture, 1, 0),
+            _op(_RETURN, _KILL),
+            _op(_LOAD, _AT_NUMBER),
+            _op(_IF_AT_LEAST, _X32, 0, 1),
+            _op(_RETURN, _KILL),
+            allow,
+            unless,
+            _op(_RETURN, _REFUSE),
+        )
+    )
+
+
+def _on_number(number: int, verdict: int) -> bytes:
+    return _op(_IF_EQUAL, number, 0, 1) + _op(_RETURN, verdict)
+
+
+def _on_number_without_executing(number: int) -> bytes:
+    return b"".join(
+        (
+            _op(_IF_EQUAL, number, 0, 4),
+            _op(_LOAD, _AT_PROTECTION),
+            _op(_IF_ANY_BIT, _PROT_EXEC, 0, 1),
+            _op(_RETURN, _REFUSE),
+            _op(_RETURN, _ALLOW),
+        )
+    )
+
+
+def _op(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    """One ``struct sock_filter``; jumps count the instructions to skip."""
+    return struct.pack("=HBBI", code, if_true, if_false, value)
