@@ -82,9 +82,11 @@ class ReadyKill:
         if self.same_file():
             return True
         try:
+            if not os.path.lexists(self._folder):
+                return os.fstat(self._fds[-1]).st_nlink == 0  # else it was not wiped but moved
             same_folder = os.path.samestat(os.fstat(self._folder_fd or -1), os.stat(self._folder))
-        except OSError:
-            return not os.path.lexists(self._folder)
+        except (OSError, IndexError):
+            return False
         return same_folder and not os.path.lexists(self._path)
 
     def close(self) -> None:

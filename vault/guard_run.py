@@ -75,13 +75,15 @@ class Guard:
         watch = Watch(self._plan, clocks.now())
         while True:
             for decision in watch.look(self._see()):
+                if self._ordered:
+                    break  # it came while this was looked at, and nothing else matters any more
                 if decision.step is Step.OVER:
                     self._say(f"no longer watching: {decision.why}")
                     return None
                 if decision.step is Step.WIPE:
                     return self._wipe(decision.why)
                 self._act(decision)
-            if self._ended:
+            if self._ended and not self._ordered:
                 self._say("no longer watching: it was told to end")
                 return None
             self._tell_countdown(watch.seconds_to_wipe)
@@ -153,7 +155,7 @@ class Guard:
             first, then = f"the open keyring could not be overwritten ({self._kill.problem})", "now by its name"
         else:
             first, then = f"KEYS GONE in {done:.1f} ms", "now the rest"
-        self._say(f"{why}: {first}; {then if here else 'and no more, because something else lies in its place'}")
+        self._say(f"{why}: {first}; {then if here else 'and no more, because it is not in its place any more'}")
         if not here:
             raise _moved_away(keys_gone=done is not None)
         from vault.panic import NoVaultHere, panic

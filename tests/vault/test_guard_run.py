@@ -25,7 +25,7 @@ from vault import arming, counter
 from vault.agent import asking, client, runtime
 from vault.counter import Counter
 from vault.disk import Disk
-from vault.errors import DiskFailed, DoesNotOpen, NotAllowed
+from vault.errors import DiskFailed, DoesNotOpen, NotAllowed, NotFound
 from vault.guard import Action, Plan
 from vault.guard_kill import ReadyKill
 from vault.guard_run import Guard
@@ -385,3 +385,26 @@ def test_after_another_wipe_took_the_keyring_the_rest_is_deleted(armed: str) -> 
         guard.order(signal.SIGCONT)
         guard.end()
     assert not os.path.lexists(armed)
+
+
+def test_an_order_that_comes_while_the_guard_looks_is_not_lost(armed: str) -> None:
+    """The keys go in the signal's handler; that the look which was under way saw the vault gone is not the end."""
+
+    class _Meanwhile:
+        name = "a stick"
+
+        def present(self) -> bool:
+            os.rename(armed, armed + "-moved")
+            guard._on_order(signal.SIGUSR1, None)
+            return True
+
+    said: list[str] = []
+    guard = Guard(
+        armed, Plan(Action.PANIC, lasts=60.0), [_Meanwhile()], describe="", now_ns=time.time_ns, say=said.append,
+        disk=Disk(),
+    )  # fmt: skip
+    with pytest.raises(NotFound, match="its keys are gone, and nothing else"):
+        guard.run()
+    assert "KEYS GONE in" in said[-1]
+    with pytest.raises(DoesNotOpen):
+        unlock(armed + "-moved")
