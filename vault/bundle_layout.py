@@ -18,6 +18,8 @@ from vault import bagit
 from vault.errors import DamagedBundle
 
 FORMAT = "1"
+NOBODY_NAMED = "passphrase"
+"""Stands for ``Sealed-For`` in a bundle that whoever knows a passphrase can open: ``vault.zipped``."""
 NAMESPACE = "bundle.v1@sandyk"
 """What the sender's signature is for (SSHSIG)."""
 PROFILE = "urn:uuid:be0bcdfc-1bbe-4fe4-8efe-9728cf21e564"
@@ -74,7 +76,7 @@ class Binding:
     bundle_id: bytes
     """16 bytes."""
     sealed_for: tuple[str, ...]
-    """``SHA256:…`` of each real recipient's raw key, sorted."""
+    """``SHA256:…`` of each real recipient's raw key, sorted; or ``NOBODY_NAMED`` alone."""
     sealed_by: str | None
     """``SHA256:…`` fingerprint of the sender's signing key; None for a drop."""
 
@@ -144,7 +146,8 @@ def parse_binding(untrusted: bytes) -> Binding:
     sealed_for, sealed_by = _values(elements, "Sealed-For"), _values(elements, "Sealed-By")
     if not 1 <= len(sealed_for) <= MAX_RECIPIENTS or sealed_for != sorted(set(sealed_for)) or len(sealed_by) > 1:
         raise DamagedBundle("bag-info.txt names no recipients, too many, or one twice")
-    if not all(_KEY_DIGEST.fullmatch(digest) for digest in sealed_for + sealed_by):
+    keys = sealed_by if sealed_for == [NOBODY_NAMED] else sealed_for + sealed_by
+    if not all(_KEY_DIGEST.fullmatch(digest) for digest in keys):
         raise DamagedBundle("bag-info.txt names a key in another form than SHA256:…")
     bundle_id = parse_urn("".join(_values(elements, "External-Identifier")))
     return Binding(bundle_id, tuple(sealed_for), sealed_by[0] if sealed_by else None)

@@ -7,11 +7,28 @@ commands are tested as they stand here. It promises nothing that the commands do
 
 from __future__ import annotations
 
+from enum import Enum
+
 from vault.bundle_layout import NAMESPACE, SIGNATURE, TAG_MANIFEST, root_of
 
-_OPEN = """\
+
+class Carrier(Enum):
+    """What a bundle is sealed in, as far as it matters to whoever opens it with other programs."""
+
+    AGE = "age"
+    OLDER_AGE = "older age"
+    """With recipients of the kind that age knew before 1.3."""
+    ZIP = "zip"
+
+
+_OPEN_AGE = """\
     age -d -i KEYFILE -o bundle.tar FILE.age
     tar -xf bundle.tar
+    cd {root}
+"""
+_OPEN_ZIP = """\
+    7z x FILE.zip
+    tar -xf content.tar
     cd {root}
 """
 _CHECK = """\
@@ -28,13 +45,12 @@ _ENGLISH = (
 ENGLISH
 
 This is a bundle of documents, sealed with the program sandyk. Nobody needs that program
-to open and check it. These will do: age (1.3 or later), tar, sha256sum, ssh-keygen.
+to open and check it. These will do: {programs}.
 
-1. Open it. Decrypt first and unpack then, as two commands: tar stops reading before the
-   end of the file, so the two do not work together through a pipe.
+1. Open it. {how}
 
 {open}
-   bundle.tar and what you unpack can be read by everybody who gets hold of them. Work on
+   {tar} and what you unpack can be read by everybody who gets hold of them. Work on
    an encrypted disk.
 
 2. Check that nothing was changed. Every line must end in OK.
@@ -67,13 +83,12 @@ _RUSSIAN = (
 РУССКИЙ
 
 Это пакет документов, запечатанный программой sandyk. Чтобы открыть и проверить его, она
-не нужна. Достаточно программ age (1.3 или новее), tar, sha256sum, ssh-keygen.
+не нужна. Достаточно программ {programs}.
 
-1. Откройте пакет. Сначала расшифруйте, потом распакуйте, двумя командами: tar перестаёт
-   читать раньше конца файла, поэтому через канал (|) они вместе не работают.
+1. Откройте пакет. {how}
 
 {open}
-   bundle.tar и распакованные файлы прочтёт всякий, к кому они попадут. Работайте на
+   {tar} и распакованные файлы прочтёт всякий, к кому они попадут. Работайте на
    зашифрованном диске.
 
 2. Проверьте, что ничего не изменено. Каждая строка должна кончаться на OK (ЦЕЛ).
@@ -106,15 +121,12 @@ _KYRGYZ = (
 КЫРГЫЗЧА
 
 Бул sandyk программасы менен мөөр басылган документтердин топтому. Аны ачуу жана текшерүү
-үчүн ал программанын кереги жок. Булар жетиштүү: age (1.3 же жаңыраак), tar, sha256sum,
-ssh-keygen.
+үчүн ал программанын кереги жок. Булар жетиштүү: {programs}.
 
-1. Топтомду ачыңыз. Адегенде шифрден чыгарып, андан кийин таңгактан чыгарыңыз, эки буйрук
-   менен: tar файлдын аягына чейин окубайт, ошондуктан аларды канал (|) аркылуу бириктирүүгө
-   болбойт.
+1. Топтомду ачыңыз. {how}
 
 {open}
-   bundle.tar файлын жана андан чыккан файлдарды колуна тийген ар бир адам окуй алат.
+   {tar} файлын жана андан чыккан файлдарды колуна тийген ар бир адам окуй алат.
    Шифрленген дискте иштеңиз.
 
 2. Эч нерсе өзгөртүлбөгөнүн текшериңиз. Ар бир сап OK менен бүтүшү керек.
@@ -143,17 +155,58 @@ ssh-keygen.
 )
 
 
-def render_readme(bundle_id: bytes, public_line: str | None, fingerprint: str | None) -> bytes:
+_PROGRAMS = {
+    Carrier.AGE: (
+        "age (1.3 or later), tar, sha256sum, ssh-keygen",
+        "age (1.3 или новее), tar, sha256sum, ssh-keygen",
+        "age (1.3 же жаңыраак), tar, sha256sum,\nssh-keygen",
+    ),
+    Carrier.OLDER_AGE: ("age, tar, sha256sum, ssh-keygen",) * 3,
+    Carrier.ZIP: ("7-Zip, tar, sha256sum, ssh-keygen",) * 3,
+}
+_HOW_AGE = (
+    """\
+Decrypt first and unpack then, as two commands: tar stops reading before the
+   end of the file, so the two do not work together through a pipe.""",
+    """\
+Сначала расшифруйте, потом распакуйте, двумя командами: tar перестаёт
+   читать раньше конца файла, поэтому через канал (|) они вместе не работают.""",
+    """\
+Адегенде шифрден чыгарып, андан кийин таңгактан чыгарыңыз, эки буйрук
+   менен: tar файлдын аягына чейин окубайт, ошондуктан аларды канал (|) аркылуу бириктирүүгө
+   болбойт.""",
+)
+_HOW_ZIP = (
+    """\
+The ZIP asks for the passphrase. In it is content.tar, to be unpacked by a second
+   command. On some systems 7-Zip is called 7zz.""",
+    """\
+ZIP спросит пароль. Внутри лежит content.tar, его распаковывает вторая команда.
+   В некоторых системах программа 7-Zip называется 7zz.""",
+    """\
+ZIP сырсөздү сурайт. Анын ичинде content.tar бар, аны экинчи буйрук
+   таңгактан чыгарат. Кээ бир системаларда 7-Zip программасы 7zz деп аталат.""",
+)
+
+
+def render_readme(
+    bundle_id: bytes, public_line: str | None, fingerprint: str | None, carrier: Carrier = Carrier.AGE
+) -> bytes:
     """The text for a bundle signed by a key (its ``ssh-ed25519 …`` line and ``SHA256:…``), or for a drop (None)."""
+    in_zip = carrier is Carrier.ZIP
     names = {"root": root_of(bundle_id), "tag_manifest": TAG_MANIFEST, "signature": SIGNATURE, "namespace": NAMESPACE}
     values = {
-        "open": _OPEN.format(**names),
+        "open": (_OPEN_ZIP if in_zip else _OPEN_AGE).format(**names),
+        "tar": "content.tar" if in_zip else "bundle.tar",
         "check": _CHECK.format(**names),
         "verify": _VERIFY.format(key=public_line, **names),
         "fingerprint": fingerprint or "",
         "number": "4",
     }
     languages = []
-    for start, signed, unsigned, end in (_ENGLISH, _RUSSIAN, _KYRGYZ):
-        languages.append("\n".join((start, signed if public_line else unsigned, end)).format(**values))
+    for (start, signed, unsigned, end), programs, how in zip(
+        (_ENGLISH, _RUSSIAN, _KYRGYZ), _PROGRAMS[carrier], _HOW_ZIP if in_zip else _HOW_AGE, strict=True
+    ):
+        text = "\n".join((start, signed if public_line else unsigned, end))
+        languages.append(text.format(programs=programs, how=how, **values))
     return "\n\n".join(languages).encode("utf-8")

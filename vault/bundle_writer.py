@@ -30,7 +30,7 @@ from vault.bundle_items import (
     render_custody,
     render_items,
 )
-from vault.bundle_readme import render_readme
+from vault.bundle_readme import Carrier, render_readme
 from vault.errors import BadInput, ReadFailed
 from vault.padding import padme
 from vault.tar import Sink, TarWriter, tar_size
@@ -104,7 +104,7 @@ class Composed:
 
     bundle_id: bytes
     recipients: tuple[age.Recipient, ...]
-    """Whom ``Sealed-For`` names, each once."""
+    """Whom ``Sealed-For`` names, each once; nobody for a passphrase."""
     size: int
     """Bytes of the tar with its padding."""
     signed_by: bytes | None
@@ -155,21 +155,24 @@ def compose(
     clock_ns: int,
     bundle_id: bytes,
     title: str = "",
+    by_passphrase: bool = False,
 ) -> Composed:
     """Describe and sign a bundle of ``items`` for ``recipients``; without a ``signer`` it is a drop.
 
-    ``bundle_id`` is 16 bytes (``bundle_layout.new_bundle_id``). Raises BadInput for arguments that no bundle
-    can be made of.
+    With ``by_passphrase`` it is for nobody in particular, and there are no ``recipients``. ``bundle_id`` is 16 bytes
+    (``bundle_layout.new_bundle_id``). Raises BadInput for arguments that no bundle can be made of.
     """
     raws = _distinct(recipients)
+    if by_passphrase and raws:
+        raise BadInput("a bundle is sealed with a passphrase or to people's keys, not both")
     if len(bundle_id) != layout.ID_SIZE:
         raise BadInput("a bundle's identifier has 16 bytes")
     contents = Contents(bundle_id, title, clock_ns, place_items(items))
     check_contents(contents)
-    sealed_for = tuple(sorted(map(layout.key_digest, raws)))
+    sealed_for = (layout.NOBODY_NAMED,) if by_passphrase else tuple(sorted(map(layout.key_digest, raws)))
     signed_by = signer.signing_public if signer else None
     binding = layout.Binding(bundle_id, sealed_for, sshsig.fingerprint(signed_by) if signed_by else None)
-    tag_files = _tag_files(contents, binding, signer)
+    tag_files = _tag_files(contents, binding, signer, _carrier(recipients))
     root = layout.root_of(bundle_id)
     members = [(f"{root}/{name}", len(text)) for name, text in tag_files]
     members += [(f"{root}/{item.path}", item.size) for item in contents.items]
@@ -223,7 +226,7 @@ def _copy(
 
 
 def _tag_files(
-    contents: Contents, binding: layout.Binding, signer: BundleSigner | None
+    contents: Contents, binding: layout.Binding, signer: BundleSigner | None, carrier: Carrier
 ) -> tuple[tuple[str, bytes], ...]:
     """All files before the documents, in their order in the tar."""
     payload_size = sum(item.size for item in contents.items)
@@ -238,7 +241,7 @@ def _tag_files(
         layout.MANIFEST: bagit.render_manifest((item.path, item.sha256) for item in contents.items),
         layout.ITEMS: render_items(contents),
         layout.CUSTODY: render_custody(contents.items),
-        layout.README: render_readme(contents.bundle_id, public_line, binding.sealed_by),
+        layout.README: render_readme(contents.bundle_id, public_line, binding.sealed_by, carrier),
         layout.CATALOGUE: page.encode("utf-8"),
     }
     if signer:
@@ -273,6 +276,14 @@ def _signature(signer: BundleSigner, tag_manifest: bytes) -> bytes:
     if signed_by != signer.signing_public:
         raise BadInput("the bundle was signed by another key than announced")
     return armored.encode("ascii")
+
+
+def _carrier(recipients: Sequence[age.Recipient]) -> Carrier:
+    """What the README tells how to open."""
+    if not recipients:
+        return Carrier.ZIP
+    classic = all(isinstance(recipient, age.X25519Recipient) for recipient in recipients)
+    return Carrier.OLDER_AGE if classic else Carrier.AGE
 
 
 def _distinct(recipients: Sequence[age.Recipient]) -> dict[bytes, age.Recipient]:
