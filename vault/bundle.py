@@ -7,7 +7,7 @@ with SSHSIG, so that nobody needs this program to open and check it.
 
 from vault.bundle_items import BundleItem, SealedItem
 from vault.bundle_layout import MAX_ITEMS, MAX_RECIPIENTS, file_name_of, key_digest, new_bundle_id, root_of, urn_of
-from vault.bundle_reader import BundleReader, DamagedSeal, Document, NotABundle, Signer, Tags, TarBundleReader
+from vault.bundle_reader import BundleReader, Document, NotABundle, Signer, Tags, TarBundleReader, own_keys
 from vault.bundle_writer import (
     BundleSigner,
     BundleSummary,
@@ -17,6 +17,7 @@ from vault.bundle_writer import (
     compose,
     write_bundle,
 )
+from vault.plaintext import DamagedSeal
 
 __all__ = [
     "MAX_ITEMS",
@@ -39,6 +40,7 @@ __all__ = [
     "file_name_of",
     "key_digest",
     "new_bundle_id",
+    "own_keys",
     "root_of",
     "urn_of",
     "write_bundle",

@@ -33,13 +33,13 @@ from dataclasses import dataclass
 from keys import age, sshsig
 from keys.card import Card, parse_card
 from keys.card import encode as encode_card
-from keys.errors import BadSignature, KeysError, MalformedAge
-from keys.errors import Damaged as DamagedAge
+from keys.errors import BadSignature, KeysError
 from vault import bagit
 from vault import bundle_layout as layout
 from vault.bundle_items import Contents, SealedItem, parse_contents
 from vault.errors import BrokenSignature, DamagedBundle, Resealed
 from vault.padding import padme
+from vault.plaintext import DamagedSeal, Plaintext
 from vault.tar import PIECE, Member, Source, TarReader
 
 _ROOT = re.compile(r"bundle-[0-9a-f]{8}")
@@ -53,10 +53,6 @@ _REQUIRED = (
 
 class NotABundle(DamagedBundle):
     """Raised when what was opened does not even begin like a bundle: perhaps a file sealed with another program."""
-
-
-class DamagedSeal(DamagedBundle):
-    """Raised when the encryption itself shows that bytes were changed or cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +116,13 @@ class Document:
                 raise DamagedBundle(f"{self._item.path} is not the document that the bundle describes")
             self._done = True
         return piece
+
+    def pass_over(self) -> None:
+        """Leave it out: for a caller who has it already, with the same size and digest.
+
+        Its bytes are not read if the source can do without; else they are checked as if they were.
+        """
+        self._done = self._tar.pass_over()
 
     def finish(self) -> None:
         """Read and check what was not read yet."""
@@ -237,25 +240,13 @@ class BundleReader(TarBundleReader):
         workers: int = 1,
         on_tag: Callable[[str, bytes], object] | None = None,
     ) -> None:
-        if own is None:
-            own = [i.recipient.raw for i in identities if isinstance(i, (age.HybridIdentity, age.X25519Identity))]
-        super().__init__(_Plaintext(source, identities, workers), own, on_tag=on_tag)
+        own = own_keys(identities) if own is None else own
+        super().__init__(Plaintext(source, identities, workers), own, on_tag=on_tag)
 
 
-class _Plaintext:
-    """The door at which age's errors become ours. NoMatch passes: the caller has other keys to try."""
-
-    def __init__(self, source: Source, identities: Sequence[age.Identity], workers: int) -> None:
-        try:
-            self._opener = age.Opener(source, identities, workers=workers)
-        except (MalformedAge, DamagedAge) as exc:
-            raise DamagedSeal("the sealed file is damaged, or is no age file") from exc
-
-    def read(self, size: int, /) -> bytes:
-        try:
-            return self._opener.read(size)
-        except (MalformedAge, DamagedAge) as exc:
-            raise DamagedSeal("the sealed file was changed or cut off") from exc
+def own_keys(identities: Sequence[age.Identity]) -> list[bytes]:
+    """The raw recipient keys of identities, as ``Sealed-For`` may name them."""
+    return [i.recipient.raw for i in identities if isinstance(i, (age.HybridIdentity, age.X25519Identity))]
 
 
 def _judge(files: dict[str, _TagFile], root: str) -> Tags:

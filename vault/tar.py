@@ -46,7 +46,10 @@ class Sink(Protocol):
 
 
 class Source(Protocol):
-    """Where a tar comes from: a file opened for binary reading, or a ``keys.age.Opener``."""
+    """Where a tar comes from: a file opened for binary reading, or a ``keys.age.Opener``.
+
+    One that can be read at any place may have ``skip(size)`` too, to leave bytes out.
+    """
 
     def read(self, size: int, /) -> bytes:
         """At most ``size`` bytes; fewer are allowed, none only at the end."""
@@ -180,6 +183,16 @@ class TarReader:
         self._left -= len(data)
         self.consumed += len(data)
         return data
+
+    def pass_over(self) -> bool:
+        """Leave out what is left of the current member, if the source can; whether it could."""
+        skip = getattr(self._source, "skip", None)
+        if skip is None:
+            return False
+        skip(self._left)
+        self.consumed += self._left
+        self._left = 0
+        return True
 
     def _parse(self, block: bytes) -> Member:
         """The member whose headers begin with ``block``; the rest of the headers is read here."""
