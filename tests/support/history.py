@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judges a recorded history of filing: whether what a case holds in the end is a legal outcome of what was done.
+
+Values in, sentences out; no I/O. A document is known by its name and the SHA-256 of its content.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+Document = tuple[str, str]
+"""Name, and SHA-256 in hex."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One command that files ``documents``: those it acknowledged are durable from then on, of the others none or some.
+
+    ``acknowledged`` is empty for a command that was killed, or failed, before it had said anything.
+    """
+
+    documents: frozenset[Document]
+    acknowledged: frozenset[Document] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a case holds: what it lists, with repetitions, what of that reads back, and what its custody record has."""
+
+    listed: tuple[Document, ...]
+    reads: frozenset[Document]
+    in_custody: frozenset[Document]
+
+
+def illegal(history: Sequence[Attempt], outcome: Outcome) -> list[str]:
+    """What no order of the attempts, each stopped anywhere after what it acknowledged, can have led to."""
+    listed = Counter(outcome.listed)
+    tried = Counter(document for attempt in history for document in attempt.documents)
+    promised = {document for attempt in history for document in attempt.acknowledged}
+    wrong = [f"acknowledged and lost: {name}" for name, _ in _in_order(promised - set(listed))]
+    wrong += [f"listed and does not read: {name}" for name, _ in _in_order(set(listed) - outcome.reads)]
+    wrong += [f"listed and never filed: {name}" for name, _ in _in_order(set(listed) - set(tried))]
+    wrong += [
+        f"listed {count} times and filed {tried[document]} times: {document[0]}"
+        for document, count in sorted(listed.items())
+        if tried[document] and count > tried[document]
+    ]
+    wrong += [f"listed without a custody event: {name}" for name, _ in _in_order(set(listed) - outcome.in_custody)]
+    wrong += [
+        f"an attempt acknowledged what it was not given: {name}"
+        for attempt in history
+        for name, _ in _in_order(attempt.acknowledged - attempt.documents)
+    ]
+    return wrong
+
+
+def _in_order(documents: Iterable[Document]) -> list[Document]:
+    return sorted(documents)
