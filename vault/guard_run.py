@@ -161,7 +161,7 @@ class Guard:
         from vault.panic import NoVaultHere, panic
 
         try:
-            return panic(self._folder, say=self._say)
+            return panic(self._folder, say=self._say, half="")
         except NoVaultHere:
             self._say("nothing of the vault is left here: somebody else wiped or moved it")
             return None

@@ -15,24 +15,23 @@ from keys.errors import MalformedKeyring
 from keys.keyring import new_token
 from keys.outside import FileHalf, OutsideHalf
 from keys.secret import Secret
-from vault import tpm
+from vault import nv, tpm
 from vault.errors import AlreadyThere, BadInput
 from vault.names import printable
-from vault.tpm import NoTpm, TpmHalf
-
-_TPM = "tpm:"
+from vault.nv import NoTpm
+from vault.tpm import TpmHalf
 
 
 def named(word: str) -> OutsideHalf:
     """The half that a word names. Raises BadInput."""
-    if not word.startswith(_TPM):
+    if not word.startswith(nv.PREFIX):
         return FileHalf(word)
     try:
-        return TpmHalf(int(word.removeprefix(_TPM), 16))
+        return TpmHalf(nv.index_named(word))
     except ValueError:
         raise BadInput(
             f"{printable(word)} names no place in the TPM",
-            f"from tpm:0x{tpm.FIRST_INDEX:08x} to tpm:0x{tpm.LAST_INDEX:08x}, as `journalist token add --tpm` said",
+            f"from {TpmHalf(nv.FIRST_INDEX)} to {TpmHalf(nv.LAST_INDEX)}, as `journalist token add --tpm` said",
         ) from None
 
 
@@ -99,7 +98,7 @@ def _make_in_tpm() -> tuple[TpmHalf, Secret]:
 
 
 def _make_file(path: str) -> tuple[FileHalf, Secret]:
-    if path.startswith(_TPM):
+    if path.startswith(nv.PREFIX):
         raise BadInput("a new place in the TPM is chosen by sandyk", "`sandyk journalist token add --tpm`")
     data = new_token()
     try:

@@ -10,7 +10,7 @@ modules only, because each millisecond of loading is one in which the door can b
     (2) said so
     (3) what the file system says about the keyring's blocks           while there still is a keyring
     (4) the rest of the keyring, in place and synced
-    (5) the kill area read back and compared                           ``--keep`` ends here
+    (5) the kill area read back and compared; agents ended, a half in the TPM undefined     ``--keep`` ends here
     (6) rosters, books, access files, index headers overwritten; everything of ours deleted; keyring and VAULT last;
         ``--traces``: then this program's own traces outside the vault
     (7) reported, and only then the file system asked to flush and to discard, for a bounded time
@@ -53,7 +53,7 @@ DONE, FAILED, USAGE, NO_VAULT = 0, 1, 2, 10
 _HEADER_START = b"sandyk vault "
 
 HELP = """\
-Usage: sandyk panic [--vault DIR] [--keep] [--traces] [--json] [--now]
+Usage: sandyk panic [--vault DIR] [--keep] [--traces] [--token tpm:INDEX] [--json] [--now]
        sandyk panic --drill [--keep] [--json] [--vault DIR]
 
 Make the vault unreadable at once: its keys first, then everything else. Asks nothing.
@@ -63,6 +63,8 @@ Make the vault unreadable at once: its keys first, then everything else. Asks no
                so that the wiped vault looks like a locked one
   --traces     afterwards also remove this program's own traces outside the vault: lines
                of shell histories that call it, completions, what rehearsals left behind
+  --token tpm:INDEX  once the keys are gone, undefine this outside half in the TPM; without it
+               the one that SANDYK_TOKEN names, if --vault is not given
   --drill      rehearse on a throw-away vault made beside the real one, which is not touched
   --json       one JSON document on standard output
   --now        nothing more than without it; for key bindings
@@ -83,10 +85,11 @@ class WrongUsage(Exception):
 class Arguments:
     """What ``sandyk panic`` was told."""
 
-    __slots__ = ("drill", "help", "json", "keep", "traces", "vault")
+    __slots__ = ("drill", "help", "json", "keep", "token", "traces", "vault")
 
     def __init__(self) -> None:
         self.vault: str | None = None
+        self.token: str | None = None
         self.keep = self.drill = self.json = self.help = self.traces = False
 
 
@@ -100,14 +103,16 @@ def panic(
     from_process_start: bool = False,
     discard: bool = True,
     traces: bool = False,
+    half: str | None = None,
 ) -> Report:
     """Wipe the vault in ``folder`` and report. ``say`` is called once, as soon as the keys are gone (or could not be).
 
     A folder that is a link is followed (its vault is the one that ``--vault`` names), a keyring that is a link never.
     Times count from the call, or from the start of the process if ``from_process_start``. ``discard`` says whether
     the file system is asked to flush and forget afterwards, which may take seconds: ``before_requests`` gets the report
-    as it is until then. With ``traces`` this program's own traces outside the vault go too. Raises NoVaultHere, and
-    nothing else that can be foreseen: what could not be done is in the report.
+    as it is until then. With ``traces`` this program's own traces outside the vault go too. ``half`` names an outside
+    half in the TPM (``tpm:0x01812345``) that goes too; "" when nobody knows whether there is one. Raises NoVaultHere,
+    and nothing else that can be foreseen: what could not be done is in the report.
     """
     began = _now()
     disk = disk or Disk()
@@ -121,11 +126,14 @@ def panic(
     say(_first_line(kill, milliseconds, counted_from, keep=keep))
 
     from vault import medium, wiping  # from here on there is time to load what is needed
+    from vault.agent.process import mark_at
+    from vault.beside import take_away
 
-    tally = wiping.Tally()
+    tally, agents = wiping.Tally(), mark_at(keyring)
     extents, no_cow = medium.extents(keyring), medium.is_no_cow(keyring)  # (3)
     overwrite_rest(disk, keyring, kill, tally)  # (4)
     verify_killed(disk, keyring, kill)  # (5)
+    beside = take_away(agents, half, tally)
     untrusted_counter = _read_counter(disk, folder)
     facts = _facts(folder, extents, no_cow)
     if not keep:
@@ -155,7 +163,7 @@ def panic(
             kept=keep,
             tally=tally,
             medium=facts,
-            asked=asked,
+            asked=(*beside, *asked),
             untrusted_counter=untrusted_counter,
             traces=gone,
         )
@@ -200,15 +208,35 @@ def parse(argv: list[str]) -> Arguments:
             if arguments.vault is not None:
                 raise WrongUsage("--vault is given twice")
             arguments.vault = value
+        elif word == "--token" or word.startswith("--token="):
+            arguments.token = _half_named(word[len("--token=") :] if "=" in word else next(words, ""), arguments)
         elif word in ("--keep", "--drill", "--json", "--traces"):
             setattr(arguments, word[2:], True)
         elif word in ("--help", "-h"):
             arguments.help = True
         elif word != "--now":
             raise WrongUsage(f"panic does not know {word!a}")
-    if arguments.drill and arguments.traces:
-        raise WrongUsage("--traces cannot be rehearsed")
+    if arguments.drill and (arguments.traces or arguments.token):
+        raise WrongUsage("--traces and --token cannot be rehearsed")
     return arguments
+
+
+def _half_named(word: str, arguments: Arguments) -> str:
+    """A word after ``--token``, for the shape alone: the tools need the number, a slip must destroy nothing."""
+    digits = word[len("tpm:") :].lower().removeprefix("0x")
+    if not word.startswith("tpm:") or not 0 < len(digits) <= 8 or digits.strip("0123456789abcdef"):
+        raise WrongUsage("--token takes tpm:INDEX here; a half in a file is for you to take away")
+    if arguments.token is not None:
+        raise WrongUsage("--token is given twice")
+    return word
+
+
+def _half_of(arguments: Arguments) -> str:
+    """The half in the TPM to take away: the one that was named, else that of one's usual vault; "" if not known."""
+    if arguments.token is not None:
+        return arguments.token
+    usual = os.environ.get("SANDYK_TOKEN", "") if arguments.vault is None else ""
+    return usual if usual.startswith("tpm:") else ""
 
 
 def _wipe(folder: str, arguments: Arguments) -> int:
@@ -234,6 +262,7 @@ def _wipe(folder: str, arguments: Arguments) -> int:
             before_requests=before_requests,
             from_process_start=True,
             traces=arguments.traces,
+            half=_half_of(arguments),
         )
     except NoVaultHere:
         from vault import report

@@ -141,8 +141,9 @@ def as_text(report: Report) -> str:
 
 def as_text_since(before: Report, after: Report) -> str:
     """What the requests to the file system added to a report that was printed before them."""
-    out = [f"Also done: {'; '.join(after.done_as_well)}."] if after.done_as_well else []
-    out += [f" - not done: {line}" for line in after.not_asked_for]
+    done = [line for line in after.done_as_well if line not in before.done_as_well]
+    out = [f"Also done: {'; '.join(done)}."] if done else []
+    out += [f" - not done: {line}" for line in after.not_asked_for if line not in before.not_asked_for]
     out += [f" - now: {line}" for line in after.medium if line not in before.medium]
     return "".join(f"{line}\n" for line in out)
 

@@ -13,10 +13,11 @@ from keys.errors import MalformedKeyring
 from keys.secret import Secret
 from tests.support.newsroom import PASSPHRASE, newsroom, unlock
 from tests.support.tpm import software_tpm
-from vault import halves, tpm
+from vault import halves, nv, tpm
 from vault.disk import Disk
 from vault.errors import BadInput, DoesNotOpen
-from vault.tpm import NoTpm, TpmHalf
+from vault.nv import NoTpm
+from vault.tpm import TpmHalf
 from vault.vaults import LockedVault
 
 
@@ -80,7 +81,7 @@ def test_an_index_that_holds_something_else_is_no_outside_half() -> None:
 def test_an_index_that_is_taken_is_not_overwritten() -> None:
     half, token = tpm.make()
     with pytest.raises(NoTpm):
-        tpm._run("tpm2_nvdefine", half._name, "-C", "o", "-s", "32", "-a", tpm._ATTRIBUTES)
+        nv.run("tpm2_nvdefine", nv.name_of(half.index), "-C", "o", "-s", "32", "-a", nv.ATTRIBUTES)
     assert half.obtain() == token
 
 

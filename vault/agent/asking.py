@@ -11,8 +11,9 @@ import os
 import signal
 from contextlib import suppress
 
-from vault.agent import local, protocol, runtime
+from vault.agent import local, process, protocol, runtime
 from vault.errors import Busy, VaultError
+from vault.layout import KEYRING
 
 PATIENCE = 1.0
 """Seconds that an agent has for an answer."""
@@ -21,11 +22,23 @@ PATIENCE = 1.0
 def lock(folder: str) -> bool:
     """End the agent of the vault in ``folder``; whether there was one. Returns when it is gone.
 
-    One that does not answer is killed. Raises Busy when even that does not end it, NotAllowed when the runtime
-    folder is not ours alone, so that nobody can tell whether an agent runs.
+    One that does not answer is killed, as is one that only its process leads to (``vault.agent.process``). Raises Busy
+    when even that does not end it, NotAllowed when the runtime folder is not ours alone, so that nobody can tell
+    whether an agent runs.
     """
-    ended = [_end(place) for place in runtime.places(folder)]
-    return any(ended)
+    try:
+        ended = [_end(place) for place in runtime.places(folder)]
+    finally:
+        elsewhere = process.end(process.mark_at(os.path.join(folder, KEYRING)))
+    for number, why in elsewhere:
+        if why:
+            raise Busy(f"the agent does not end: {why}", f"kill -9 {number}, or power the machine off")
+    return any(ended) or bool(elsewhere)
+
+
+def elsewhere(folder: str) -> tuple[int, ...]:
+    """The agents of the vault that /proc shows: also those that no runtime folder known here leads to."""
+    return process.find(process.mark_at(os.path.join(folder, KEYRING)))
 
 
 def _end(place: runtime.Place) -> bool:

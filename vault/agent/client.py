@@ -17,7 +17,7 @@ from keys.errors import KeysError, NoMatch
 from keys.errors import Wiped as KeysWiped
 from keys.held import HeldSlot, decode_held
 from vault import layout
-from vault.agent import protocol, runtime
+from vault.agent import process, protocol, runtime
 from vault.agent.asking import ask, lock, place_of_agent
 from vault.errors import Busy, DiskFailed, DoesNotOpen, NotAllowed, VaultError, Wiped
 from vault.vaults import LockedVault, Vault
@@ -49,27 +49,27 @@ def start(vault: Vault, *, lasts: int, idle: int) -> None:
     except NoMatch as exc:
         raise DoesNotOpen("the passphrase was changed or removed since this vault was opened") from exc
     try:
-        _spawn(head, blob)
+        _spawn(head, blob, process.mark_of(stamp.device, stamp.inode))
     finally:
         blob[:] = bytes(len(blob))
 
 
-def _spawn(head: bytes, blob: bytearray) -> None:
+def _spawn(head: bytes, blob: bytearray, mark: str) -> None:
     """Run ``python -m vault.agent`` from the folder that this code came from, so that no other ``vault`` is found."""
     from vault.agent.server import READY
 
     source = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     with subprocess.Popen(
-        [sys.executable, "-E", "-s", "-B", "-m", "vault.agent"], cwd=source, start_new_session=True,
+        [sys.executable, "-E", "-s", "-B", *process.arguments(mark)], cwd=source, start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
-    ) as process:  # fmt: skip
-        assert process.stdin is not None and process.stdout is not None
+    ) as agent:  # fmt: skip
+        assert agent.stdin is not None and agent.stdout is not None
         with suppress(BrokenPipeError):
             for part in (memoryview(head), memoryview(blob)):
                 while part:
-                    part = part[process.stdin.write(part) :]
-            process.stdin.close()
-        if process.stdout.read(1) != READY:
+                    part = part[agent.stdin.write(part) :]
+            agent.stdin.close()
+        if agent.stdout.read(1) != READY:
             raise Busy("the agent did not start", "each command still asks for the passphrase")
 
 

@@ -71,7 +71,11 @@ def lock(vault: VaultOption = None, as_json: JsonOption = False) -> None:
     answer(
         {"was_unlocked": was},
         as_json=as_json,
-        lines=("locked: the agent that held the keys has ended" if was else "nothing was unlocked",),
+        lines=(
+            "locked: the agent that held the keys has ended"
+            if was
+            else "nothing was unlocked, as far as can be seen from here",
+        ),
     )
 
 
@@ -112,6 +116,9 @@ def _agent_standing(folder: str, places: tuple[Place, ...], fields: dict[str, An
     if any(runtime.note_of_holder(place.agent) is not None for place in places):
         fields["locked"] = False
         return ["an agent runs but does not answer: `sandyk lock` ends it"]
+    if asking.elsewhere(folder):
+        fields["locked"] = False
+        return ["UNLOCKED by an agent that was started in another environment: `sandyk lock` ends it"]
     fields["locked"] = True
     return ["locked: each command asks for the passphrase"]
 

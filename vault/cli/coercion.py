@@ -231,7 +231,8 @@ def token_remove(
 ) -> None:
     """Let your passphrase open without an outside half again. Give the present one with --token."""
     from vault.halves import named
-    from vault.tpm import NoTpm, TpmHalf
+    from vault.nv import NoTpm
+    from vault.tpm import TpmHalf
 
     with _opened_by_passphrase(vault, passphrase_file, token) as (unlocked, passphrase, _):
         if not unlocked.needs_outside_half:
