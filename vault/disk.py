@@ -69,7 +69,7 @@ class Disk:
         for _ in range(_TRIES):
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC | _BINARY, 0o600)
             try:
-                _lock(fd, wait=True)
+                take_lock(fd, wait=True)
             except OSError:
                 return fd  # only ``sweep`` looks at the lock, and only to spare files that are being written
             if os.fstat(fd).st_nlink:
@@ -173,7 +173,7 @@ class Disk:
             except OSError:
                 continue
             try:
-                _lock(fd, wait=False)
+                take_lock(fd, wait=False)
                 self.unlink(path)
             except OSError:
                 continue
@@ -248,7 +248,7 @@ class Lock:
     def __enter__(self) -> None:
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | _NOFOLLOW | _CLOEXEC | _BINARY, 0o600)
         try:
-            _lock(fd, self._wait)
+            take_lock(fd, wait=self._wait)
         except BaseException:
             os.close(fd)
             raise
@@ -301,7 +301,8 @@ def full_sync(fd: int) -> None:
     getattr(os, "fdatasync", os.fsync)(fd)
 
 
-def _lock(fd: int, wait: bool) -> None:
+def take_lock(fd: int, *, wait: bool) -> None:
+    """Lock a file, or on POSIX a folder, until its descriptor is closed. Raises OSError, also when it is locked."""
     try:
         import fcntl
     except ImportError:

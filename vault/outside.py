@@ -3,16 +3,21 @@
 
 Every folder on the way is opened without following symbolic links, so that a link that
 lies in wait inside the folder cannot lead out of it. A file has a temporary name until
-it is whole.
+it is whole, and is locked while it has: what a run that was killed left under such a name is
+removed by the next one that writes into the same folder.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import secrets
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 
+from vault.disk import take_lock
 from vault.errors import AlreadyThere, DiskFailed, UnsafeName
 from vault.names import SafePath, printable
 
@@ -20,6 +25,9 @@ _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+_TEMPORARY = re.compile(rb"\.sandyk-[0-9a-f]{16}")
+_TRIES = 8
 _AT = os.open in os.supports_dir_fd and os.mkdir in os.supports_dir_fd
 
 
@@ -28,6 +36,7 @@ class OutFolder:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._swept: set[tuple[bytes, ...]] = set()
         try:
             os.makedirs(path, mode=0o700, exist_ok=True)
         except OSError as exc:
@@ -35,7 +44,7 @@ class OutFolder:
 
     def writer(self) -> OutWriter:
         """For many files, to be used by one thread, in a ``with`` statement."""
-        return OutWriter(self.path)
+        return OutWriter(self.path, self._swept)
 
     def write(
         self, path: SafePath, fill: Callable[[Callable[[bytes], object]], None], *,
@@ -49,8 +58,9 @@ class OutFolder:
 class OutWriter:
     """Writes one file after another. The folder of the last one stays open: most files go where the last one went."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, swept: set[tuple[bytes, ...]]) -> None:
         self.path = path
+        self._swept = swept
         self._last: tuple[tuple[bytes, ...], _Place] | None = None
 
     def __enter__(self) -> OutWriter:
@@ -86,9 +96,8 @@ class OutWriter:
         force: bool, mtime_ns: int | None,
     ) -> None:  # fmt: skip
         if not force and at.exists(name):
-            raise FileExistsError(17, "exists")
-        temporary = b".sandyk-" + secrets.token_hex(8).encode()
-        fd = at.open(temporary)
+            raise FileExistsError(errno.EEXIST, "exists")
+        temporary, fd = at.create()
         try:
             with os.fdopen(fd, "wb", buffering=0) as f:
                 fill(lambda data: _write_all(f.fileno(), data))
@@ -115,6 +124,9 @@ class OutWriter:
             place.close()
             raise
         self._last = path.parts[:-1], place
+        if path.parts[:-1] not in self._swept:
+            self._swept.add(path.parts[:-1])
+            place.sweep()
         return place
 
 
@@ -156,9 +168,35 @@ class _Place:
             return False
         return True
 
-    def open(self, name: bytes) -> int:
+    def create(self) -> tuple[bytes, int]:
+        """A new file under a temporary name, locked so that no other run sweeps it away."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC | _BINARY
-        return os.open(self._name(name), flags, 0o600, dir_fd=self._fd)
+        for _ in range(_TRIES):
+            name = b".sandyk-" + secrets.token_hex(8).encode()
+            fd = os.open(self._name(name), flags, 0o600, dir_fd=self._fd)
+            with suppress(OSError):  # where there are no locks, nobody sweeps
+                take_lock(fd, wait=True)
+            if os.fstat(fd).st_nlink:
+                return name, fd
+            os.close(fd)  # swept between the two calls
+        raise OSError(errno.EAGAIN, "removed again and again while it was being made")
+
+    def sweep(self) -> None:
+        """Remove what a run that was killed left here: files under our temporary names that nobody is writing."""
+        with os.scandir(self._path if self._fd is None else self._fd) as entries:
+            names = [name for entry in entries if _TEMPORARY.fullmatch(name := os.fsencode(entry.name))]
+        for name in names:
+            with suppress(OSError):
+                self._sweep_one(name)
+
+    def _sweep_one(self, name: bytes) -> None:
+        fd = os.open(self._name(name), os.O_RDONLY | _NOFOLLOW | _NONBLOCK | _CLOEXEC | _BINARY, dir_fd=self._fd)
+        try:
+            if stat.S_ISREG(os.fstat(fd).st_mode):
+                take_lock(fd, wait=False)  # fails when it is being written
+                self.unlink(name)
+        finally:
+            os.close(fd)
 
     def publish(self, temporary: bytes, name: bytes, *, force: bool) -> None:
         """Give the file its name. Without ``force`` by a link, which cannot replace; FAT has no links."""
@@ -170,7 +208,7 @@ class _Place:
                 raise
             except (OSError, NotImplementedError):
                 if self.exists(name):
-                    raise FileExistsError(17, "exists") from None
+                    raise FileExistsError(errno.EEXIST, "exists") from None
             else:
                 os.unlink(old, dir_fd=self._fd)
                 return

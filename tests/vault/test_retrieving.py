@@ -2,6 +2,10 @@
 """Copying out, and removing originals: never outside the folder, never over something else, never too early."""
 
 import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -315,3 +319,57 @@ def test_errors_are_ours(store: CaseStore, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(VaultError):
         copy_out(store, tmp_path / "file")
+
+
+def kill_in_the_middle(folder: Path, path: str) -> None:
+    """A process that writes half a document into the folder and is killed."""
+    program = (
+        "import os, signal, sys\n"
+        "from vault.names import SafePath\n"
+        "from vault.outside import OutFolder\n"
+        "def fill(sink):\n"
+        "    sink(b'half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "OutFolder(sys.argv[1]).write(SafePath.parse(sys.argv[2].encode()), fill)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program, str(folder), path], check=False).returncode == -signal.SIGKILL
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next_into_the_same_folder(tmp_path: Path) -> None:
+    """In the folders that it writes into; half a document never has the document's name."""
+    for path in ("a", "sub/a", "other/a"):
+        kill_in_the_middle(tmp_path, path)
+    assert len(everything_below(tmp_path)) == 3
+    assert all(Path(os.fsdecode(name)).name.startswith(".sandyk-") for name in everything_below(tmp_path))
+    with OutFolder(str(tmp_path)).writer() as out:
+        out.write(SafePath.parse(b"sub/b"), lambda sink: sink(b"whole"))
+        out.write(SafePath.parse(b"b"), lambda sink: sink(b"whole"))
+    left = everything_below(tmp_path)
+    assert {name for name, content in left.items() if content == b"whole"} == {b"b", b"sub/b"}
+    assert [name.partition(b"/")[0] for name, content in left.items() if content == b"half"] == [b"other"]
+
+
+def test_a_file_that_another_run_is_writing_is_not_swept_away(tmp_path: Path) -> None:
+    def fill(sink: Callable[[bytes], object]) -> None:
+        sink(b"one")
+        OutFolder(str(tmp_path)).write(SafePath.parse(b"second"), lambda inner: inner(b"two"))
+
+    OutFolder(str(tmp_path)).write(SafePath.parse(b"first"), fill)
+    assert everything_below(tmp_path) == {b"first": b"one", b"second": b"two"}
+
+
+def test_only_files_under_our_temporary_names_are_swept(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("x")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / ".sandyk-0123456789abcdef").symlink_to(precious)
+    (out / ".sandyk-1123456789abcdef").mkdir()
+    os.mkfifo(out / ".sandyk-2123456789abcdef")
+    for name in (".sandyk-3123456789abcdeg", ".sandyk-4123456789abcdef0", "x.sandyk-5123456789abcdef"):
+        (out / name).write_text("mine")
+    (out / ".sandyk-6123456789abcdef").write_text("half")
+    before = {path.name for path in out.iterdir()} - {".sandyk-6123456789abcdef"}
+    OutFolder(str(out)).write(SafePath.parse(b"new"), lambda sink: sink(b"x"))
+    assert {path.name for path in out.iterdir()} == before | {"new"}
+    assert precious.read_text() == "x"
