@@ -7,7 +7,6 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,11 +15,20 @@ from keys.secret import Secret
 from tests.support.agents import runtime_folder
 from tests.support.commands import desk
 from tests.support.duress import COLLEAGUE, DECOY, opens, set_up, with_duress
-from tests.support.newsroom import PASSPHRASE, NoInput, add_paths, files_below, listing, newsroom, store_of, unlock
+from tests.support.newsroom import (
+    PASSPHRASE,
+    NoInput,
+    add_paths,
+    files_below,
+    found_abroad,
+    listing,
+    newsroom,
+    store_of,
+    unlock,
+)
 from vault import arming, counter, decoys, traces
 from vault.agent import asking, client, runtime
 from vault.cli.agent import standing
-from vault.counter import Counter
 from vault.disk import Disk
 from vault.errors import Busy, NotAllowed
 from vault.filing import add
@@ -33,13 +41,6 @@ from vault.sources import About
 @pytest.fixture
 def folder(tmp_path: Path) -> str:
     return newsroom(tmp_path / "vault")
-
-
-def confirm(folder: str, known: int = 3) -> None:
-    """Everything is abroad, as somebody confirmed today."""
-    today = datetime.now(UTC).date().isoformat()
-    Path(folder, "counter").write_bytes(Counter(known, known, today).encode())
-    arming.confirm(folder, today, time.time_ns(), disk=Disk())
 
 
 def why_not_armed(folder: str) -> str | None:
@@ -59,7 +60,7 @@ class _NoCounter(Disk):
 
 
 def test_a_document_that_the_counter_could_not_count_disarms_the_guard(folder: str, tmp_path: Path) -> None:
-    confirm(folder)
+    found_abroad(folder)
     (tmp_path / "letter").write_bytes(b"the only copy")
     with unlock(folder, disk=_NoCounter()) as vault:
         add_paths(vault, tmp_path / "letter")
@@ -76,7 +77,7 @@ class _PowerCut(Disk):
 
 
 def test_a_document_that_was_filed_just_before_the_power_cut_disarms_the_guard(folder: str, tmp_path: Path) -> None:
-    confirm(folder)
+    found_abroad(folder)
     (tmp_path / "letter").write_bytes(b"the only copy")
     with pytest.raises(SystemExit), unlock(folder, disk=_PowerCut()) as vault:
         add_paths(vault, tmp_path / "letter")
@@ -86,7 +87,7 @@ def test_a_document_that_was_filed_just_before_the_power_cut_disarms_the_guard(f
 def test_what_was_filed_before_an_add_was_interrupted_is_counted(
     folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    confirm(folder)
+    found_abroad(folder)
     monkeypatch.setattr("vault.intake.MAX_ITEMS_PER_PACK", 1)
     for number in range(9):
         (tmp_path / f"letter {number}").write_bytes(bytes([number]) * 5000)
@@ -104,14 +105,7 @@ def test_what_was_filed_before_an_add_was_interrupted_is_counted(
     with unlock(folder) as vault, store_of(vault) as store:
         there = len(listing(store))
     assert there > 0
-    assert counter.read(folder, Disk()).filed == 3 + there
-    assert why_not_armed(folder) is not None
-
-
-def test_a_counter_that_says_more_was_sealed_than_filed_arms_nothing(folder: str) -> None:
-    confirm(folder)
-    today = datetime.now(UTC).date().isoformat()
-    Path(folder, "counter").write_bytes(Counter(3, 9, today).encode())
+    assert counter.read(folder, Disk()).filed == there
     assert why_not_armed(folder) is not None
 
 
@@ -119,7 +113,7 @@ def test_what_was_filed_before_is_not_forgotten_by_adding_nothing_new(folder: st
     (tmp_path / "letter").write_bytes(b"twice")
     with unlock(folder) as vault:
         add_paths(vault, tmp_path / "letter")
-    confirm(folder, 1)
+    found_abroad(folder)
     with unlock(folder) as vault:
         add_paths(vault, tmp_path / "letter")
     assert why_not_armed(folder) is None
@@ -171,7 +165,7 @@ def _a_terminal_that_is_gone(line: str) -> None:
 
 
 def test_a_guard_whose_terminal_is_gone_wipes_all_the_same(folder: str) -> None:
-    confirm(folder)
+    found_abroad(folder)
     with runtime_folder():
         plan = Plan(Action.PANIC, lasts=60.0, countdown=0.0)
         report = Guard(
@@ -182,7 +176,7 @@ def test_a_guard_whose_terminal_is_gone_wipes_all_the_same(folder: str) -> None:
 
 
 def test_a_guard_that_comes_second_to_a_wipe_ends_without_a_word_about_defects(folder: str) -> None:
-    confirm(folder)
+    found_abroad(folder)
     said: list[str] = []
     guard = Guard(
         folder, Plan(Action.PANIC, lasts=60.0), [], describe="test", now_ns=time.time_ns, say=said.append, disk=Disk()

@@ -1,56 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a wipe may be armed to happen by itself: only while all that was filed is known to have arrived abroad.
+"""Whether a wipe may be armed to happen by itself: only while all that was filed is known to be abroad.
 
-Known means: the public counter says that every document was in a sealed export, nothing waits in the outbox, and
-somebody typed the day on which an editor told them by voice that the export opened. That day is a person's word, in
-the small public file ``abroad`` that names nobody; the program cannot check it and says so. What may be wrong makes
-the answer "not armed": then only the keys in memory are dropped.
+A guard has no keys, so it reads the small public file ``abroad``, which names nobody: a line for each case of which
+somebody with its keys found, in its signed record and never in the public counter, that every document is abroad
+(``vault.abroad``). It counts for thirty days, and filing takes it away. What may be wrong makes the answer "not
+armed": then only the keys in memory are dropped. Owns that file (docs/format.md §9) and the answer.
 
     sandyk abroad 1
-    verified-abroad 2026-11-20
-    filed 14
+    case 00112233445566778899aabbccddeeff 2026-11-20
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from vault import counter, layout
+from vault import layout
 from vault.disk import Disk
-from vault.errors import BadInput, DiskFailed, NotAllowed
 
 GOOD_FOR_DAYS = 30
-_MAX_SIZE = 1024
-_FORM = re.compile(rb"sandyk abroad 1\nverified-abroad (\d{4}-\d{2}-\d{2})\nfiled (0|[1-9]\d{0,17})\n", re.ASCII)
-
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_MAX_SIZE = 64 << 10
+_FORM = re.compile(rb"sandyk abroad 1\n(?:case [0-9a-f]{32} \d{4}-\d{2}-\d{2}\n)+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Abroad:
-    """``day``: when an editor confirmed. ``filed``: how many documents the counter had then."""
+    """Which cases, by the names of their folders, were found to be abroad, and on which day (UTC) last; sorted."""
 
-    day: date
-    filed: int
+    cases: tuple[tuple[str, date], ...]
 
     def encode(self) -> bytes:
         """The file's text."""
-        return f"sandyk abroad 1\nverified-abroad {self.day.isoformat()}\nfiled {self.filed}\n".encode()
+        lines = ["sandyk abroad 1", *(f"case {name} {day.isoformat()}" for name, day in self.cases)]
+        return "".join(f"{line}\n" for line in lines).encode()
 
 
 def parse(untrusted: bytes) -> Abroad | None:
-    """What a file says; None when it is not exactly of the form, or the day is none."""
-    match = _FORM.fullmatch(untrusted)
-    if match is None:
+    """What a file says; None when it is not exactly of the form, or a day is none."""
+    if _FORM.fullmatch(untrusted) is None:
         return None
+    fields = [line.split(" ") for line in untrusted.decode("ascii").splitlines()[1:]]
     try:
-        return Abroad(date.fromisoformat(match[1].decode()), int(match[2]))
+        cases = {name: date.fromisoformat(day) for _, name, day in fields}
     except ValueError:
         return None
+    found = Abroad(tuple(sorted(cases.items())))
+    return found if found.encode() == untrusted else None
 
 
 def read(folder: str, disk: Disk) -> Abroad | None:
@@ -61,58 +60,60 @@ def read(folder: str, disk: Disk) -> Abroad | None:
         return None
 
 
+def cases_with_packs(folder: str) -> set[str]:
+    """The names of the folders of all cases that hold anything, whoever may read them. Raises OSError."""
+    place = os.path.join(folder, layout.CASES)
+    names = [name for name in os.listdir(place) if layout.is_our_folder(f"{layout.CASES}/{name}")]
+    return {name for name in names if _holds_a_pack(os.path.join(place, name, layout.PACKS))}
+
+
+def waiting_drops(folder: str) -> int:
+    """How many sealed drops wait in the outbox. Raises OSError."""
+    names = os.listdir(os.path.join(folder, layout.OUTBOX))
+    return sum(layout.is_ours(f"{layout.OUTBOX}/{name}") for name in names)
+
+
 def why_not_armed(folder: str, now_ns: int, *, disk: Disk) -> str | None:
     """Why nothing may wipe this vault by itself at this time, in words for the person; None when it may."""
-    why = _why_not_all_sealed(folder, disk)
-    if why is not None:
-        return why
-    record = read(folder, disk)
-    if record is None:
-        return "nobody confirmed yet that an export was opened abroad (`sandyk guard --confirm-abroad`)"
-    known, today = counter.read(folder, disk), _day(now_ns)
-    if record.filed != known.filed:
-        return f"{known.filed - record.filed} documents were filed since a copy abroad was confirmed"
-    if record.day.isoformat() < known.last_sealed:
-        return "the last export is newer than the day on which a copy abroad was confirmed"
-    if record.day > today + timedelta(days=1):
-        return "the day on which a copy abroad was confirmed lies in the future"
-    if today - record.day > timedelta(days=GOOD_FOR_DAYS):
-        return f"it is more than {GOOD_FOR_DAYS} days since a copy abroad was confirmed"
+    try:
+        waiting, there = waiting_drops(folder), cases_with_packs(folder)
+    except OSError:
+        return "its folders cannot be looked into"
+    if waiting:
+        return f"{waiting} sealed drop(s) wait in the outbox"
+    found = read(folder, disk)
+    if found is None:
+        return "nobody found all documents abroad since something was filed (`sandyk guard --confirm-abroad`)"
+    days = dict(found.cases)
+    if unknown := there - set(days):
+        return f"{len(unknown)} case(s) were not found to be abroad; a member of them has to look"
+    return _why_too_old(days, there, _day(now_ns))
+
+
+def _why_too_old(days: dict[str, date], there: set[str], today: date) -> str | None:
+    if any(days[name] > today + timedelta(days=1) for name in there):
+        return "the day on which the documents were found abroad lies in the future"
+    if any(today - days[name] > timedelta(days=GOOD_FOR_DAYS) for name in there):
+        return f"it is more than {GOOD_FOR_DAYS} days since the documents were found abroad"
     return None
 
 
-def confirm(folder: str, typed: str, now_ns: int, *, disk: Disk) -> Abroad:
-    """Record the day that a person typed. Raises BadInput for no such day, NotAllowed when not all was sealed."""
-    try:
-        # fromisoformat takes more spellings than the one that the person was asked for.
-        day = date.fromisoformat(typed) if _DAY.fullmatch(typed) else None
-    except ValueError:
-        day = None
-    if day is None:
-        raise BadInput("this is no day", "type it as year-month-day, such as 2026-11-20")
-    today = _day(now_ns)
-    if not today - timedelta(days=GOOD_FOR_DAYS) <= day <= today + timedelta(days=1):
-        raise BadInput(f"the day must lie in the last {GOOD_FOR_DAYS} days", "nothing was recorded")
-    try:
-        with disk.lock(os.path.join(folder, layout.LOCK)):
-            why = _why_not_all_sealed(folder, disk)
-            if why is not None:
-                raise NotAllowed(f"this cannot be confirmed: {why}", "nothing was recorded")
-            known = counter.read(folder, disk)
-            if day.isoformat() < known.last_sealed:
-                raise NotAllowed(
-                    f"the last export was written on {known.last_sealed} (UTC), after that day",
-                    "nothing was recorded: ask the editor about the last export",
-                )
-            record = Abroad(day, known.filed)
-            disk.replace(os.path.join(folder, layout.ABROAD), record.encode())
-            return record
-    except OSError as exc:
-        raise DiskFailed(f"the disk refused: {exc.strerror or exc}", "nothing was recorded") from exc
+def remember(folder: str, cases: Collection[str], now_ns: int, *, disk: Disk) -> Abroad:
+    """Record that these cases were found abroad today; what was recorded of others stays. Raises OSError.
+
+    The caller holds the lock of the vault and of each of the cases since before it looked: so no document can come in
+    between, and what is filed afterwards takes the record away.
+    """
+    known, there = read(folder, disk), cases_with_packs(folder)
+    days = {name: day for name, day in (known.cases if known else ()) if name in there}
+    days |= dict.fromkeys(cases, _day(now_ns))
+    found = Abroad(tuple(sorted(days.items())))
+    disk.replace(os.path.join(folder, layout.ABROAD), found.encode())
+    return found
 
 
 def forget(folder: str, *, disk: Disk) -> None:
-    """Make a confirmed copy abroad count no more: called before something is filed. Durable. Raises OSError."""
+    """Nothing counts as found abroad any more: called before something is filed. Durable. Raises OSError."""
     path = os.path.join(folder, layout.ABROAD)
     if os.path.lexists(path):
         with suppress(FileNotFoundError):
@@ -120,19 +121,11 @@ def forget(folder: str, *, disk: Disk) -> None:
         disk.sync_folder(folder)
 
 
-def _why_not_all_sealed(folder: str, disk: Disk) -> str | None:
-    known = counter.read(folder, disk)
-    if known.filed < 1:
-        return "the counter does not say that anything was filed and sealed here"
-    if known.sealed < known.filed:
-        return f"{known.filed - known.sealed} of {known.filed} documents were in no sealed export yet"
-    if known.sealed > known.filed:
-        return "the counter says that more was sealed than filed, so nothing can be concluded from it"
+def _holds_a_pack(folder: str) -> bool:
     try:
-        waiting = [name for name in os.listdir(os.path.join(folder, layout.OUTBOX)) if layout.is_ours(f"outbox/{name}")]
-    except OSError:
-        return "the outbox cannot be looked into"
-    return f"{len(waiting)} sealed drops wait in the outbox" if waiting else None
+        return any(name.endswith(".age") for name in os.listdir(folder))
+    except FileNotFoundError:
+        return False
 
 
 def _day(now_ns: int) -> date:

@@ -15,6 +15,7 @@ import sys
 import time
 
 from keys.layout import COMPARTMENTS, KEYRING_SIZE, PAIRS_PER_COMPARTMENT
+from vault.counter import Counter
 from vault.disk import Disk
 from vault.layout import ACCESS, BOOKS, CASES, COUNTER, HEADER, INDEX, KEYRING, OUTBOX, PACKS, ROSTERS
 from vault.panic import DONE, FAILED, NoVaultHere, panic
@@ -70,7 +71,7 @@ def make_throw_away(folder: str, disk: Disk) -> None:
     sizes |= {f"{case}/{PACKS}/{os.urandom(16).hex()}.age": _PACK_SIZE for _ in range(PACKS_MADE)}
     for name, size in sizes.items():
         _write(disk, os.path.join(folder, name), os.urandom(size))
-    _write(disk, os.path.join(folder, COUNTER), b"sandyk counter 1\nfiled 0\nsealed 0\nlast-sealed -\n")
+    _write(disk, os.path.join(folder, COUNTER), Counter().encode())
     salt = base64.b64encode(os.urandom(16))
     header = b"sandyk vault 1\nargon2id memory-kib=196608 passes=4 lanes=1\nsalt " + salt + b"\n"
     _write(disk, os.path.join(folder, HEADER), header)

@@ -7,12 +7,11 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from keys.age import HybridRecipient, Recipient, Sink, parse_recipient
 from keys.errors import KeysError
-from vault import counter
+from vault import abroad, counter
 from vault.bundle import BundleItem, BundleSummary, IdentitySigner, file_name_of, new_bundle_id, write_bundle
 from vault.cases import Case, open_store
 from vault.contacts import person
@@ -22,11 +21,10 @@ from vault.names import printable
 from vault.sealing import write_sealed
 from vault.store import CaseStore
 from vault.vaults import Vault
+from vault.whereabouts import ExportNote, known_as, known_by_recipient, shown_recipient
 
 MAX_RECIPIENTS_FILE = 256 << 10
 """More than 32 people, the most that a bundle is sealed to, with a comment each."""
-_SHOWN_OF_RECIPIENT = len("age1pq1") + 24
-"""24 characters are 120 bits of a key: enough to tell whose it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,8 @@ class Exported:
     path: str
     summary: BundleSummary
     size: int
+    only_here: int
+    """How many documents of the case were in no export yet."""
 
 
 def addressees(vault: Vault, names: Sequence[str]) -> list[Addressee]:
@@ -58,7 +58,7 @@ def addressees(vault: Vault, names: Sequence[str]) -> list[Addressee]:
 
 def _addressee(vault: Vault, name: str) -> Addressee:
     try:
-        known_as, card, verified = person(vault, name)
+        label, card, verified = person(vault, name)
     except Ambiguous:
         raise
     except NotFound:
@@ -68,7 +68,7 @@ def _addressee(vault: Vault, name: str) -> Addressee:
             f"{printable(name)} is a case: a bundle goes to people", "to file to a case: sandyk add"
         ) from None
     me = card.signing == vault.me.signing_public
-    return Addressee(known_as, card.recipient, " ".join(card.words), verified, me)
+    return Addressee(label, card.recipient, known_as(card), verified, me)
 
 
 def bare_addressees(untrusted: Sequence[str]) -> list[Addressee]:
@@ -85,8 +85,7 @@ def bare_addressees(untrusted: Sequence[str]) -> list[Addressee]:
                 "quantum computers",
                 "ask for one that begins with age1pq1 (age 1.3 or later: age-keygen -pq)",
             )
-        shown = f"{str(recipient)[:_SHOWN_OF_RECIPIENT]}…"
-        found.append(Addressee(shown, recipient, f"recipient {shown}", False))
+        found.append(Addressee(shown_recipient(recipient), recipient, known_by_recipient(recipient), False))
     return found
 
 
@@ -141,14 +140,14 @@ def export(
             summary = write_sealed(path, fill, disk=vault.disk, force=force)
         except ReadFailed as exc:
             raise DamagedPack(f"a document does not read back: {exc}", "`sandyk verify` names it") from exc
-        whom = "; ".join(a.known_as for a in to)
-        ids = tuple(item.id for item in items)
-        store.record(Event(vault.clock(), EVENT_EXPORTED, ids, f"bundle {bundle_id.hex()} for {whom}"))
-    day = datetime.fromtimestamp(vault.clock() // 10**9, UTC).strftime("%Y-%m-%d")
+        note = ExportNote(bundle_id, summary.tag_manifest_sha256, tuple(a.known_as for a in to))
+        event = Event(vault.clock(), EVENT_EXPORTED, tuple(item.id for item in items), str(note))
+        store.record(event)
+        only_here = abroad.see(case, store).tally.here
     with vault.changing():
         new = sum(item.id not in sealed_before for item in items)
-        counter.change(vault.folder, vault.disk, sealed=new, day=day)
-    return Exported(path, summary, os.path.getsize(path))
+        counter.change(vault.folder, vault.disk, sealed=new, day=counter.day_of(event.at_ns))
+    return Exported(path, summary, os.path.getsize(path), only_here)
 
 
 def _custody(store: CaseStore) -> tuple[dict[bytes, tuple[dict[str, Any], ...]], set[bytes]]:

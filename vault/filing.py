@@ -87,13 +87,14 @@ def check_about(about: About) -> None:
 def counting(vault: Vault, store: CaseStore) -> Iterator[Callable[[tuple[Item, ...]], None]]:
     """Tell the public counter how many documents a run files, also a run that fails or is interrupted.
 
-    Yields what has to be told the items of each pack before they are filed. From the first of them on no copy abroad
-    is confirmed any more, however the run ends: after a power cut the counter is behind, and a guard relies on it.
+    Yields what has to be told the items of each pack before they are filed, under the lock of the case. From then on
+    not all is known to be abroad, however the run ends; and again with each pack, because somebody may have looked
+    and confirmed between two of them (``abroad.confirm``).
     """
     told: list[ItemId] = []
 
     def coming(items: tuple[Item, ...]) -> None:
-        if items and not told:
+        if items:
             arming.forget(vault.folder, disk=vault.disk)
         told.extend(ItemId(item.id) for item in items)
 

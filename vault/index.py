@@ -275,13 +275,14 @@ class Index:
         count, size = self._rows("SELECT count(*), total(size) FROM items")[0]
         return int(count), int(size)
 
-    def events(self) -> Iterator[EventRow]:
-        """The custody record in order of time."""
+    def events(self, *kinds: str) -> Iterator[EventRow]:
+        """The custody record in order of time, or the events of these kinds in it."""
+        where = f"WHERE kind IN ({','.join('?' * len(kinds))})" if kinds else ""
         for row in self._rows(
-            "SELECT at_ns, kind, items, detail, packs.n, id, epoch, device, author, sequence, digest, previous,"
-            " created_ns, size FROM events JOIN packs ON packs.n = events.pack"
-            " ORDER BY at_ns, device, sequence, events.n"
-        ):
+            "SELECT at_ns, kind, items, detail, packs.n, id, epoch, device, author, sequence, digest, previous,"  # noqa: S608
+            f" created_ns, size FROM events JOIN packs ON packs.n = events.pack {where}"
+            " ORDER BY at_ns, device, sequence, events.n", *kinds,
+        ):  # fmt: skip
             at_ns, kind, items, detail = row[:4]
             ids = tuple(items[i : i + 16] for i in range(0, len(items), 16))
             yield EventRow(Event(at_ns, kind, ids, detail), _pack_row(row[4:]))

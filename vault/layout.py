@@ -3,8 +3,8 @@
 
     VAULT                        public text: format version, passphrase cost, salt
     keyring                      everything that opens anything
-    counter                      public text: how many items, how many left sealed; names nothing
-    abroad                       public text: when a copy abroad was confirmed, and how many items there were then
+    counter                      public text: how many items, how many left sealed, how many are safe; names nothing
+    abroad                       public text: which cases were found to be abroad, and when
     lock                         empty; held while keyring, rosters or books change
     rosters/<0..3>.age           who has a slot, one file for each compartment
     books/<00..63>.age           contacts and case names, one file for each pair of slots

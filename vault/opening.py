@@ -68,6 +68,8 @@ class Opened:
     documents: tuple[Arrived, ...]
     filed_before: int = 0
     """How many of them a case had already, under the same name and with the same content."""
+    tags: Tags | None = None
+    """The verified description of a bundle or drop."""
 
     @property
     def trusted(self) -> bool:
@@ -152,7 +154,7 @@ def _bundle_into_folder(reader: BundleReader, out: _Partial, vault: Vault | None
         progress(1, 0)
     place = out.finish()
     documents = tuple(Arrived(i.name, os.path.join(place, *i.path.split("/")), i.size, i.sha256) for i in tags.items)
-    return Opened(_kind(tags), place, tags.title, _sender(vault, tags), documents)
+    return Opened(_kind(tags), place, tags.title, _sender(vault, tags), documents, tags=tags)
 
 
 def _distrust_page(tags: Tags, out: _Partial) -> None:
@@ -213,7 +215,7 @@ def open_into_case(vault: Vault, case: Case, path: str, *, progress: Progress) -
         Arrived(one.incoming.name, one.item.hex() if one.item else "", one.size, one.sha256) for one in intake.filed
     )
     before = sum(one.item is None for one in intake.filed)
-    return Opened(kind, case.name, tags.title if tags else "", sender, documents, before)
+    return Opened(kind, case.name, tags.title if tags else "", sender, documents, before, tags)
 
 
 def _from_bundle(reader: BundleReader, origin: str) -> Iterator[Incoming]:

@@ -182,14 +182,17 @@ def abroad(untrusted: bytes | None) -> str:
     """What the public counter says of the last known state abroad. It is not signed, and it may be missing."""
     if untrusted is None:
         return "unknown, there is no counter."
-    fields = _counter(untrusted)
-    if fields is None:
+    from vault.counter import parse
+
+    known = parse(untrusted)
+    if known is None:
         return "unknown, the counter makes no sense."
-    filed, sealed, day = fields
-    last = f", last on {day}" if day != "-" else ""
+    sealed = f", last on {known.last_sealed}" if known.sealed else ""
+    safe = f", last on {known.last_safe}" if known.safe else ""
     return (
-        f"the counter says {filed} documents filed here, {sealed} of them sealed for others{last}. "
-        "Whether they arrived is not known here."
+        f"the counter says {known.filed} documents filed here, {known.sealed} of them sealed for others{sealed}, "
+        f"{known.safe} confirmed by an editor's signed receipt{safe}. It may be behind. "
+        "Whether the others arrived is not known here."
     )
 
 
@@ -352,28 +355,3 @@ def _failure(what: str, why: str, count: int, example: str) -> str:
     if count == 1:
         return f"{what} {shown(example)}: {why}"
     return f"{what} {count} files: {why} (the first: {shown(example)})"
-
-
-def _counter(untrusted: bytes) -> tuple[int, int, str] | None:
-    """The three values of the file ``counter``, or None. One spelling for each number."""
-    try:
-        first, *rest = untrusted.decode("ascii").split("\n")
-    except UnicodeDecodeError:
-        return None
-    names = ("filed ", "sealed ", "last-sealed ")
-    if first != "sandyk counter 1" or len(rest) != 4 or rest[3]:
-        return None
-    if not all(line.startswith(name) for line, name in zip(rest, names, strict=False)):
-        return None
-    filed, sealed, day = (line[len(name) :] for line, name in zip(rest, names, strict=False))
-    if not all(n.isdecimal() and len(n) <= 12 and str(int(n)) == n for n in (filed, sealed)):
-        return None
-    if day != "-":
-        import datetime
-
-        try:
-            if datetime.date.fromisoformat(day).isoformat() != day:
-                return None
-        except ValueError:
-            return None
-    return int(filed), int(sealed), day

@@ -64,5 +64,10 @@ def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: boo
     return result
 
 
+def write_new(path: str, content: bytes, *, disk: Disk) -> None:
+    """A small file, whole and durable or not there. Raises AlreadyThere, DiskFailed."""
+    write_sealed(path, lambda sink: sink.write(content), disk=disk)
+
+
 def _already_there(path: str) -> AlreadyThere:
     return AlreadyThere(f"{printable(path)} is there already", "another name, or --force to overwrite it")

@@ -179,7 +179,7 @@ class CaseStore:
         """
 
         def commit(pack: PackWriter, chunks: tuple[Chunk, ...], items: tuple[Item, ...]) -> None:
-            self._commit(pack, chunks, items, events(items))
+            self._commit(pack, chunks, items, lambda: events(items))
 
         intake = Intake(
             id_key=self._id_key, known=Proven(self, self._me.signing_public), begin=self._begin, commit=commit,
@@ -195,7 +195,7 @@ class CaseStore:
         with self._writing(None):
             pack = self._begin()
             try:
-                self._commit(pack, (), (), events)
+                self._commit(pack, (), (), lambda: events)
             except BaseException:
                 pack.abandon()
                 raise
@@ -234,9 +234,13 @@ class CaseStore:
         return PackWriter(self._disk, self._packs, PackId(os.urandom(16)), self.keys.epochs[-1].recipient)
 
     def _commit(
-        self, pack: PackWriter, chunks: tuple[Chunk, ...], items: tuple[Item, ...], events: tuple[Event, ...]
-    ) -> None:
-        """Give the pack its place in the chain. Only here, and under the lock, are manifests written."""
+        self, pack: PackWriter, chunks: tuple[Chunk, ...], items: tuple[Item, ...],
+        events: Callable[[], tuple[Event, ...]],
+    ) -> None:  # fmt: skip
+        """Give the pack its place in the chain. Only here, and under the lock, are manifests written.
+
+        ``events`` is asked under the lock too: who looks under it sees the pack, or what was done because of it.
+        """
         with self._disk.lock(self._lock_path):
             self._alive()
             self._check_epoch()
@@ -244,7 +248,7 @@ class CaseStore:
             sequence, previous = self.index.end_of_chain(self._device)
             manifest = Manifest(
                 1, self.keys.case_id, len(self.keys.epochs), pack.pack, self._device, self._me.signing_public,
-                sequence + 1, previous, self._clock(), chunks, items, events,
+                sequence + 1, previous, self._clock(), chunks, items, events(),
             )  # fmt: skip
             encoded = manifests.encode(manifest)
             _check_readable(encoded)

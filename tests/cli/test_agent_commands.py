@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pexpect
@@ -21,7 +20,6 @@ from keys.primitives import FLOOR
 from keys.secret import Secret
 from tests.support.agents import ends, runtime_folder
 from tests.support.fake_vault import files_in
-from vault.counter import Counter
 from vault.disk import Disk
 from vault.founding import found
 
@@ -167,34 +165,6 @@ def test_the_passphrase_is_asked_for_at_the_terminal_once(folder: str) -> None:
     child.close()
     assert child.exitstatus == 0
     assert sandyk(folder, "journalist", "list").returncode == 0
-
-
-def all_sealed(folder: str) -> str:
-    today = datetime.now(UTC).date().isoformat()
-    Path(folder, "counter").write_bytes(Counter(3, 3, today).encode())
-    return today
-
-
-def test_a_person_confirms_a_copy_abroad_by_typing_the_day_and_is_told_what_it_is_worth(folder: str) -> None:
-    today = all_sealed(folder)
-    child = pexpect.spawn(
-        sys.executable, ["-m", "vault", "guard", "--confirm-abroad", "--vault", folder], cwd=str(ROOT),
-        encoding="utf-8", timeout=60,
-    )  # fmt: skip
-    child.expect("this program cannot check it")
-    child.expect("Day of that call")
-    child.sendline(today)
-    child.expect("recorded: a copy abroad of 3 documents")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0
-    assert document(sandyk(folder, "status", "--json"))["why_not_armed"] is None
-
-
-def test_nobody_confirms_a_copy_without_a_terminal(folder: str) -> None:
-    all_sealed(folder)
-    assert sandyk(folder, "guard", "--confirm-abroad").returncode == 2
-    assert not Path(folder, "abroad").exists()
 
 
 def test_an_armed_guard_is_seen_in_status(folder: str) -> None:

@@ -25,7 +25,7 @@ NAMES = (
     f"{CASE}/packs/" + "2c" * 16 + ".age-01234567.new",
     "outbox/0123abcd.age",
 )
-COUNTER = b"sandyk counter 1\nfiled 14\nsealed 12\nlast-sealed 2026-05-01\n"
+COUNTER = b"sandyk counter 1\nfiled 14\nsealed 12\nsafe 10\nlast-sealed 2026-05-01\nlast-safe 2026-05-03\n"
 
 
 def make_fake_vault(folder: str, *, keyring: bytes | None = None) -> dict[str, bytes]:

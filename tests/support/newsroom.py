@@ -13,12 +13,14 @@ import itertools
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from keys.identity import Identity
 from keys.primitives import Cost
 from keys.secret import Secret
+from vault import arming
 from vault.cases import Case, create_case, find_case, load_case, open_store
 from vault.disk import Disk
 from vault.errors import Damaged
@@ -67,6 +69,11 @@ def newsroom(folder: Path | str, *, label: str = "Айгүл", case: str | None 
     """A vault at ``folder``, with one journalist and one empty case; its path."""
     shutil.copytree(_founded(label) if case is None else _with_case(label, case), folder)
     return str(folder)
+
+
+def found_abroad(folder: str) -> None:
+    """What a guard sees once a member of each case found, today, that all of it is abroad."""
+    arming.remember(folder, arming.cases_with_packs(folder), time.time_ns(), disk=Disk())
 
 
 def unlock(

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,11 +18,9 @@ import pytest
 from keys.layout import KILL_AREA_SIZE
 from tests.support.agents import ends, place, runtime_folder
 from tests.support.fake_vault import files_in
-from tests.support.newsroom import newsroom, unlock
+from tests.support.newsroom import add_paths, found_abroad, newsroom, unlock
 from tests.support.tools import need
-from vault import arming, counter
 from vault.agent import asking, client, runtime
-from vault.counter import Counter
 from vault.disk import Disk
 from vault.errors import DiskFailed, DoesNotOpen, NotAllowed, NotFound
 from vault.guard import Action, Plan
@@ -41,15 +38,13 @@ def runtime_dir() -> Iterator[Path]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> str:
-    return newsroom(tmp_path / "vault", case=None)
+    return newsroom(tmp_path / "vault")
 
 
 @pytest.fixture
 def armed(folder: str) -> str:
     """A vault whose documents are abroad, as somebody confirmed today."""
-    today = datetime.now(UTC).date().isoformat()
-    Path(folder, "counter").write_bytes(Counter(3, 3, today).encode())
-    arming.confirm(folder, today, time.time_ns(), disk=Disk())
+    found_abroad(folder)
     return folder
 
 
@@ -209,11 +204,11 @@ def test_a_countdown_can_be_stopped_and_the_keys_in_memory_are_gone_already(arme
 
 def test_what_is_filed_later_makes_a_tripwire_lock_only(armed: str, stick: Path) -> None:
     with guarding(armed, "--action", "panic", "--token", str(stick), "--countdown", "0") as guard:
-        with unlock(armed) as vault, vault.changing():
-            counter.change(armed, Disk(), filed=1)
+        with unlock(armed) as vault:
+            add_paths(vault, stick)
         before = files_in(armed)
         stick.unlink()
-        assert "1 of 4 documents" in guard.until("not wiped")
+        assert "since something was filed" in guard.until("not wiped")
     assert files_in(armed) == before
 
 

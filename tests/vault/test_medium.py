@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.mounts import loop_mounted, survives
 from vault import discard
+from vault.counter import Counter
 from vault.medium import (
     INLINE,
     SHARED,
@@ -342,25 +343,26 @@ def test_each_fact_has_its_sentence(medium: Medium, expected: str) -> None:
     assert any(expected in line for line in lines(medium))
 
 
+COUNTER = Counter(14, 12, 10, "2026-05-01", "2026-05-03").encode()
+
+
 def test_the_counter_is_told_as_what_it_is() -> None:
-    told = abroad(b"sandyk counter 1\nfiled 14\nsealed 12\nlast-sealed 2026-05-01\n")
-    assert told == (
-        "the counter says 14 documents filed here, 12 of them sealed for others, last on 2026-05-01. "
-        "Whether they arrived is not known here."
+    assert abroad(COUNTER) == (
+        "the counter says 14 documents filed here, 12 of them sealed for others, last on 2026-05-01, "
+        "10 confirmed by an editor's signed receipt, last on 2026-05-03. It may be behind. "
+        "Whether the others arrived is not known here."
     )
-    assert "0 of them sealed for others." in abroad(b"sandyk counter 1\nfiled 0\nsealed 0\nlast-sealed -\n")
+    assert "0 of them sealed for others, 0 confirmed by an editor's signed receipt. It" in abroad(Counter().encode())
 
 
 @pytest.mark.parametrize(
     "untrusted",
     [
-        None, b"", b"sandyk counter 1", b"sandyk counter 2\nfiled 1\nsealed 1\nlast-sealed -\n",
-        b"sandyk counter 1\nfiled 01\nsealed 1\nlast-sealed -\n",
-        b"sandyk counter 1\nfiled -1\nsealed 1\nlast-sealed -\n",
-        b"sandyk counter 1\nfiled 1\nsealed 1\nlast-sealed 2026-02-30\n",
-        b"sandyk counter 1\nfiled 1\nsealed 1\nlast-sealed 20260201\n",
-        b"sandyk counter 1\nfiled 1\nsealed 1\nlast-sealed -\nall safe\n",
-        b"sandyk counter 1\nsealed 1\nfiled 1\nlast-sealed -\n", "sandyk counter 1\nfiled ١\n".encode(),
+        None, b"", b"sandyk counter 1", COUNTER.replace(b"counter 1", b"counter 2"), COUNTER + b"all safe\n",
+        COUNTER.replace(b"sealed 12", b"sealed 012"), COUNTER.replace(b"sealed 12", b"sealed -1"),
+        COUNTER.replace(b"2026-05-01", b"2026-02-30"), COUNTER.replace(b"2026-05-01", b"20260501"),
+        COUNTER.replace(b"filed", b"safe").replace(b"safe 10", b"filed 10"), COUNTER.replace(b"safe 10\n", b""),
+        COUNTER.replace(b"14", "١".encode()), b"sandyk counter 1\nfiled 1\nsealed 1\nlast-sealed -\n",
     ],
 )  # fmt: skip
 def test_a_counter_that_makes_no_sense_is_unknown(untrusted: bytes | None) -> None:
@@ -373,8 +375,7 @@ def test_no_bytes_in_the_counter_raise(untrusted: bytes) -> None:
 
 
 def test_every_truncation_and_flipped_byte_of_a_counter_is_unknown_or_another_plain_number() -> None:
-    whole = b"sandyk counter 1\nfiled 14\nsealed 12\nlast-sealed 2026-05-01\n"
-    for n in range(len(whole)):
-        assert abroad(whole[:n]).startswith("unknown")
-        flipped = whole[:n] + bytes([whole[n] ^ 0x80]) + whole[n + 1 :]
+    for n in range(len(COUNTER)):
+        assert abroad(COUNTER[:n]).startswith("unknown")
+        flipped = COUNTER[:n] + bytes([COUNTER[n] ^ 0x80]) + COUNTER[n + 1 :]
         assert abroad(flipped).startswith("unknown")

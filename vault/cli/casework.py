@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`case`, `log`, `verify`, `rebuild` and `status`: a case as a whole, and the vault as a whole."""
+"""`case`, `log`, `verify` and `rebuild`: a case as a whole."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vault import counter, layout, terminal
+from vault import terminal
 from vault.cli import exits
 from vault.cli.session import (
     JsonOption,
@@ -16,16 +15,15 @@ from vault.cli.session import (
     TokenOption,
     VaultOption,
     answer,
-    folder_of,
     name_unusable,
     one_line,
     opened,
     shown_path,
-    surroundings,
     table,
+    tally_document,
+    tally_text,
     unusable_documents,
 )
-from vault.disk import Disk
 from vault.names import printable
 from vault.terminal import size_text, time_text
 
@@ -55,7 +53,6 @@ def register(app: typer.Typer) -> None:
     app.command("verify")(verify_command)
     app.command("log")(log)
     app.command("rebuild")(rebuild)
-    app.command("status")(status)
 
 
 def case_new(
@@ -83,26 +80,29 @@ def case_list(
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The cases that you are a member of."""
+    """The cases that you are a member of, and how many of their documents are safe abroad."""
+    from vault import abroad
     from vault.cases import list_cases, open_store
 
     with opened(vault, passphrase_file, token) as unlocked:
         cases, unusable = list_cases(unlocked)
-        rows = []
+        rows: list[dict[str, Any]] = []
+        lines, seen = [], []
         for case in cases:
             with open_store(unlocked, case) as store:
                 count, size = store.index.totals()
+                seen.append(sight := abroad.see(case, store))
             rows.append(
                 {
                     "case": case.name, "id": case.id.hex(), "items": count, "bytes": size,
-                    "members": len(case.keys.members), "epoch": case.keys.epoch,
+                    "members": len(case.keys.members), "epoch": case.keys.epoch, **tally_document(sight.tally),
                 }
             )  # fmt: skip
-    lines = [
-        (printable(str(r["case"])), str(r["id"])[:8], f"{r['items']} items", size_text(int(str(r["bytes"]))),
-         f"{r['members']} member(s)")
-        for r in rows
-    ]  # fmt: skip
+            lines.append(
+                (printable(case.name), case.id.hex()[:8], f"{count} items", size_text(size),
+                 f"{len(case.keys.members)} member(s)", tally_text(sight.tally))
+            )  # fmt: skip
+        abroad.put_right(unlocked, seen, unusable)
     answer(
         {"cases": rows, "unusable": unusable_documents(unusable)},
         as_json=as_json,
@@ -328,54 +328,3 @@ def rebuild(
     )  # fmt: skip
     if findings:
         raise typer.Exit(exits.DAMAGED)
-
-
-def status(vault: VaultOption = None, as_json: JsonOption = False) -> None:
-    """What can be said of the vault without a passphrase.
-
-    Whether an agent holds its keys, whether a guard watches it, its size, what waits in the outbox, what the public
-    counter says.
-    """
-    from vault.cli.agent import standing
-    from vault.vaults import LockedVault
-
-    folder = folder_of(vault)
-    LockedVault.at(folder, disk=Disk())
-    beside, beside_lines = standing(folder)
-    cases = _entries(os.path.join(folder, layout.CASES))
-    packs = [
-        os.path.join(folder, layout.CASES, case, layout.PACKS, name)
-        for case in cases
-        for name in _entries(os.path.join(folder, layout.CASES, case, layout.PACKS))
-        if name.endswith(".age")
-    ]
-    size = sum(os.path.getsize(path) for path in packs if os.path.exists(path))
-    waiting = [name for name in _entries(os.path.join(folder, layout.OUTBOX)) if name.endswith(".age")]
-    known = counter.read(folder, Disk())
-    cautions, caution_lines = surroundings(folder)
-    answer(
-        {
-            "vault": folder, **beside, "cases": len(cases), "packs": len(packs), "bytes": size,
-            "outbox": [os.path.join(folder, layout.OUTBOX, name) for name in waiting],
-            "filed": known.filed, "sealed": known.sealed, "last_sealed": known.last_sealed,
-            "warnings": cautions,
-        },
-        as_json=as_json,
-        lines=(
-            f"vault in {printable(folder)}",
-            *beside_lines,
-            f"{len(cases)} case(s), {len(packs)} packs, {size_text(size)}",
-            f"filed here: {known.filed} documents; in sealed exports: {known.sealed}; last export: {known.last_sealed}",
-            f"waiting in the outbox: {len(waiting)}",
-            *(f"  {shown_path(os.path.join(folder, layout.OUTBOX, name))}" for name in waiting),
-            "an export counts when it was written; whether it arrived, this vault does not know",
-            *caution_lines,
-        ),
-    )  # fmt: skip
-
-
-def _entries(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []

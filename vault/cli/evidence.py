@@ -195,13 +195,18 @@ def drop(
 
 def list_items(
     case_name: Annotated[str | None, typer.Argument(metavar="CASE", show_default=False, help="Only this case.")] = None,
+    only_here: Annotated[bool, typer.Option("--only-here", help="Only documents that were in no export yet.")] = False,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List documents in the order in which they were filed."""
-    _list(case_name, "", vault, passphrase_file, token, as_json)
+    """List documents in the order in which they were filed, and where they are.
+
+    Only here: in no export. On its way: exported, and no receipt came back. Safe abroad: an editor whose words you
+    compared signed a receipt for it.
+    """
+    _list(case_name, "", only_here, vault, passphrase_file, token, as_json)
 
 
 def search(
@@ -215,26 +220,36 @@ def search(
     """Find documents by name, note, source or tag."""
     if not text:
         raise BadInput("an empty text is in everything", "`sandyk list` lists all documents")
-    _list(case_name, text, vault, passphrase_file, token, as_json)
+    _list(case_name, text, False, vault, passphrase_file, token, as_json)
 
 
 def _list(
-    case_name: str | None, text: str, vault: str | None, passphrase_file: str | None, token: str | None, as_json: bool
-) -> None:
+    case_name: str | None, text: str, only_here: bool, vault: str | None, passphrase_file: str | None,
+    token: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    from vault import abroad
     from vault.cases import find_case, list_cases, open_store
+    from vault.whereabouts import Where
 
     rows: list[dict[str, Any]] = []
     lines: list[tuple[str, ...]] = []
+    seen = []
     with opened(vault, passphrase_file, token) as unlocked:
         chosen, unusable = ([find_case(unlocked, case_name)], []) if case_name else list_cases(unlocked)
         for case in chosen:
             with open_store(unlocked, case) as store:
+                seen.append(sight := abroad.see(case, store))
                 for item in store.index.items(containing=text):
-                    rows.append({"case": case.name, **item_document(item)})
+                    where = sight.places.get(item.id, Where.HERE)
+                    if only_here and where is not Where.HERE:
+                        continue
+                    rows.append({"case": case.name, **item_document(item), "where": where.value})
                     lines.append(
-                        (item.id.hex()[:8], f"{size_text(item.size):>10}", time_text(item.filed_ns),
+                        (item.id.hex()[:8], f"{size_text(item.size):>10}", time_text(item.filed_ns), where.value,
                          *((printable(case.name),) if not case_name else ()), shown_path(item.name))
                     )  # fmt: skip
+        if not case_name:
+            abroad.put_right(unlocked, seen, unusable)
     answer(
         {"items": rows, "unusable": unusable_documents(unusable)},
         as_json=as_json,
@@ -265,21 +280,22 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Everything that is known of a document."""
-    from vault import filing
+    from vault import abroad, filing
     from vault.cases import open_store
 
     with opened(vault, passphrase_file, token) as unlocked:
         case, item = filing.find_item(unlocked, case_name, reference)
         with open_store(unlocked, case) as store:
             events = [row.event for row in store.index.events() if item.id in row.event.items]
-    document = {"case": case.name, **item_document(item),
+            where = abroad.see(case, store).places[item.id].value
+    document = {"case": case.name, **item_document(item), "where": where,
                 "custody": [{"at_ns": e.at_ns, "event": e.kind, "detail": e.detail} for e in events]}  # fmt: skip
     lines = [
         ("name", shown_path(item.name)), ("id", item.id.hex()), ("case", printable(case.name)),
         ("size", f"{item.size} bytes"), ("SHA-256", item.sha256.hex()), ("modified", time_text(item.mtime_ns)),
         ("filed", time_text(item.filed_ns)), ("came in as", item.origin),
         ("signed by", item.signer.hex() or "nobody"), ("note", printable(item.note)),
-        ("source", printable(item.source)), ("tags", printable(", ".join(item.tags))),
+        ("source", printable(item.source)), ("tags", printable(", ".join(item.tags))), ("where", where),
         *((time_text(e.at_ns), printable(f"{e.kind} {e.detail}".strip())) for e in events),
     ]  # fmt: skip
     answer(document, as_json=as_json, lines=list(table([line for line in lines if line[1]])))

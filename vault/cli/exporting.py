@@ -87,14 +87,20 @@ def export(
             "file": done.path, "bundle": done.summary.bundle_id.hex(), "items": done.summary.items,
             "bytes": done.size, "to": [person.name for person in people],
             "not_verified": [person.name for person in people if not person.verified],
-            "manifest_sha256": done.summary.tag_manifest_sha256.hex(),
+            "manifest_sha256": done.summary.tag_manifest_sha256.hex(), "only_here": done.only_here,
         },
         as_json=as_json,
         lines=(
             f"sealed {done.summary.items} document(s) for {names} into {printable(done.path)}, {size_text(done.size)}",
             f"{others}. From outside it shows its size and how many it is for, both rounded up; not whom, nor by whom",
+            "on its way, not safe yet: ask them for a receipt (open FILE --receipt), and take it: sandyk receipt take",
+            *_still_only_here(case.name, done.only_here),
         ),
     )  # fmt: skip
+
+
+def _still_only_here(case: str, count: int) -> list[str]:
+    return [f"still only here in {printable(case)}: {count} document(s)"] if count else []
 
 
 def _say_who_is_not_verified(known: list[Addressee], strangers: list[Addressee]) -> None:

@@ -14,7 +14,7 @@ import typer
 from vault import layout, terminal
 from vault.cli import exits
 from vault.cli.agent import seconds
-from vault.cli.session import VaultOption, folder_of
+from vault.cli.session import PassphraseOption, VaultOption, folder_of, opened, tally_text
 from vault.disk import Disk
 from vault.errors import BadInput, NotAllowed, NoVault
 from vault.terminal import say
@@ -60,19 +60,21 @@ def guard(
         bool, typer.Option("--simulate", help="Do everything but the act, and say what it would be.")
     ] = False,
     confirm_abroad: Annotated[
-        bool, typer.Option("--confirm-abroad", help="Record that an editor opened the export, and end.")
+        bool, typer.Option("--confirm-abroad", help="Open the vault, record that all of it is abroad, and end.")
     ] = False,
     print_unit: Annotated[
         bool, typer.Option("--print-unit", help="Print a systemd user unit with these options, and end.")
     ] = False,
     vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
 ) -> None:  # fmt: skip
     """Watch, and lock the vault when a stick leaves, when nobody works, or at the signal SIGUSR1.
 
     It watches until Ctrl-C, the end of its time, or the end of its terminal. A tripwire always drops the keys from
     memory at once. With --action panic the vault is wiped after a countdown, which Ctrl-C or the stick's return
-    stops. SIGUSR1 (a hotkey, BusKill) does the action at once. Panic can only be armed while every document was
-    exported and somebody confirmed within 30 days that an editor opened the last export (--confirm-abroad).
+    stops. SIGUSR1 (a hotkey, BusKill) does the action at once. Panic can only be armed when a member of each case
+    looked within 30 days (--confirm-abroad, with the passphrase) and found every document safe abroad by an editor's
+    receipt, or, where a person typed that an editor said so by voice, exported.
     If documents are filed after that, a tripwire only locks; SIGUSR1 still wipes.
     """
     folder = folder_of(vault)
@@ -82,7 +84,7 @@ def guard(
         raise NoVault("there is no vault in this folder", "another folder: --vault DIR")
     lasts_s = seconds(lasts, "--for")
     if confirm_abroad:
-        _confirm(folder)
+        _confirm(vault, passphrase_file, token[0] if token else None)
         return
     if print_unit:
         print(_unit(_options(folder, usb, token, idle, action, lasts, countdown, simulate)), end="")
@@ -114,20 +116,32 @@ def _watch(
             raise typer.Exit(exits.FAILED)
 
 
-def _confirm(folder: str) -> None:
-    from vault import arming, counter
+def _confirm(vault: str | None, passphrase_file: str | None, token: str | None) -> None:
+    from vault import abroad, arming
 
-    known = counter.read(folder, Disk())
-    say(f"the counter says: {known.filed} documents filed here, {known.sealed} of them in sealed exports")
-    say(f"the last export was written on {known.last_sealed} (UTC)")
-    say("Call the editor. Let them say, by voice, that they opened the last export and see its documents.")
+    with opened(vault, passphrase_file, token) as unlocked:
+        sight = abroad.look(unlocked)
+        tally = sight.tally
+        say(f"{tally.total} document(s) in your cases: {tally_text(tally)}")
+        told = _ask_for_a_word(tally.sent) if tally.sent and not tally.here else 0
+        abroad.confirm(unlocked, tally, told)
+    print(f"recorded: {tally.safe} document(s) are safe abroad by receipt, {tally.sent} by your word")
+    print(f"it counts for {arming.GOOD_FOR_DAYS} days, and until something is filed")
+    if sight.unseen:
+        say(f"note: {sight.unseen} case(s) here are not yours: a member of each has to confirm it too")
+
+
+def _ask_for_a_word(sent: int) -> int:
+    say(f"{sent} of them are on their way: no receipt came back. A wipe that nobody orders may destroy the only copy.")
+    say("Better: let the editor open them again with --receipt, and take it here (sandyk receipt take).")
+    say("Else call the editor. Let them say, by voice, that they opened each of these exports and see its documents.")
     say("What you type is your word: this program cannot check it. A guard with --action panic will rely on it.")
-    typed = terminal.ask("Day of that call, as year-month-day (empty: none): ")
+    typed = terminal.ask(f"How many documents did the editor confirm by voice? Type {sent}, or nothing: ")
     if not typed:
         raise BadInput("nothing was recorded")
-    record = arming.confirm(folder, typed, time.time_ns(), disk=Disk())
-    print(f"recorded: a copy abroad of {record.filed} documents was confirmed by voice on {record.day.isoformat()}")
-    print(f"it counts for {arming.GOOD_FOR_DAYS} days, and until something is filed")
+    if typed != str(sent):
+        raise BadInput(f"{sent} document(s) are on their way without a receipt", "nothing was recorded")
+    return sent
 
 
 def _options(

@@ -16,10 +16,11 @@ from vault.cli.session import (
     TokenOption,
     VaultOption,
     answer,
+    one_line,
     opened,
     shown_path,
 )
-from vault.errors import BadInput
+from vault.errors import BadInput, VaultError
 from vault.names import printable
 from vault.terminal import say
 
@@ -48,6 +49,13 @@ def open_command(
             help="Open with an age identity file instead of a vault; no sender is known then.",
         ),
     ] = None,
+    receipt: Annotated[
+        str | None,
+        typer.Option(
+            "--receipt", metavar="FILE", show_default=False,
+            help="Afterwards write your signed receipt there, sealed for the sender: send it back.",
+        ),
+    ] = None,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
@@ -58,13 +66,18 @@ def open_command(
     What is inside is written to a folder, or filed into a case, only when all of it was verified.
     """
     from keys.memory import harden
-    from vault import opening
+    from vault import opening, receipts
     from vault.cases import find_case
 
     if (output is None) == (into is None):
         raise BadInput("say where to: -o DIR for a folder, or --into CASE")
     if identity is not None and into is not None:
         raise BadInput("a case is in a vault: open it with your passphrase, not with --identity")
+    if receipt is not None and identity is not None:
+        raise BadInput("a receipt is signed with a key from a vault: open it with your passphrase, not with --identity")
+    if receipt is not None:
+        receipts.check_place(receipt)
+    no_receipt: VaultError | None = None
     way = nullcontext(None) if identity is not None else opened(vault, passphrase_file, token)
     with way as unlocked, terminal.progress("opening") as advance:
         if unlocked is None:
@@ -76,6 +89,11 @@ def open_command(
         else:
             keys = opening.identities_of(unlocked)
             result = opening.open_into_folder(file, keys, output or ".", unlocked, progress=advance)
+        if unlocked is not None and receipt is not None:
+            try:
+                receipts.give(unlocked, result, receipt, in_folder=into is None)
+            except VaultError as exc:  # the documents are there in any case, and are told of first
+                no_receipt = exc
     sender = result.sender
     answer(
         {
@@ -83,6 +101,7 @@ def open_command(
             "signer": None if sender is None else {
                 "name": sender.name, "words": sender.words, "trusted": sender.trusted, "remark": sender.remark,
             },
+            "receipt": receipt if no_receipt is None else None,
             "items": [
                 {"name": shown_path(d.name), "path" if output else "id": d.place or None, "bytes": d.size,
                  "sha256": d.sha256.hex()}
@@ -90,8 +109,13 @@ def open_command(
             ],
         },
         as_json=as_json,
-        lines=_opened_lines(result, into is not None),
+        lines=[
+            *_opened_lines(result, into is not None),
+            *(_receipt_lines(receipt, result) if receipt is not None and no_receipt is None else ()),
+        ],
     )  # fmt: skip
+    if no_receipt is not None:
+        _say_why_no_receipt(no_receipt)
     if not result.trusted:
         assert sender is not None
         say("sandyk: it is whole, and it was kept; but nobody you trust vouches for it")
@@ -101,6 +125,23 @@ def open_command(
         else:
             say(f"hint: if they are the same: sandyk contact verify {printable(sender.name)}")
         raise typer.Exit(exits.NOT_TRUSTED)
+    if no_receipt is not None:
+        raise typer.Exit(exits.PARTLY)
+
+
+def _receipt_lines(path: str, result: Opened) -> list[str]:
+    name = printable(result.sender.name) if result.sender and result.sender.name else "the sender"
+    return [
+        f"receipt written to {printable(path)}: your signed word that you have these documents",
+        f"send it back to {name}, by any way: only they can open it. They take it with: sandyk receipt take FILE",
+    ]
+
+
+def _say_why_no_receipt(reason: VaultError) -> None:
+    say(f"sandyk: {one_line(str(reason))}")
+    for hint in reason.hints:
+        say(f"hint: {one_line(hint)}")
+    say("hint: the documents were opened and are there")
 
 
 def _opened_lines(result: Opened, filed: bool) -> list[str]:

@@ -23,6 +23,7 @@ from vault.place import NoPlace, vault_folder
 if TYPE_CHECKING:
     from keys.secret import Secret
     from vault.vaults import Vault
+    from vault.whereabouts import Tally
 
 VaultOption = Annotated[
     str | None, typer.Option("--vault", metavar="DIR", help="The vault's folder.", show_default=False)
@@ -221,6 +222,16 @@ def surroundings(folder: str) -> tuple[list[dict[str, str]], list[str]]:
 
     found = warnings(look(folder))
     return [{"kind": w.kind, "text": w.text} for w in found], [f"warning: {one_line(w.text)}" for w in found]
+
+
+def tally_text(tally: Tally) -> str:
+    """How many documents are where, for a person."""
+    return f"{tally.safe} safe abroad, {tally.sent} on their way, {tally.here} only here"
+
+
+def tally_document(tally: Tally) -> dict[str, int]:
+    """The same, as JSON shows it."""
+    return {"safe": tally.safe, "sent": tally.sent, "only_here": tally.here}
 
 
 def one_line(text: str) -> str:

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The judge of where a case's documents are: safe abroad, on their way, or only here, as far as its record tells.
+
+No I/O. *Only here*: in no export. *On its way*: exported, and nothing came back. *Safe abroad*: an editor's signed
+receipt names its hash. It also judges what a receipt is worth for an export, and owns the text that both leave in the
+custody record (docs/format.md §6.2). Where a document truly is, nobody can say from here: an editor may have lost it
+since. Whether the editor is known, it does not judge: that is in no case's record (``vault.receipts``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from keys.age import HybridRecipient
+from keys.card import Card
+from keys.receipt import Receipt, SignedReceipt
+from vault.errors import NotTrusted
+from vault.index import EventRow
+from vault.model import EVENT_EXPORTED, EVENT_RECEIPT, Event, ItemId
+
+_SHOWN_OF_RECIPIENT = len("age1pq1") + 24
+"""24 characters are 120 bits of a key: enough to tell whose it is."""
+_EXPORT = re.compile(r"bundle ([0-9a-f]{32}) manifest ([0-9a-f]{64}) for (.+)", re.ASCII | re.DOTALL)
+_RECEIPT = re.compile(r"bundle ([0-9a-f]{32}) statement ([0-9a-f]{64}) by (.+)", re.ASCII | re.DOTALL)
+
+
+class Where(Enum):
+    """Where a document is, as far as the case's record tells."""
+
+    SAFE = "safe abroad"
+    SENT = "on its way"
+    HERE = "only here"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many documents are where, and when the last export and the last receipt that counts were recorded."""
+
+    safe: int = 0
+    sent: int = 0
+    here: int = 0
+    last_sealed_ns: int | None = None
+    last_safe_ns: int | None = None
+
+    @property
+    def total(self) -> int:
+        """All documents."""
+        return self.safe + self.sent + self.here
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.safe + other.safe, self.sent + other.sent, self.here + other.here,
+            _later(self.last_sealed_ns, other.last_sealed_ns), _later(self.last_safe_ns, other.last_safe_ns),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ExportNote:
+    """What an event ``exported`` says: which bundle, with which content, for whom (``known_as``)."""
+
+    bundle_id: bytes
+    tag_manifest_sha256: bytes
+    whom: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"bundle {self.bundle_id.hex()} manifest {self.tag_manifest_sha256.hex()} for {'; '.join(self.whom)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptNote:
+    """What an event ``receipt taken`` says: for which bundle, SHA-256 of the signed statement, whose (ten words)."""
+
+    bundle_id: bytes
+    statement_sha256: bytes
+    editor: str
+
+    def __str__(self) -> str:
+        return f"bundle {self.bundle_id.hex()} statement {self.statement_sha256.hex()} by {self.editor}"
+
+
+def read_export(event: Event) -> ExportNote | None:
+    """What an event says of an export; None when it is none, or says nothing that can be read."""
+    match = _EXPORT.fullmatch(event.detail) if event.kind == EVENT_EXPORTED else None
+    if match is None:
+        return None
+    return ExportNote(bytes.fromhex(match[1]), bytes.fromhex(match[2]), tuple(match[3].split("; ")))
+
+
+def read_receipt(event: Event) -> ReceiptNote | None:
+    """What an event says of a receipt; None when it is none, or says nothing that can be read."""
+    match = _RECEIPT.fullmatch(event.detail) if event.kind == EVENT_RECEIPT else None
+    return ReceiptNote(bytes.fromhex(match[1]), bytes.fromhex(match[2]), match[3]) if match else None
+
+
+def note_of(signed: SignedReceipt) -> ReceiptNote:
+    """What is to be recorded of a receipt that counts."""
+    return ReceiptNote(signed.receipt.bundle_id, signed.digest, known_as(signed.receipt.editor))
+
+
+def known_as(card: Card) -> str:
+    """What the record calls somebody whose card one has: its ten words."""
+    return " ".join(card.words)
+
+
+def shown_recipient(recipient: HybridRecipient) -> str:
+    """The beginning of a recipient of somebody whose card one does not have."""
+    return f"{str(recipient)[:_SHOWN_OF_RECIPIENT]}…"
+
+
+def known_by_recipient(recipient: HybridRecipient) -> str:
+    """What the record calls them."""
+    return f"recipient {shown_recipient(recipient)}"
+
+
+def is_member_s(row: EventRow, members: Collection[bytes]) -> bool:
+    """Whether a present member recorded it. A former one can still sign what is dated back to their time."""
+    return row.pack.author in members
+
+
+def where(items: Iterable[bytes], events: Iterable[EventRow], members: Collection[bytes]) -> dict[bytes, Where]:
+    """Where each item is. ``members`` are the signing keys of the case's present members: they vouch for receipts."""
+    sent: set[bytes] = set()
+    safe: set[bytes] = set()
+    for row in events:
+        if row.event.kind == EVENT_EXPORTED:
+            sent.update(row.event.items)
+        elif row.event.kind == EVENT_RECEIPT and is_member_s(row, members):
+            safe.update(row.event.items)
+    return {item: Where.SAFE if item in safe else Where.SENT if item in sent else Where.HERE for item in items}
+
+
+def tally(places: Mapping[bytes, Where], events: Iterable[EventRow], members: Collection[bytes]) -> Tally:
+    """The documents counted, and the last times, from the same events."""
+    counts = dict.fromkeys(Where, 0)
+    for place in places.values():
+        counts[place] += 1
+    sealed = safe = None
+    for row in events:
+        if row.event.kind == EVENT_EXPORTED:
+            sealed = _later(sealed, row.event.at_ns)
+        elif row.event.kind == EVENT_RECEIPT and is_member_s(row, members):
+            safe = _later(safe, row.event.at_ns)
+    return Tally(counts[Where.SAFE], counts[Where.SENT], counts[Where.HERE], sealed, safe)
+
+
+def confirmed(receipt: Receipt, export: Event, note: ExportNote, hashes: Mapping[bytes, bytes]) -> tuple[ItemId, ...]:
+    """The items of an export that a receipt for its bundle names. ``hashes``: the SHA-256 of each item of the case.
+
+    Raises NotTrusted when the receipt is for other content, by somebody the export was not for, or names a document
+    that was not in it: then nothing of it counts.
+    """
+    if receipt.tag_manifest_sha256 != note.tag_manifest_sha256:
+        raise NotTrusted(
+            "this receipt is for a bundle of the same identifier and other content: it counts for nothing",
+            "ask the editor by voice which file they opened",
+        )
+    if not {known_as(receipt.editor), known_by_recipient(receipt.editor.recipient)} & set(note.whom):
+        raise NotTrusted(
+            f"this export was not sealed for whoever signed the receipt: {known_as(receipt.editor)}",
+            "the custody record says for whom it was: sandyk log",
+        )
+    named = set(receipt.documents)
+    unread = sum(item not in hashes for item in export.items)  # in packs that cannot be read here now
+    if len(named - {hashes[item] for item in export.items if item in hashes}) > unread:
+        raise NotTrusted(
+            "this receipt names documents that were not in that export: nothing of it is believed",
+            "ask the editor by voice which file they opened",
+        )
+    return tuple(ItemId(item) for item in export.items if hashes.get(item) in named)
+
+
+def _later(one: int | None, other: int | None) -> int | None:
+    return max((ns for ns in (one, other) if ns is not None), default=None)
