@@ -34,7 +34,7 @@ from keys.recipients import (
     parse_recipient,
     unwrap_file_key,
 )
-from keys.sources import Cursor, FileAccess, RandomAccess
+from keys.sources import Cursor, FileAccess, PathAccess, RandomAccess
 from keys.stream import (
     BATCH_BLOCKS,
     BLOCK_SIZE,
@@ -65,6 +65,7 @@ __all__ = [
     "HybridRecipient",
     "Identity",
     "Opener",
+    "PathAccess",
     "RandomAccess",
     "Recipient",
     "ScryptIdentity",
@@ -105,7 +106,9 @@ class Sealer:
         header = encode_header([recipient.wrap(file_key) for recipient in recipients], file_key)
         self._armor = ArmorWriter(sink) if armored else None
         target = self._armor or sink
-        self._payload = PayloadWriter(target, BlockCipher(file_key, nonce), workers)
+        self._cipher = BlockCipher(file_key, nonce)
+        self._start = len(header) + NONCE_SIZE
+        self._payload = PayloadWriter(target, self._cipher, workers)
         self._written = 0
         self._usable = True
         write_all(target, header + nonce)
@@ -133,6 +136,13 @@ class Sealer:
         self._payload.finish()
         if self._armor:
             self._armor.finish()
+
+    def read_back(self, source: RandomAccess) -> SeekableOpener:
+        """What was written and finished, from where the sink put it: whoever seals may be no recipient.
+
+        For a binary file. Raises Damaged when its end is not what was written.
+        """
+        return SeekableOpener._after_header(source, self._cipher, self._start)
 
     def _begin(self) -> None:
         # What follows a failed write would be sealed as if nothing were missing.
@@ -182,8 +192,18 @@ class SeekableOpener:
 
     def __init__(self, source: RandomAccess, identities: Sequence[Identity]) -> None:
         """Raises MalformedAge, NoMatch, or Damaged when the header or the end was changed or cut off."""
-        self._source = source
-        self._cipher, self._start, _ = _open_header(Cursor(source), b"", identities)
+        cipher, start, _ = _open_header(Cursor(source), b"", identities)
+        self._begin(source, cipher, start)
+
+    @classmethod
+    def _after_header(cls, source: RandomAccess, cipher: BlockCipher, start: int) -> SeekableOpener:
+        opener = cls.__new__(cls)
+        opener._begin(source, cipher, start)
+        return opener
+
+    def _begin(self, source: RandomAccess, cipher: BlockCipher, start: int) -> None:
+        """Verify the last block of the payload, which begins at ``start``."""
+        self._source, self._cipher, self._start = source, cipher, start
         self._sealed_size = max(0, source.size - self._start)
         self._blocks = max(1, -(-self._sealed_size // SEALED_BLOCK_SIZE))
         last = self._blocks - 1

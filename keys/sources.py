@@ -77,6 +77,25 @@ class FileAccess:
                 return os.read(self._fd, size)
 
 
+class PathAccess:
+    """A file that is opened anew for each read: for hundreds at a time, more than a process may hold open."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        with FileAccess(path) as f:
+            self._size = f.size
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file when it was first opened."""
+        return self._size
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """``size`` bytes from ``offset``; fewer only at the end of the file."""
+        with FileAccess(self._path) as f:
+            return f.read_at(offset, size)
+
+
 class Cursor:
     """Reads any ``RandomAccess`` from its beginning to its end, as a stream."""
 

@@ -14,6 +14,7 @@
     ├── BadInput                an argument or a typed value that cannot be meant
     ├── ReadFailed              a file that was to be filed could not be read, or changed meanwhile
     ├── DiskFailed              the medium refused: full, gone, read-only
+    ├── PartsMissing            a bundle came in parts, and too few of them are here
     ├── LibraryMissing          an optional part of the program is not installed
     ├── ConfinedFailed          the confined process that was to read a document gave no answer
     │   └── ConfinedRefused     it said why it will not
@@ -86,6 +87,10 @@ class ReadFailed(VaultError):
 
 class DiskFailed(VaultError):
     """Raised when the medium refuses: full, gone, read-only, failing."""
+
+
+class PartsMissing(VaultError):
+    """Raised when too few parts of a bundle are here to join them."""
 
 
 class LibraryMissing(VaultError):

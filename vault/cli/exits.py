@@ -46,6 +46,7 @@ _CODES: dict[type[Exception], int] = {
     errors.BadInput: USAGE,
     errors.ReadFailed: FAILED,
     errors.DiskFailed: FAILED,
+    errors.PartsMissing: FAILED,
     errors.LibraryMissing: FAILED,
     errors.ConfinedFailed: FAILED,
     errors.Damaged: DAMAGED,
