@@ -233,7 +233,8 @@ def xlsx(**more: str | bytes) -> bytes:
                                                      ("rId9", "person", "persons/person.xml")),
         "xl/worksheets/sheet1.xml": f"""{_HEAD}<worksheet xmlns="{space}" xmlns:r="{_REL}"
  xmlns:xr="http://schemas.microsoft.com/office/spreadsheetml/2014/revision" xr:uid="{CANARY}"><sheetData><row>
-<c t="inlineStr"><is><t>{VISIBLE}</t></is></c></row></sheetData><pageSetup orientation="portrait" r:id="rId1"/></worksheet>""",
+<c t="inlineStr"><is><t>{VISIBLE}</t></is></c></row></sheetData>
+<pageSetup orientation="portrait" r:id="rId1"/></worksheet>""",
         "xl/worksheets/_rels/sheet1.xml.rels": _relationships(
             ("rId1", "printerSettings", "../printerSettings/printerSettings1.bin"),
             ("rId2", "comments", "../comments1.xml"),

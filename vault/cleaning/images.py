@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
@@ -64,9 +65,29 @@ def clean(untrusted: bytes, argument: bytes) -> bytes:  # noqa: ARG001  # every 
 
 def clean_image(untrusted: bytes, *, turn: bool = True) -> Reply:
     """The picture from its pixels alone, in its own format. ``turn`` applies its orientation. Raises Refused."""
+    with _opened(untrusted) as image:
+        return _clean(image, turn, lossless=b"VP8L" in untrusted)
+
+
+def first_frame(untrusted: bytes, within: tuple[int, int]) -> Image.Image:
+    """The picture, or the first of several, in sRGB on white, made to fit ``within``. Raises Refused."""
+    with _opened(untrusted) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise Refused(_too_large())
+        image.draft("RGB", (2 * within[0], 2 * within[1]))  # a JPEG is decoded no larger than is needed
+        image.thumbnail((2 * within[0], 2 * within[1]), reducing_gap=2.0)
+        picture = _pixels(image, "PNG", turn=True).convert("RGBA")
+        page = Image.new("RGBA", picture.size, "white")
+        page.alpha_composite(picture)
+        page.thumbnail(within)
+        return page.convert("RGB")
+
+
+@contextmanager
+def _opened(untrusted: bytes) -> Iterator[Image.Image]:
     try:
         with Image.open(BytesIO(untrusted), formats=_FORMATS) as image:
-            return _clean(image, turn, lossless=b"VP8L" in untrusted)
+            yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Refused(_too_large()) from None
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError) as exc:
