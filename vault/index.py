@@ -28,7 +28,7 @@ from vault.manifest import Manifest
 from vault.model import Chunk, Event, Extent, Item, ItemId, PackId
 from vault.sources import About
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 60
 LONGEST_LEAP = 1_000_000
 """More packs than any machine ever lost from one chain."""
@@ -42,10 +42,11 @@ CREATE TABLE items(n INTEGER PRIMARY KEY, id BLOB UNIQUE NOT NULL, name BLOB NOT
   sha256 BLOB NOT NULL, mtime_ns INTEGER, filed_ns INTEGER NOT NULL, note TEXT NOT NULL, source TEXT NOT NULL,
   tags TEXT NOT NULL, origin TEXT NOT NULL, signer BLOB NOT NULL, extents BLOB NOT NULL, pack INTEGER NOT NULL,
   folded TEXT NOT NULL);
-CREATE INDEX items_same ON items(sha256, name);
+CREATE INDEX items_same ON items(sha256);
 CREATE INDEX items_listing ON items(filed_ns, id);
 CREATE TABLE events(n INTEGER PRIMARY KEY, pack INTEGER NOT NULL, at_ns INTEGER NOT NULL, kind TEXT NOT NULL,
   items BLOB NOT NULL, detail TEXT NOT NULL);
+CREATE TABLE marks(mark BLOB PRIMARY KEY, item INTEGER NOT NULL) WITHOUT ROWID;
 """
 _INSERT_ITEM = "INSERT OR IGNORE INTO items VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _ITEM_COLUMNS = "id, name, size, sha256, mtime_ns, filed_ns, note, source, tags, origin, signer, extents"
@@ -174,16 +175,18 @@ class Index:
         """Rely on the place of this chunk no more: when it is filed again, it is stored again."""
         with self._guarded():
             self._db.execute("DELETE FROM chunks WHERE id = ?", (chunk_id,))
+            self._db.execute("DELETE FROM marks")
 
     def forget_chunks_of(self, pack: PackId) -> None:
         """Rely on no chunk of a pack that was found to be damaged."""
         with self._guarded():
             self._db.execute("DELETE FROM chunks WHERE pack = (SELECT n FROM packs WHERE id = ?)", (pack,))
+            self._db.execute("DELETE FROM marks")  # whatever is filed again is read again
 
     def forget_everything(self) -> None:
         """Empty all tables, to be filled again from the packs."""
         with self._guarded(), self._transaction():
-            for table in ("packs", "chunks", "items", "events"):
+            for table in ("packs", "chunks", "items", "events", "marks"):
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608  # names from the line above
 
     def packs(self) -> Iterator[PackRow]:
@@ -216,10 +219,6 @@ class Index:
         )  # fmt: skip
         return (rows[0][0], rows[0][1]) if rows else (0, b"")
 
-    def find_chunk(self, chunk_id: bytes) -> tuple[PackId, int] | None:
-        """Where a chunk lies: pack and number, or None."""
-        return self.find_chunks([chunk_id]).get(chunk_id)
-
     def find_chunks(self, chunk_ids: Sequence[bytes]) -> dict[bytes, tuple[PackId, int]]:
         """Where those of the chunks lie that are known, by their ids; asked once for at most some thousand."""
         marks = ",".join("?" * len(chunk_ids))
@@ -243,6 +242,19 @@ class Index:
             said = (about.note, about.source, "\0".join(about.tags))
         for row in self._rows(f"{query} ORDER BY items.n", sha256, name, *said):
             yield _item(row[1:]), PackId(row[0])
+
+    def items_of_marks(self, marks: Sequence[bytes]) -> Iterator[tuple[bytes, Item]]:
+        """Those of the marks that are known, each with the item it stands for; for at most some thousand."""
+        columns = _ITEM_COLUMNS.replace("id,", "items.id,", 1)
+        query = f"SELECT mark, {columns} FROM marks JOIN items ON items.n = marks.item WHERE mark IN"  # noqa: S608
+        for row in self._rows(f"{query} ({','.join('?' * len(marks))})", *marks):
+            yield row[0], _item(row[1:])
+
+    def remember_marks(self, marks: Sequence[tuple[bytes, ItemId]]) -> None:
+        """Let each mark (``vault.marks``) stand for an item that is listed."""
+        if marks:
+            with self._guarded(), self._transaction():
+                self._db.executemany("INSERT OR REPLACE INTO marks SELECT ?, n FROM items WHERE id = ?", marks)
 
     def owners(self) -> dict[bytes, int]:
         """Which pack, by its number, each item is listed in."""

@@ -1,47 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
 """The way in: documents are cut, hashed, packed and handed to the writer, on all cores and in bounded memory.
 
-    caller's thread   reads files, in order; decides what is new; cuts packs
-    two workers       keyed BLAKE3, SHA-256, zstd: everything that lets go of the interpreter
+    caller's thread   finds documents, reads the large ones; decides what is new; cuts packs
+    two workers       read and hash small files by the batch, then compress by the block
     one hasher        SHA-256 of documents of several pieces, which is sequential
     one writer        encryption and the disk; commits a finished pack
 
-Order is kept throughout: batches are taken up in the order they were read, so a pack's
-contents depend on the documents alone. Knows nothing of chains and signatures: a full
-pack goes to the ``commit`` it was given.
+Order is kept throughout: batches are taken up in the order they came, so a pack's contents depend
+on the documents alone. All decisions are the caller's thread's, so none needs a lock. Knows nothing
+of chains and signatures: a full pack goes to the ``commit`` it was given.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
-import zstandard
-from blake3 import blake3
-from msgspec.structs import replace
-
+from vault.blocks import ALONE_SIZE, BLOCK_SIZE
 from vault.errors import ReadFailed
-from vault.model import PACKING_NONE, PACKING_ZSTD, Chunk, Extent, Item, ItemId, PackId
-from vault.sources import About, Incoming, Problem
+from vault.marks import mark_of
+from vault.model import Chunk, Item, ItemId, PackId
+from vault.padding import padme
+from vault.reading import Block, Document, Piece, Spot, work_through
+from vault.sources import CHUNK_SIZE, About, FileIncoming, Incoming, Problem
 
-PACK_SIZE = 32 << 20
-"""A pack is closed when its chunks reach this size: measured, docs/performance.md."""
+PACK_SIZE = 30 << 20
+"""From here on a pack is closed as soon as little of it would be padding: measured, docs/performance.md."""
+LONGEST = 6
+"""… and at the latest when it is longer by one part in so many."""
+LITTLE = 128
+"""Padding is little when it is at most one part in so many."""
 MAX_ITEMS_PER_PACK = 16_384
 BATCH_BYTES = 4 << 20
-BATCH_DOCUMENTS = 128
-BATCHES_AHEAD = 6
-WRITES_AHEAD = 32
+BATCH_DOCUMENTS = 256
+BATCHES_AHEAD = 3
+WRITES_AHEAD = 12
 WRITE_BYTES = 1 << 20
-HASHES_AHEAD = 32
+HASHES_AHEAD = 12
 WORKERS = 2
-_LEVEL = 3
-_PROBE_SIZE = 8 << 10
 
 
 class OpenPack(Protocol):
@@ -57,16 +59,19 @@ class OpenPack(Protocol):
 
 
 class KnownChunks(Protocol):
-    """What the case holds already. ``vault.index.Index`` is one."""
-
-    def find_chunk(self, chunk_id: bytes) -> tuple[PackId, int] | None:
-        """Where a chunk lies."""
+    """What the case holds already. ``vault.proving.Proven`` is one."""
 
     def find_chunks(self, chunk_ids: Sequence[bytes]) -> dict[bytes, tuple[PackId, int]]:
         """Where those of the chunks lie that are known."""
 
-    def has_item(self, name: bytes, sha256: bytes, about: About) -> bool:
-        """Whether a document of this name and content is filed, and with this said of it if anything is."""
+    def find_item(self, name: bytes, sha256: bytes, about: About) -> ItemId | None:
+        """As which item a document of this name and content is filed, and with this said of it if anything is."""
+
+    def find_marks(self, marks: Sequence[bytes]) -> dict[bytes, tuple[ItemId, int, bytes]]:
+        """The item that each known mark stands for, its size and SHA-256."""
+
+    def remember_marks(self, marks: Sequence[tuple[bytes, ItemId]]) -> None:
+        """Let marks stand for items that the case holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,49 +84,15 @@ class Filed:
     sha256: bytes
 
 
-@dataclass(slots=True)
-class _Document:
-    incoming: Incoming
-    size: int = 0
-    runs: list[Extent] = field(default_factory=list)
-    hasher: Any = None
-    hashing: deque[Future[None]] = field(default_factory=deque)
-    sha256: bytes = b""
-    new: bool = False
-    """Whether one of its chunks was not in the vault: then the document was not either."""
-
-    def place(self, pack: PackId, no: int) -> None:
-        last = self.runs[-1] if self.runs else None
-        if last and last.pack == pack and last.first + last.count == no:
-            self.runs[-1] = Extent(pack, last.first, last.count + 1)
-        else:
-            self.runs.append(Extent(pack, no, 1))
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    document: _Document
-    data: bytes
-    last: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Worked:
-    chunk_id: bytes
-    raw: int
-    stored: bytes
-    """What a pack is to hold of it; nothing when the chunk has a place already."""
-    packing: int
-    place: tuple[PackId, int] | None
-    commits: int
-    """How many packs were committed before the worker looked for a place."""
-    piece: _Piece
+_Step = tuple[Block | None, list[Document]]
+"""A block to place, and the documents that are whole with it."""
 
 
 class Intake:
     """One run of filing. ``begin`` opens a new pack, ``commit`` makes a full one durable and known.
 
-    With ``together`` every item goes into the last pack, so that they are filed all or not at all.
+    With ``together`` every item goes into the last pack, so that they are filed all or not at all. With
+    ``rehash`` every file is read, also one that looks unchanged since it was filed.
     """
 
     def __init__(
@@ -135,26 +106,28 @@ class Intake:
         clock: Callable[[], int],
         about: About = About(),
         together: bool = False,
+        rehash: bool = False,
         progress: Callable[[int, int], None] = lambda documents, size: None,
     ) -> None:
         self._id_key, self._known, self._begin, self._commit = id_key, known, begin, commit
         self._new_id, self._clock, self._about, self._together = new_id, clock, about, together
-        self._progress = progress
-        self._fresh: dict[bytes, tuple[PackId, int]] = {}  # placed by this run, not yet known to the index
+        self._rehash, self._progress = rehash, progress
+        self._fresh: dict[bytes, Spot] = {}  # chunks of this run that the index does not know yet
+        self._pending: dict[tuple[bytes, bytes, About], ItemId] = {}  # and items
+        self._found: list[Document] = []
+        self._batch: list[Piece] = []
+        self._batch_bytes = 0
+        self._reading: deque[Future[list[Piece]]] = deque()
+        self._packing: deque[tuple[Future[None] | None, list[_Step]]] = deque()
         self._pack: OpenPack | None = None
         self._unfinished: list[OpenPack] = []
-        self._commits = 0
         self._chunks: list[Chunk] = []
-        self._items: list[Item] = []
-        self._pending: set[tuple[bytes, bytes, About]] = set()
-        self._pack_bytes = 0
+        self._documents: list[tuple[ItemId, Document]] = []
+        self._marks: list[tuple[bytes, ItemId]] = []
+        self._pack_bytes = self._table_bytes = 0
         self._stored: list[bytes] = []
         self._stored_bytes = 0
-        self._batch: list[_Piece] = []
-        self._batch_bytes = 0
-        self._working: deque[Future[list[_Worked]]] = deque()
-        self._writing: deque[Future[None]] = deque()
-        self._local = threading.local()
+        self._writing: deque[tuple[Future[None], Callable[[], None] | None]] = deque()
         self.filed: list[Filed] = []
         self.committed = 0
         self.problems: list[Problem] = []
@@ -169,29 +142,57 @@ class Intake:
         ):
             try:
                 for document in incoming:
-                    if isinstance(document, Problem):
-                        self.problems.append(document)
-                    else:
-                        self._read(document)
+                    self._find(document)
+                self._look_up()
                 self._submit()
                 self._settle(0)
                 self._close_pack(final=True)
                 self._drain(0)
+                self._known.remember_marks(self._marks)
             except BaseException:
-                for working in self._working:
-                    working.cancel()
-                for writing in self._writing:
-                    writing.cancel()
+                for future in (*self._reading, *(f for f, _ in self._packing), *(f for f, _ in self._writing)):
+                    if future is not None:
+                        future.cancel()
                 for pack in self._unfinished:
                     self._write_lane.submit(pack.abandon)
                 raise
 
-    def _read(self, incoming: Incoming) -> None:
-        document = _Document(incoming)
+    # Finding and reading
+
+    def _find(self, found: Incoming | Problem) -> None:
+        """Gather files, to ask for many at once whether they are known; everything else keeps its place in order."""
+        if isinstance(found, FileIncoming) and found.status is not None:
+            self._found.append(Document(found))
+            if len(self._found) >= BATCH_DOCUMENTS:
+                self._look_up()
+            return
+        self._look_up()
+        if isinstance(found, Problem):
+            self.problems.append(found)
+        else:
+            self._read(Document(found))
+
+    def _look_up(self) -> None:
+        found, self._found = self._found, []
+        if found and not self._rehash:
+            now = self._clock()
+            for document in found:
+                document.mark = mark_of(document.incoming, document.incoming.about or self._about, now)
+            known = self._known.find_marks([document.mark for document in found if document.mark])
+            for document in found:
+                if document.mark in known:
+                    document.known, document.size, document.sha256 = known[document.mark]
+        for document in found:
+            status = document.incoming.status if isinstance(document.incoming, FileIncoming) else None
+            if document.known is not None or (status and status.st_size <= CHUNK_SIZE):
+                self._add(Piece(document, None, True), status.st_size if status and document.known is None else 0)
+            else:
+                self._read(document)
+
+    def _read(self, document: Document) -> None:
         try:
-            for data, last in incoming.pieces():
+            for data, last in document.incoming.pieces():
                 document.size += len(data)
-                self._progress(0, len(data))
                 if document.hasher is None and not last:
                     document.hasher = hashlib.sha256()
                 if document.hasher is not None:
@@ -199,88 +200,96 @@ class Intake:
                     document.hashing.append(self._hash_lane.submit(document.hasher.update, data))
                     while len(document.hashing) > HASHES_AHEAD:
                         document.hashing.popleft().result()
-                self._batch.append(_Piece(document, data, last))
-                self._batch_bytes += len(data)
-                if self._batch_bytes >= BATCH_BYTES or len(self._batch) >= BATCH_DOCUMENTS:
-                    self._submit()
-                    self._settle(BATCHES_AHEAD)
+                self._add(Piece(document, data, last), len(data))
         except ReadFailed as exc:
-            self.problems.append(Problem(incoming.name, str(exc)))
+            self.problems.append(Problem(document.incoming.name, str(exc)))
+
+    def _add(self, piece: Piece, size: int) -> None:
+        self._batch.append(piece)
+        self._batch_bytes += size
+        if self._batch_bytes >= BATCH_BYTES or len(self._batch) >= BATCH_DOCUMENTS:
+            self._submit()
+            self._settle(BATCHES_AHEAD)
 
     def _submit(self) -> None:
         if self._batch:
-            self._working.append(self._workers.submit(self._work, self._batch))
+            self._reading.append(self._workers.submit(work_through, self._batch, self._id_key))
             self._batch, self._batch_bytes = [], 0
 
-    def _work(self, batch: list[_Piece]) -> list[_Worked]:
-        ids = []
-        for piece in batch:
-            if piece.last and piece.document.hasher is None:
-                piece.document.sha256 = hashlib.sha256(piece.data).digest()
-            ids.append(blake3(piece.data, key=self._id_key).digest())
-        commits = self._commits
-        places = {chunk_id: place for chunk_id in ids if (place := self._fresh.get(chunk_id))}
-        places |= self._known.find_chunks([chunk_id for chunk_id in ids if chunk_id not in places])
-        done = []
-        for piece, chunk_id in zip(batch, ids, strict=True):
-            place = places.get(chunk_id) if piece.data else None
-            stored, packing = (b"", PACKING_NONE) if place or not piece.data else self._compress(piece.data)
-            done.append(_Worked(chunk_id, len(piece.data), stored, packing, place, commits, piece))
-        return done
-
-    def _compress(self, data: bytes) -> tuple[bytes, int]:
-        """zstd where it helps; a probe from the middle spares what is compressed already."""
-        if not hasattr(self._local, "zstd"):
-            self._local.zstd = zstandard.ZstdCompressor(level=_LEVEL, write_content_size=True)
-            self._local.probe = zstandard.ZstdCompressor(level=1)
-        if len(data) > 4 * _PROBE_SIZE:
-            middle = len(data) // 2
-            probe = data[middle : middle + _PROBE_SIZE]
-            if len(self._local.probe.compress(probe)) > 0.97 * _PROBE_SIZE:
-                return data, PACKING_NONE
-        packed: bytes = self._local.zstd.compress(data)
-        return (packed, PACKING_ZSTD) if len(packed) < 0.98 * len(data) else (data, PACKING_NONE)
+    # Deciding what is new
 
     def _settle(self, leave: int) -> None:
-        """Take up finished batches, in order, until at most ``leave`` are under way."""
-        while len(self._working) > leave:
-            for worked in self._working.popleft().result():
-                self._take_up(worked)
+        """Take up finished batches, in order, until at most ``leave`` are being read and as many being packed."""
+        while len(self._reading) > leave:
+            self._sort_out(self._reading.popleft().result())
+            while len(self._packing) > leave:
+                self._place_next()
+        while len(self._packing) > leave:
+            self._place_next()
 
-    def _take_up(self, worked: _Worked) -> None:
-        piece = worked.piece
-        if piece.data:
-            pack, no = self._place(worked)
-            piece.document.place(pack, no)
-        if piece.last:
-            self._finish_document(piece.document)
-        if self._pack_bytes >= PACK_SIZE or (len(self._items) >= MAX_ITEMS_PER_PACK and not self._together):
-            self._close_pack()
+    def _sort_out(self, batch: list[Piece]) -> None:
+        """Put the chunks of a batch that are new into blocks, and have these packed."""
+        ids = {piece.chunk_id for piece in batch if piece.data} - self._fresh.keys()
+        known = self._known.find_chunks(list(ids)) if ids else {}
+        steps: list[_Step] = []
+        block, whole = Block(), list[Document]()
+        for piece in batch:
+            document, data = piece.document, piece.data
+            if document.problem is not None:
+                self.problems.append(Problem(document.incoming.name, document.problem))
+                continue
+            if data:
+                self._progress(0, len(data))
+                spot = self._fresh.get(piece.chunk_id) or known.get(piece.chunk_id)
+                if spot is None:
+                    if block.pieces and len(data) >= ALONE_SIZE:
+                        steps.append((block, whole))
+                        block, whole = Block(), []
+                    spot = self._fresh[piece.chunk_id] = block, len(block.pieces)
+                    block.pieces.append((piece.chunk_id, data))
+                    block.size += len(data)
+                    document.new = True
+                document.spots.append(spot)
+            if piece.last:
+                whole.append(document)
+            if block.size >= BLOCK_SIZE or (block.size and data and len(data) >= ALONE_SIZE):
+                steps.append((block, whole))
+                block, whole = Block(), []
+        steps.append((block if block.pieces else None, whole))
+        blocks = [block for block, _ in steps if block is not None]
+        self._packing.append((self._workers.submit(_pack_up, blocks) if blocks else None, steps))
 
-    def _place(self, worked: _Worked) -> tuple[PackId, int]:
-        place = worked.place or self._fresh.get(worked.chunk_id)
-        if place is None and worked.commits != self._commits:
-            # The chunk may have gone from the fresh ones into the index since the worker looked.
-            place = self._known.find_chunk(worked.chunk_id)
-        if place is not None:
-            return place
-        worked.piece.document.new = True
+    # Placing, in order
+
+    def _place_next(self) -> None:
+        packed, steps = self._packing.popleft()
+        if packed is not None:
+            packed.result()
+        for block, whole in steps:
+            if block is not None:
+                self._place(block)
+            for document in whole:
+                self._finish_document(document)
+            if self._is_full():
+                self._close_pack()
+
+    def _place(self, block: Block) -> None:
         pack = self._open_pack()
-        place = (pack.pack, len(self._chunks))
-        self._chunks.append(Chunk(worked.chunk_id, len(worked.stored), worked.raw, worked.packing))
-        self._pack_bytes += len(worked.stored)
-        self._fresh[worked.chunk_id] = place
-        self._stored.append(worked.stored)
-        self._stored_bytes += len(worked.stored)
+        block.pack, block.first = pack.pack, len(self._chunks)
+        self._chunks += block.table
+        self._pack_bytes += len(block.stored)
+        self._table_bytes += 38 * len(block.table)  # an id cannot be compressed
+        self._stored.append(block.stored)
+        self._stored_bytes += len(block.stored)
+        block.stored, block.table = b"", []
         if self._stored_bytes >= WRITE_BYTES:
             self._hand_over(pack)
-        return place
 
     def _hand_over(self, pack: OpenPack) -> None:
-        """Give the writer the chunks that were gathered: handing over costs more than encrypting a small one."""
+        """Give the writer the blocks that were gathered: handing over costs more than encrypting a small one."""
         if self._stored:
             stored, self._stored, self._stored_bytes = self._stored, [], 0
-            self._write(pack.add_chunks, stored)
+            self._write(partial(pack.add_chunks, stored))
 
     def _open_pack(self) -> OpenPack:
         if self._pack is None:
@@ -288,68 +297,92 @@ class Intake:
             self._unfinished.append(self._pack)
         return self._pack
 
-    def _finish_document(self, document: _Document) -> None:
+    def _finish_document(self, document: Document) -> None:
         incoming = document.incoming
-        if document.hasher is not None:
-            document.sha256 = self._hash_lane.submit(document.hasher.digest).result()
         self._progress(1, 0)
-        about = incoming.about or self._about
-        key = (incoming.name, document.sha256, about)
-        # Not asked of a document with a new chunk: if one of this content is listed, what it stood on is lost.
-        if not document.new and (key in self._pending or self._known.has_item(*key)):
+        if document.known is not None:
             self.filed.append(Filed(incoming, None, document.size, document.sha256))
             return
-        item = Item(
-            self._new_id(), incoming.name, document.size, document.sha256, incoming.mtime_ns, self._clock(),
-            about.note, about.source, about.tags, incoming.origin, incoming.signer,
-            tuple(document.runs),
-        )  # fmt: skip
-        self._open_pack()
-        self._items.append(item)
-        self._pending.add(key)
-        self.filed.append(Filed(incoming, ItemId(item.id), document.size, document.sha256))
+        if document.hasher is not None:
+            document.sha256 = self._hash_lane.submit(document.hasher.digest).result()
+        key = (incoming.name, document.sha256, incoming.about or self._about)
+        # Not asked of a document with a new chunk: if one of this content is listed, what it stood on is lost.
+        same = None if document.new else self._pending.get(key) or self._known.find_item(*key)
+        item = same or self._new_id()
+        if document.mark and isinstance(incoming, FileIncoming) and incoming.was_read_as_found:
+            self._marks.append((document.mark, item))
+        if same is None:
+            self._open_pack()
+            self._documents.append((item, document))
+            self._table_bytes += 90 + len(incoming.name) // 2
+            self._pending[key] = item
+        self.filed.append(Filed(incoming, None if same else item, document.size, document.sha256))
+
+    def _is_full(self) -> bool:
+        if len(self._documents) >= MAX_ITEMS_PER_PACK and not self._together:
+            return True
+        if self._pack_bytes < PACK_SIZE:
+            return False
+        size = self._pack_bytes + self._table_bytes
+        return padme(size) - size <= size // LITTLE or self._pack_bytes - PACK_SIZE >= PACK_SIZE // LONGEST
+
+    # Writing
 
     def _close_pack(self, *, final: bool = False) -> None:
-        if self._items and (final or not self._together):
-            pack, held = self._open_pack(), self._items
-            items = tuple(_localised(item, pack.pack) for item in held)
-            self._items = []
-        elif self._pack is not None:
-            pack, items = self._pack, ()
-        else:
+        documents: list[tuple[ItemId, Document]] = []
+        if self._documents and (final or not self._together):
+            self._open_pack()
+            documents, self._documents = self._documents, []
+        pack = self._pack
+        if pack is None:
             return
         self._hand_over(pack)
-        chunks = tuple(self._chunks)
-        self._pack, self._chunks, self._pack_bytes = None, [], 0
-        self._write(self._commit_pack, pack, chunks, items)
+        items = tuple(self._item(item, document, pack.pack) for item, document in documents)
+        chunks, marks = tuple(self._chunks), []
+        if not self._together:
+            marks, self._marks = self._marks, []
+        self._pack, self._chunks, self._pack_bytes, self._table_bytes = None, [], 0, 0
+        self._write(partial(self._commit_pack, pack, chunks, items, marks), partial(self._committed, chunks, items))
 
-    def _commit_pack(self, pack: OpenPack, chunks: tuple[Chunk, ...], items: tuple[Item, ...]) -> None:
+    def _item(self, item: ItemId, document: Document, pack: PackId) -> Item:
+        incoming = document.incoming
+        about = incoming.about or self._about
+        return Item(
+            item, incoming.name, document.size, document.sha256, incoming.mtime_ns, self._clock(),
+            about.note, about.source, about.tags, incoming.origin, incoming.signer, document.extents_in(pack),
+        )  # fmt: skip
+
+    def _commit_pack(
+        self, pack: OpenPack, chunks: tuple[Chunk, ...], items: tuple[Item, ...], marks: list[tuple[bytes, ItemId]]
+    ) -> None:
+        """The writer's part."""
         self._commit(pack, chunks, items)
         self._unfinished.remove(pack)
         self.committed += len(items)
-        # From here on the index answers for them. Counted before they go, so that whoever misses them looks there.
-        self._commits += 1
+        self._known.remember_marks(marks)
+
+    def _committed(self, chunks: tuple[Chunk, ...], items: tuple[Item, ...]) -> None:
+        """From here on the index answers for them."""
         for chunk in chunks:
             self._fresh.pop(chunk.id, None)
-        self._pending.difference_update(
-            [(item.name, item.sha256, About(item.note, item.source, item.tags)) for item in items]
-        )
+        for item in items:
+            self._pending.pop((item.name, item.sha256, About(item.note, item.source, item.tags)), None)
 
-    def _write(self, act: Callable[..., None], *arguments: object) -> None:
-        self._writing.append(self._write_lane.submit(act, *arguments))
+    def _write(self, act: Callable[[], None], after: Callable[[], None] | None = None) -> None:
+        self._writing.append((self._write_lane.submit(act), after))
         self._drain(WRITES_AHEAD)
 
     def _drain(self, leave: int) -> None:
-        while len(self._writing) > leave or (self._writing and self._writing[0].done()):
-            self._writing.popleft().result()
+        while len(self._writing) > leave or (self._writing and self._writing[0][0].done()):
+            future, after = self._writing.popleft()
+            future.result()
+            if after is not None:
+                after()
 
 
-def _localised(item: Item, pack: PackId) -> Item:
-    """The item as the pack's own manifest says it: the pack itself goes without its name."""
-    if not any(extent.pack == pack for extent in item.extents):
-        return item
-    extents = tuple(Extent(b"", e.first, e.count) if e.pack == pack else e for e in item.extents)
-    return replace(item, extents=extents)
+def _pack_up(blocks: list[Block]) -> None:
+    for block in blocks:
+        block.pack_up()
 
 
 def new_item_id() -> ItemId:

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from vault.errors import DamagedPack
 from vault.model import (
+    PACKING_JOINED,
     PACKING_NONE,
     PACKING_ZSTD,
     S63,
@@ -30,7 +31,7 @@ from vault.model import (
 MAX_MANIFEST_SIZE = 256 << 20
 """A reader refuses more, compressed or not: no pack of ours comes near it."""
 MAX_CHUNK_SIZE = 4 << 20
-"""The longest chunk a reader accepts, stored or unpacked."""
+"""The longest chunk, or block of chunks in one frame, that a reader accepts, stored or unpacked."""
 MAX_ENTRIES = 1 << 18
 """Chunks, items or events. A manifest is decoded before its signature can be checked, and small ones that unpack to
 millions of entries would take gigabytes. A drop of 100,000 documents, the most there may be, stays well below."""
@@ -120,11 +121,7 @@ def decode(untrusted: bytes) -> Manifest:
         raise DamagedPack("a manifest that breaks the format") from exc
     if len(manifest.previous) not in (0, 32) or (manifest.sequence == 1) != (not manifest.previous):
         raise DamagedPack("a manifest with no proper place in the chain")
-    for chunk in manifest.chunks:
-        if not (0 < chunk.stored <= MAX_CHUNK_SIZE and 0 < chunk.raw <= MAX_CHUNK_SIZE):
-            raise DamagedPack("a chunk of an impossible size")
-        if chunk.packing not in (PACKING_NONE, PACKING_ZSTD) or (not chunk.packing and chunk.stored != chunk.raw):
-            raise DamagedPack("a chunk that is packed in an unknown way")
+    _check_chunks(manifest.chunks)
     if len({item.id for item in manifest.items}) != len(manifest.items):
         raise DamagedPack("two items of one id")
     for item in manifest.items:
@@ -133,6 +130,21 @@ def decode(untrusted: bytes) -> Manifest:
         for extent in item.extents:
             _check_extent(extent, manifest)
     return manifest
+
+
+def _check_chunks(chunks: tuple[Chunk, ...]) -> None:
+    frame = 0  # unpacked bytes of the zstd frame that a joined chunk would lie in; 0 when there is none
+    for chunk in chunks:
+        joined = chunk.packing == PACKING_JOINED
+        if chunk.packing not in (PACKING_NONE, PACKING_ZSTD, PACKING_JOINED) or (joined and not frame):
+            raise DamagedPack("a chunk that is packed in an unknown way")
+        if not chunk.packing and chunk.stored != chunk.raw:
+            raise DamagedPack("a chunk that is packed in an unknown way")
+        frame = chunk.raw + (frame if joined else 0)
+        if not 0 < chunk.raw or frame > MAX_CHUNK_SIZE or chunk.stored > MAX_CHUNK_SIZE or joined == bool(chunk.stored):
+            raise DamagedPack("a chunk of an impossible size")
+        if chunk.packing == PACKING_NONE:
+            frame = 0
 
 
 def _check_extent(extent: Extent, manifest: Manifest) -> None:

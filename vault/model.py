@@ -48,7 +48,8 @@ ORIGIN_BUNDLE = "bundle"
 class Chunk(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A piece of evidence in a pack: its keyed BLAKE3 id, its length as stored and when unpacked, and how it is packed.
 
-    Chunks lie one behind the other, so offsets are sums of the lengths before.
+    Chunks lie one behind the other, so offsets are sums of the lengths before. Small ones may share a block, one zstd
+    frame: the first of them states its length, the others are JOINED and have a stored length of 0.
     """
 
     id: Hash32
@@ -61,6 +62,8 @@ PACKING_NONE = 0
 PACKING_ZSTD = 1
 
 
+PACKING_JOINED = 2
+"""In the same zstd frame as the chunk before."""
 class Extent(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """``count`` chunks of one pack, from number ``first`` on. An empty ``pack`` is the pack one is reading."""
 

@@ -14,19 +14,16 @@ import secrets
 import stat
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from itertools import accumulate
-
-import zstandard
-from blake3 import blake3
 
 from keys import age, primitives
 from keys.errors import BadSignature, KeysError
 from keys.identity import signed_bytes
 from vault import manifest as manifests
+from vault.blocks import Table
 from vault.disk import NAMED_WHILE_OPEN, TEMPORARY_SUFFIX, Disk
 from vault.errors import DamagedPack
 from vault.manifest import Manifest
-from vault.model import PACKING_NONE, Chunk, PackId
+from vault.model import Chunk, PackId
 from vault.padding import padme
 
 MAGIC = b"sandyk pack 1\n"
@@ -66,7 +63,7 @@ class PackWriter:
         return len(ciphertext)
 
     def add_chunks(self, stored: Sequence[bytes]) -> None:
-        """Append chunks as they are to lie in the pack."""
+        """Append blocks of chunks as they are to lie in the pack."""
         self._sealer.write(b"".join(stored))
 
     def finish(self, compressed_manifest: bytes, signature: bytes) -> int:
@@ -217,25 +214,9 @@ class PackReader:
             start += len(piece)
 
 
-def chunk_offsets(chunks: Sequence[Chunk]) -> list[int]:
-    """Where each chunk begins in the plaintext, and where the last one ends."""
-    return list(accumulate((c.stored for c in chunks), initial=len(MAGIC)))
-
-
-def unpack_chunk(untrusted: bytes, chunk: Chunk, id_key: bytes) -> bytes:
-    """The evidence in a stored chunk, checked against its keyed BLAKE3 id. Raises DamagedPack."""
-    raw = untrusted
-    if chunk.packing != PACKING_NONE:
-        try:
-            # zstandard trusts a size that the frame states over any limit, so this comes first.
-            if zstandard.frame_content_size(untrusted) != chunk.raw:
-                raise DamagedPack("a chunk does not unpack to its size")
-            raw = zstandard.ZstdDecompressor().decompress(untrusted, allow_extra_data=False)
-        except zstandard.ZstdError as exc:
-            raise DamagedPack("a chunk cannot be unpacked") from exc
-    if len(raw) != chunk.raw or blake3(raw, key=id_key).digest() != chunk.id:
-        raise DamagedPack("a chunk is not what its id says")
-    return raw
+def table_of(chunks: Sequence[Chunk]) -> Table:
+    """Where each of a pack's chunks lies in its plaintext."""
+    return Table(chunks, len(MAGIC))
 
 
 class _as_damage:  # noqa: N801  # reads as a verb: with _as_damage(pack)

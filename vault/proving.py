@@ -15,7 +15,7 @@ from typing import Protocol
 
 from vault.errors import Damaged
 from vault.index import Index
-from vault.model import Item, PackId
+from vault.model import Item, ItemId, PackId
 from vault.sources import About
 
 
@@ -26,6 +26,9 @@ class Readable(Protocol):
 
     def read_chunk(self, pack: PackId, no: int) -> tuple[bytes, bytes]:
         """A chunk's id and its bytes, which were checked against it. Raises Damaged, OSError."""
+
+    def usable_packs(self) -> set[PackId]:
+        """The packs that are on the disk and in the index."""
 
     def read(self, item: Item) -> Iterator[bytes]:
         """The document's bytes, chunk by chunk. Raises Damaged, OSError."""
@@ -38,13 +41,10 @@ class Proven:
         """``me`` is the key that signs this journalist's packs, 32 bytes."""
         self._store, self._me = store, me
         self._authors: dict[PackId, bytes] = {}
-
-    def find_chunk(self, chunk_id: bytes) -> tuple[PackId, int] | None:
-        """Where a chunk lies: pack and number; None when it lies nowhere, or is not there when looked at."""
-        return self.find_chunks([chunk_id]).get(chunk_id)
+        self._packs: set[PackId] | None = None
 
     def find_chunks(self, chunk_ids: Sequence[bytes]) -> dict[bytes, tuple[PackId, int]]:
-        """``find_chunk`` for many, which asks the index once; those that are not found are left out."""
+        """Where chunks lie: pack and number; those that lie nowhere, or are not there when looked at, are left out."""
         places = self._store.index.find_chunks(chunk_ids)
         for chunk_id, place in list(places.items()):
             if not (self._is_mine(place[0]) or self._holds(place, chunk_id)):
@@ -52,12 +52,26 @@ class Proven:
                 del places[chunk_id]
         return places
 
-    def has_item(self, name: bytes, sha256: bytes, about: About) -> bool:
-        """Whether a document of this name and content is filed, and with this said of it if anything is."""
-        return any(
-            self._is_mine(pack) or self._reads_back(item)
-            for item, pack in self._store.index.items_of_content(name, sha256, about)
-        )
+    def find_item(self, name: bytes, sha256: bytes, about: About) -> ItemId | None:
+        """As which item a document of this name and content is filed, and with this said of it if anything is."""
+        for item, pack in self._store.index.items_of_content(name, sha256, about):
+            if self._is_mine(pack) or self._reads_back(item):
+                return ItemId(item.id)
+        return None
+
+    def find_marks(self, marks: Sequence[bytes]) -> dict[bytes, tuple[ItemId, int, bytes]]:
+        """The item that each mark stands for, its size and SHA-256, as far as all of its packs are here."""
+        if self._packs is None:
+            self._packs = self._store.usable_packs()
+        return {
+            mark: (ItemId(item.id), item.size, item.sha256)
+            for mark, item in self._store.index.items_of_marks(marks)
+            if all(extent.pack in self._packs for extent in item.extents)
+        }
+
+    def remember_marks(self, marks: Sequence[tuple[bytes, ItemId]]) -> None:
+        """Let marks stand for items that were filed, or found by ``find_item``."""
+        self._store.index.remember_marks(marks)
 
     def _is_mine(self, pack: PackId) -> bool:
         if pack not in self._authors:

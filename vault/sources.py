@@ -19,10 +19,16 @@ from typing import Protocol
 from vault.errors import ReadFailed
 from vault.model import ORIGIN_FILE
 
-CHUNK_SIZE = 1 << 20
-"""Evidence is cut into pieces of this many bytes (docs/decisions/0002-fixed-chunks.md)."""
+CHUNK_SIZE = (1 << 20) - 4096
+"""Evidence is cut into pieces of this many bytes (docs/decisions/0039-blocks.md): 31 of them with a manifest are just
+below a size that packs are padded to, so that large files cost next to no padding."""
 MAX_NAME_SIZE = 4096
 _THE_VAULT = "this is the vault itself"
+_CHANGED = "it changed while it was being read"
+# O_NONBLOCK, so that a pipe put in place of the file cannot make us wait for ever.
+_READ_FLAGS = os.O_RDONLY
+for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+    _READ_FLAGS |= getattr(os, _flag, 0)
 
 
 class Stream(Protocol):
@@ -89,6 +95,8 @@ class FileIncoming:
     origin: str = ORIGIN_FILE
     signer: bytes = b""
     about: About = About()
+    status: os.stat_result | None = field(default=None, repr=False, compare=False)
+    """What was found at the path when the folder was looked through."""
     _seen: list[os.stat_result] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -97,10 +105,9 @@ class FileIncoming:
         return self._seen[0].st_mtime_ns if self._seen else None
 
     def pieces(self) -> Iterator[tuple[bytes, bool]]:
-        """See Incoming. O_NONBLOCK, so that a pipe put in place of the file cannot make us wait for ever."""
+        """See Incoming."""
         try:
-            flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-            fd = os.open(self.path, os.O_RDONLY | flags | getattr(os, "O_BINARY", 0))
+            fd = os.open(self.path, _READ_FLAGS)
         except OSError as exc:
             raise ReadFailed(reason_of(exc)) from exc
         try:
@@ -109,6 +116,31 @@ class FileIncoming:
             raise ReadFailed(reason_of(exc)) from exc
         finally:
             os.close(fd)
+
+    def read_small(self) -> bytes:
+        """All of a file that had at most CHUNK_SIZE bytes when it was found. Raises ReadFailed.
+
+        With as few calls as can be: if the file that was opened looks, after reading, as it did when it was found, then
+        it did not change in between either.
+        """
+        found = self.status
+        if found is None:
+            return b"".join(piece for piece, _ in self.pieces())
+        try:
+            fd = os.open(self.path, _READ_FLAGS)
+            try:
+                data = os.read(fd, found.st_size + 1)
+                after = os.fstat(fd)
+            finally:
+                os.close(fd)
+        except OSError as exc:
+            raise ReadFailed(reason_of(exc)) from exc
+        if len(data) == found.st_size and _same_version(after, found):
+            self._seen[:] = [after]
+            return data
+        if after.st_size > CHUNK_SIZE:
+            raise ReadFailed(_CHANGED)
+        return b"".join(piece for piece, _ in self.pieces())  # it changed since it was found: read as it is now
 
     def _read(self, fd: int) -> Iterator[tuple[bytes, bool]]:
         before = os.fstat(fd)
@@ -134,7 +166,12 @@ class FileIncoming:
     def _check_unchanged(self, fd: int, before: os.stat_result, left: int) -> None:
         after = os.fstat(fd)
         if left != 0 or _version(after) != _version(before):
-            raise ReadFailed("it changed while it was being read")
+            raise ReadFailed(_CHANGED)
+
+    @property
+    def was_read_as_found(self) -> bool:
+        """Whether the file that was read is the one that was found in its folder, unchanged."""
+        return bool(self._seen) and self.status is not None and _same_version(self._seen[0], self.status)
 
     def is_still_what_was_filed(self) -> bool:
         """Whether the path still leads to the very file that was read, unchanged."""
@@ -142,12 +179,16 @@ class FileIncoming:
             now = os.lstat(self.path)
         except OSError:
             return False
-        return bool(self._seen) and os.path.samestat(now, self._seen[0]) and _version(now) == _version(self._seen[0])
+        return bool(self._seen) and _same_version(now, self._seen[0])
 
 
 def _version(status: os.stat_result) -> tuple[int, int, int]:
     """What differs when a file was written to. The last, the change of status, is what nobody can date back."""
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _same_version(one: os.stat_result, other: os.stat_result) -> bool:
+    return os.path.samestat(one, other) and _version(one) == _version(other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +247,7 @@ def _walk(path: bytes, name: bytes, forbidden: os.stat_result | None) -> Iterato
         try:
             found = os.lstat(path)
             if stat.S_ISREG(found.st_mode) and len(name) <= MAX_NAME_SIZE:
-                yield FileIncoming(name, path)
+                yield FileIncoming(name, path, status=found)
             elif not stat.S_ISDIR(found.st_mode):
                 yield Problem(name, _why_not(found.st_mode))
             elif forbidden is not None and os.path.samestat(found, forbidden):

@@ -21,6 +21,7 @@ from keys.identity import Identity
 from keys.secret import Secret
 from vault import layout
 from vault import manifest as manifests
+from vault.blocks import Table, check_chunk
 from vault.custody import Finding
 from vault.disk import Disk
 from vault.errors import Ambiguous, BadInput, Busy, Damaged, DamagedPack, DiskFailed, NotFound, Wiped
@@ -28,9 +29,10 @@ from vault.index import Index, IndexUnusable
 from vault.intake import Intake, new_item_id
 from vault.manifest import Manifest
 from vault.model import Chunk, Event, Item, ItemId, PackId
-from vault.pack import PackReader, PackWriter, chunk_offsets, pack_name, unpack_chunk
+from vault.pack import PackReader, PackWriter, pack_name, table_of
 from vault.proving import Proven
 from vault.sources import About, Incoming, Problem
+from vault.unpacking import Unpacker
 
 OPEN_READERS = 16
 """How many packs are kept open for reading at a time."""
@@ -52,8 +54,9 @@ class CaseStore:
         self._lock_path = os.path.join(folder, layout.LOCK)
         self._index_path = os.path.join(folder, layout.INDEX)
         self._use(keys, device_secret)
-        self._readers: OrderedDict[PackId, tuple[PackReader, tuple[Chunk, ...], list[int]]] = OrderedDict()
+        self._readers: OrderedDict[PackId, tuple[PackReader, Table]] = OrderedDict()
         self._readers_lock = threading.Lock()
+        self._unpackers = threading.local()
         self.findings: list[Finding] = []
         self.index_was_made_anew = False
         """Whether there were packs and no index that knew them: then nothing here remembers the end of a chain."""
@@ -161,6 +164,10 @@ class CaseStore:
         """Packs that the index knows and the disk does not hold."""
         return self.index.pack_ids() - self._packs_on_disk()
 
+    def usable_packs(self) -> set[PackId]:
+        """The packs that are on the disk and in the index."""
+        return self.index.pack_ids() & self._packs_on_disk()
+
     def _find(self, what: str, pack: PackId) -> None:
         finding = Finding(what, pack.hex()[:8])
         if finding not in self.findings:
@@ -170,6 +177,7 @@ class CaseStore:
 
     def file(
         self, incoming: Iterable[Incoming | Problem], *, about: About = About(), together: bool = False,
+        rehash: bool = False,
         events: Callable[[tuple[Item, ...]], tuple[Event, ...]] = lambda items: (),
         progress: Callable[[int, int], None] = lambda documents, size: None,
     ) -> Intake:  # fmt: skip
@@ -183,7 +191,8 @@ class CaseStore:
 
         intake = Intake(
             id_key=self._id_key, known=Proven(self, self._me.signing_public), begin=self._begin, commit=commit,
-            new_id=new_item_id, clock=self._clock, about=about, together=together, progress=progress,
+            new_id=new_item_id, clock=self._clock, about=about, together=together, rehash=rehash,
+            progress=progress,
         )  # fmt: skip
         with self._writing(intake):
             self._disk.sweep(self._packs)
@@ -283,13 +292,12 @@ class CaseStore:
         except OSError as exc:
             raise DamagedPack(f"pack {pack.hex()[:8]} cannot be read: {exc.strerror}") from exc
 
-    def _reader(self, pack: PackId) -> tuple[PackReader, tuple[Chunk, ...], list[int]]:
+    def _reader(self, pack: PackId) -> tuple[PackReader, Table]:
         with self._readers_lock:
             if pack in self._readers:
                 self._readers.move_to_end(pack)
                 return self._readers[pack]
-            chunks = self.index.chunks_of(pack)
-            self._readers[pack] = self.open_pack(pack), chunks, chunk_offsets(chunks)
+            self._readers[pack] = self.open_pack(pack), table_of(self.index.chunks_of(pack))
             while len(self._readers) > OPEN_READERS:
                 self._readers.popitem(last=False)
             return self._readers[pack]
@@ -298,33 +306,28 @@ class CaseStore:
         """Keep no pack open: one that was removed meanwhile is missing from now on."""
         with self._readers_lock:
             self._readers.clear()
+            self._unpackers = threading.local()
+
+    def _unpacker(self) -> Unpacker:
+        if not hasattr(self._unpackers, "own"):
+            self._unpackers.own = Unpacker(self._reader, self._id_key)
+        own: Unpacker = self._unpackers.own
+        return own
 
     def read(self, item: Item) -> Iterator[bytes]:
         """The document's bytes, chunk by chunk, each checked against its id, and never more than its size says.
 
         Raises DamagedPack. The caller compares size and SHA-256 of the whole.
         """
-        left = item.size
-        for extent in item.extents:
-            reader, chunks, offsets = self._reader(PackId(extent.pack))
-            if extent.first + extent.count > len(chunks):
-                raise DamagedPack(f"pack {extent.pack.hex()[:8]} holds fewer chunks than an item needs")
-            for no in range(extent.first, extent.first + extent.count):
-                left -= chunks[no].raw
-                if left < 0:  # a member could point at one chunk a million times, and fill the disk of who copies out
-                    raise DamagedPack("it is longer than the size that was filed")
-                yield unpack_chunk(reader.read_near(offsets[no], chunks[no].stored), chunks[no], self._id_key)
+        return self._unpacker().document(item)
 
     def read_chunk(self, pack: PackId, no: int) -> tuple[bytes, bytes]:
         """The id of a chunk and its bytes, which were checked against it. Raises DamagedPack."""
-        reader, chunks, offsets = self._reader(pack)
-        if no >= len(chunks):
-            raise DamagedPack(f"pack {pack.hex()[:8]} holds fewer chunks than a document needs")
-        return chunks[no].id, self.unpack(reader.read(offsets[no], chunks[no].stored), chunks[no])
+        return self._unpacker().chunk(pack, no)
 
-    def unpack(self, untrusted: bytes, chunk: Chunk) -> bytes:
-        """The evidence in a stored chunk. Raises DamagedPack."""
-        return unpack_chunk(untrusted, chunk, self._id_key)
+    def check_chunk(self, untrusted: bytes, chunk: Chunk) -> None:
+        """Raise DamagedPack unless these bytes are what the chunk's id says."""
+        check_chunk(untrusted, chunk, self._id_key)
 
     def find(self, reference: str) -> Item:
         """The item with this id, unambiguous prefix of an id, or exact path. Raises NotFound, Ambiguous."""

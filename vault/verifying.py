@@ -15,13 +15,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import repeat
 from typing import Any
 
+from vault.blocks import Table, unpack_block
 from vault.custody import Finding, judge_chains, judge_former_members
 from vault.errors import Damaged, DamagedPack
 from vault.index import IndexUnusable, PackRow
 from vault.model import Chunk, Item, PackId
-from vault.pack import PackReader, chunk_offsets
+from vault.pack import PackReader, table_of
 from vault.store import CaseStore
 
 WORKERS = 2
@@ -148,16 +150,14 @@ def _verify_chunks(
     active: list[_Run] = []
     damaged: list[DamagedItem] = []
     wrong = ""
-    for no, (chunk, stored) in enumerate(zip(chunks, _stored(reader, chunks), strict=True)):
+    for no, data in enumerate(_unpacked(store, reader, chunks)):
         while waiting and waiting[-1].first == no:
             run = waiting.pop()
             run.hasher = hashlib.sha256()
             active.append(run)
-        try:
-            data = store.unpack(stored(), chunk)
-        except DamagedPack as exc:
-            wrong = wrong or str(exc)
-            damaged += [DamagedItem(run.item, str(exc)) for run in active]
+        if isinstance(data, DamagedPack):
+            wrong = wrong or str(data)
+            damaged += [DamagedItem(run.item, str(data)) for run in active]
             active = []
             continue
         for run in active:
@@ -169,26 +169,58 @@ def _verify_chunks(
     return [Finding(wrong, reader.pack.hex()[:8])] if wrong else [], damaged
 
 
-def _stored(reader: PackReader, chunks: tuple[Chunk, ...]) -> Iterator[Callable[[], bytes]]:
-    """For each chunk, in order, what gives its stored bytes, or raises DamagedPack."""
-    offsets = chunk_offsets(chunks)
-    first = 0
-    while first < len(chunks):
-        end = first + 1
-        while end < len(chunks) and offsets[end + 1] - offsets[first] <= READ_AHEAD:
-            end += 1
+def _unpacked(
+    store: CaseStore, reader: PackReader, chunks: tuple[Chunk, ...]
+) -> Iterator[bytes | DamagedPack]:
+    """Each chunk in order, checked against its id, or what is wrong with it."""
+    table = table_of(chunks)
+    for (first, end), stored in _stored(reader, table):
         try:
-            run = reader.read(offsets[first], offsets[end] - offsets[first])
-        except DamagedPack:
-            # Which of them it is shows when each is read alone.
-            yield from (partial(reader.read, offsets[n], chunks[n].stored) for n in range(first, end))
-        else:
-            yield from (partial(_cut, run, offsets[n] - offsets[first], chunks[n].stored) for n in range(first, end))
-        first = end
+            block = unpack_block(stored(), chunks[first:end])
+        except DamagedPack as exc:
+            yield from repeat(exc, end - first)
+            continue
+        for chunk, data in zip(chunks[first:end], block, strict=True):
+            try:
+                store.check_chunk(data, chunk)
+            except DamagedPack as exc:
+                yield exc
+            else:
+                yield data
+
+
+def _stored(reader: PackReader, table: Table) -> Iterator[tuple[tuple[int, int], Callable[[], bytes]]]:
+    """Each block, in order, with what gives its stored bytes, or raises DamagedPack."""
+    waiting: list[tuple[int, int]] = []
+    start = size = 0
+    for block in table.blocks():
+        offset, length = table.place(block[0])
+        if waiting and size + length > READ_AHEAD:
+            yield from _read_together(reader, table, waiting, start, size)
+            waiting = []
+        if not waiting:
+            start, size = offset, 0
+        waiting.append(block)
+        size += length
+    yield from _read_together(reader, table, waiting, start, size)
+
+
+def _read_together(
+    reader: PackReader, table: Table, blocks: list[tuple[int, int]], start: int, size: int
+) -> Iterator[tuple[tuple[int, int], Callable[[], bytes]]]:
+    try:
+        run = reader.read(start, size)
+    except DamagedPack:
+        # Which of them it is shows when each is read alone.
+        yield from ((block, partial(reader.read, *table.place(block[0]))) for block in blocks)
+        return
+    for block in blocks:
+        offset, length = table.place(block[0])
+        yield block, partial(_cut, run, offset - start, length)
 
 
 def _cut(run: bytes, start: int, size: int) -> bytes:
-    return run[start : start + size]
+    return run[start : start + size] if size != len(run) else run
 
 
 def _verify_item(store: CaseStore, item: Item) -> Iterator[DamagedItem]:

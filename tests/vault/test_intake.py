@@ -35,7 +35,8 @@ from vault.verifying import verify
 @pytest.fixture
 def small_packs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Packs of two chunks, so that a few megabytes make many."""
-    monkeypatch.setattr(intakes, "PACK_SIZE", 2 << 20)
+    monkeypatch.setattr(intakes, "PACK_SIZE", 2 * CHUNK_SIZE)
+    monkeypatch.setattr(intakes, "LITTLE", 1)
 
 
 def stored_chunks(store: CaseStore) -> list[bytes]:
@@ -245,10 +246,8 @@ def test_content_that_packs_well_lies_packed(store: CaseStore) -> None:
     assert contents(store) == {b"text": text}
 
 
-def test_all_or_nothing_puts_every_item_into_the_last_pack(
-    store: CaseStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(intakes, "PACK_SIZE", 2 << 20)
+@pytest.mark.usefixtures("small_packs")
+def test_all_or_nothing_puts_every_item_into_the_last_pack(store: CaseStore) -> None:
     documents = {b"%d" % n: os.urandom(CHUNK_SIZE) for n in range(7)}
     file(store, documents, together=True)
     manifests = [read_manifest(store, path) for path in pack_paths(store)][1:]

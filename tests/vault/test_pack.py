@@ -18,11 +18,12 @@ from msgspec.structs import replace
 from keys import kdf
 from keys.identity import Identity
 from tests.support.newsroom import DAY, file, newsroom, pack_paths, read_manifest, store_of, unlock, write_pack
+from vault.blocks import check_chunk, pack_block, unpack_block
 from vault.disk import Disk
 from vault.errors import Damaged, DamagedPack
 from vault.manifest import Manifest
-from vault.model import PACKING_NONE, PACKING_ZSTD, Chunk, Extent, Item, PackId
-from vault.pack import LEAST_PLAINTEXT, MAGIC, PackReader, PackWriter, pack_name, unpack_chunk
+from vault.model import PACKING_JOINED, PACKING_NONE, PACKING_ZSTD, Chunk, Extent, Item, PackId
+from vault.pack import LEAST_PLAINTEXT, PackReader, PackWriter, pack_name, table_of
 from vault.store import CaseStore
 from vault.verifying import Verdict, verify
 
@@ -51,10 +52,11 @@ def read_everything(store: CaseStore, path: Path) -> None:
     with PackReader(str(path.parent), PackId(bytes.fromhex(path.stem)), store._identities) as reader:
         manifest, _ = reader.manifest()
         reader.check_padding()
-        offset = len(MAGIC)
-        for chunk in manifest.chunks:
-            unpack_chunk(reader.read(offset, chunk.stored), chunk, store._id_key)
-            offset += chunk.stored
+        table = table_of(manifest.chunks)
+        for first, end in table.blocks():
+            block = unpack_block(reader.read(*table.place(first)), manifest.chunks[first:end])
+            for chunk, data in zip(manifest.chunks[first:end], block, strict=True):
+                check_chunk(data, chunk, store._id_key)
 
 
 def test_a_pack_reads_back_as_it_was_written(store: CaseStore) -> None:
@@ -190,7 +192,19 @@ def lies(store: CaseStore) -> dict[str, tuple[Manifest, bytes]]:
         "chunk shorter than the pack": (replace(honest, chunks=(Chunk(b"c" * 32, 4, 4, 0),)), b"hello"),
         "chunk of 4 GiB": (replace(honest, chunks=(Chunk(b"c" * 32, 0xFFFFFFFF, 0xFFFFFFFF, 0),)), b"hello"),
         "chunk of nothing": (replace(honest, chunks=(*honest.chunks, Chunk(b"c" * 32, 0, 0, 0))), b"hello"),
-        "chunk packed unknown": (replace(honest, chunks=(replace(honest.chunks[0], packing=2),)), b"hello"),
+        "chunk packed unknown": (replace(honest, chunks=(replace(honest.chunks[0], packing=3),)), b"hello"),
+        "chunk joined to nothing": (replace(honest, chunks=(replace(honest.chunks[0], packing=2),)), b"hello"),
+        "chunk joined to a plain one": (
+            replace(honest, chunks=(*honest.chunks, Chunk(b"c" * 32, 0, 5, PACKING_JOINED))), b"hello"
+        ),
+        "joined chunk with bytes of its own": (
+            replace(honest, chunks=(Chunk(b"c" * 32, 4, 9, PACKING_ZSTD), Chunk(b"c" * 32, 1, 5, PACKING_JOINED))),
+            b"hello",
+        ),
+        "block of more than 4 MiB": (
+            replace(honest, chunks=(Chunk(b"c" * 32, 5, 4 << 20, PACKING_ZSTD), Chunk(b"c" * 32, 0, 1, PACKING_JOINED))),
+            b"hello",
+        ),
         "plain chunk of two lengths": (replace(honest, chunks=(replace(honest.chunks[0], raw=6),)), b"hello"),
         "extent outside": (change_item(honest, extents=(Extent(b"", 0, 2),)), b"hello"),
         "extent far outside": (change_item(honest, extents=(Extent(b"", 0xFFFFFFFF, 0xFFFFFFFF),)), b"hello"),
@@ -211,7 +225,8 @@ def lies(store: CaseStore) -> dict[str, tuple[Manifest, bytes]]:
 LIES = [
     "unknown author", "another case", "another version", "no place in the chain",
     "previous of the wrong size", "place nought", "chunk longer than the pack", "chunk shorter than the pack",
-    "chunk of 4 GiB", "chunk of nothing", "chunk packed unknown", "plain chunk of two lengths", "extent outside",
+    "chunk of 4 GiB", "chunk of nothing", "chunk packed unknown", "chunk joined to nothing",
+    "chunk joined to a plain one", "joined chunk with bytes of its own", "block of more than 4 MiB", "plain chunk of two lengths", "extent outside",
     "extent far outside", "extent of nothing", "extent into half a pack id", "negative size", "size beyond 63 bits",
     "no name", "a name of 4,097 bytes", "a short hash", "a tag with NUL", "101 tags", "a signer of 33 bytes",
     "an author of 31 bytes",
@@ -337,11 +352,29 @@ def test_a_damaged_chunk_that_no_document_needs_is_found_too(store: CaseStore) -
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.binary(min_size=0, max_size=200), st.integers(1, 100), st.sampled_from([0, 1]))
-def test_no_bytes_make_unpacking_raise_anything_else(data: bytes, raw: int, packing: int) -> None:
-    chunk = Chunk(bytes(32), max(1, len(data)), raw, packing)
+@given(st.binary(min_size=0, max_size=200), st.lists(st.integers(1, 100), min_size=1, max_size=4), st.booleans())
+def test_no_bytes_make_unpacking_raise_anything_else(data: bytes, sizes: list[int], packed: bool) -> None:
+    first, *others = sizes
+    table = [Chunk(bytes(32), max(1, len(data)), first, PACKING_ZSTD if packed else PACKING_NONE)]
+    table += [Chunk(bytes(32), 0, size, PACKING_JOINED) for size in others]
     with pytest.raises(DamagedPack):
-        unpack_chunk(data, chunk, bytes(32))
+        for chunk, raw in zip(table, unpack_block(data, table), strict=True):
+            check_chunk(raw, chunk, bytes(32))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.binary(min_size=1, max_size=3000), min_size=1, max_size=8))
+def test_chunks_that_are_packed_together_come_apart_again(contents: list[bytes]) -> None:
+    stored, table = pack_block([(blake3(data, key=bytes(32)).digest(), data) for data in contents])
+    assert sum(chunk.stored for chunk in table) == len(stored)
+    unpacked, start = [], 0
+    for first, end in table_of(table).blocks():
+        length = table[first].stored
+        unpacked += unpack_block(stored[start : start + length], table[first:end])
+        start += length
+    assert unpacked == contents
+    for chunk, data in zip(table, unpacked, strict=True):
+        check_chunk(data, chunk, bytes(32))
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading documents out of packs, chunk by chunk, each checked against its id.
+
+Owns the way from an extent to bytes. One ``Unpacker`` serves one thread; it keeps the last few blocks
+that it unpacked, because small documents share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from vault.blocks import Table, check_chunk, unpack_block
+from vault.errors import DamagedPack
+from vault.model import Item, PackId
+from vault.pack import PackReader
+
+KEPT_BLOCKS = 3
+"""Of small chunks, below 1 MiB each."""
+
+OpenPacks = Callable[[PackId], tuple[PackReader, Table]]
+
+
+class Unpacker:
+    """The chunks of a case, unpacked and checked. For one thread."""
+
+    def __init__(self, open_pack: OpenPacks, id_key: bytes) -> None:
+        self._open_pack, self._id_key = open_pack, id_key
+        self._kept: dict[tuple[PackId, int], list[bytes]] = {}
+
+    def document(self, item: Item) -> Iterator[bytes]:
+        """The document's bytes, chunk by chunk, and never more than its size says. Raises DamagedPack."""
+        left = item.size
+        for extent in item.extents:
+            pack = PackId(extent.pack)
+            reader, table = self._open_pack(pack)
+            if extent.first + extent.count > len(table):
+                raise DamagedPack(f"pack {pack.hex()[:8]} holds fewer chunks than an item needs")
+            for no in range(extent.first, extent.first + extent.count):
+                left -= table.chunks[no].raw
+                if left < 0:  # a member could point at one chunk a million times, and fill the disk of who copies out
+                    raise DamagedPack("it is longer than the size that was filed")
+                yield self._chunk(reader, table, no)
+
+    def chunk(self, pack: PackId, no: int) -> tuple[bytes, bytes]:
+        """The id of a chunk and its bytes, which were checked against it. Raises DamagedPack."""
+        reader, table = self._open_pack(pack)
+        if no >= len(table):
+            raise DamagedPack(f"pack {pack.hex()[:8]} holds fewer chunks than a document needs")
+        return table.chunks[no].id, self._chunk(reader, table, no)
+
+    def _chunk(self, reader: PackReader, table: Table, no: int) -> bytes:
+        first, end = table.block_of(no)
+        key = reader.pack, first
+        block = self._kept.get(key)
+        if block is None:
+            block = unpack_block(reader.read_near(*table.place(first)), table.chunks[first:end])
+            if end - first > 1:
+                self._kept[key] = block
+                if len(self._kept) > KEPT_BLOCKS:
+                    del self._kept[next(iter(self._kept))]
+        data = block[no - first]
+        check_chunk(data, table.chunks[no], self._id_key)
+        return data
