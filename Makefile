@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 FILES ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test forensic lint docs raid-card bench clean
+.PHONY: demo test forensic fuzz lint docs raid-card bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python demo/demo.py $(FILES)
@@ -17,6 +17,12 @@ test: lint
 # As root on Linux: raw images searched, and 200 interruptions of each kind instead of 25. About a quarter of an hour.
 forensic: $(VENV)/.development
 	$(BIN)/python -m pytest tests/forensic --runs 200 -rs
+
+# Looks for bytes that break a parser: a minute for each, or as long as one says.
+FUZZ_SECONDS ?= 60
+fuzz: $(VENV)/.development
+	$(PIP) --require-hashes -r requirements-fuzz.lock
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .
