@@ -12,20 +12,21 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedWriter, FileIO
 from typing import Literal
 
 from keys import age, sshsig
 from keys.errors import KeysError, NoMatch
 from vault import catalogue
-from vault.bundle import BundleReader, NotABundle, Signer, Tags
+from vault.bundle import BundleReader, NotABundle, Signer, Tags, TarBundleReader, own_keys
 from vault.cases import Case, list_cases, open_store
 from vault.colleagues import believed
 from vault.errors import AlreadyThere, BadInput, DamagedBundle, DiskFailed, DoesNotOpen
 from vault.intake import Intake
 from vault.model import EVENT_TAKEN_IN, ORIGIN_AGE, ORIGIN_BUNDLE, ORIGIN_DROP, Event, Item
 from vault.names import bag_name, printable
+from vault.part_reader import BadPart, JoinedParts, PartSet
 from vault.sources import About, Incoming, StreamIncoming
 from vault.vaults import Vault
 
@@ -70,6 +71,8 @@ class Opened:
     """How many of them a case had already, under the same name and with the same content."""
     tags: Tags | None = None
     """The verified description of a bundle or drop."""
+    joined: PartSet | None = None
+    """The parts that it came in."""
 
     @property
     def trusted(self) -> bool:
@@ -113,15 +116,36 @@ def sender_of(vault: Vault | None, signer: Signer) -> Sender:
 
 
 def open_into_folder(
-    path: str, identities: Sequence[age.Identity], folder: str, vault: Vault | None, *, progress: Progress
+    sealed: str | PartSet, identities: Sequence[age.Identity], folder: str, vault: Vault | None, *, progress: Progress
 ) -> Opened:
-    """Open a sealed file and write what is inside below ``folder``.
+    """Open a sealed file, by its path, or a bundle in parts, and write what is inside below ``folder``.
 
     A bundle becomes the folder ``bundle-<8 hex>``, exactly as stock age and tar would leave it. Raises
-    DoesNotOpen, DamagedBundle, BrokenSignature, Resealed, AlreadyThere, DiskFailed.
+    DoesNotOpen, DamagedBundle, BrokenSignature, Resealed, AlreadyThere, DiskFailed; for parts also PartsMissing and
+    LibraryMissing.
     """
+    if isinstance(sealed, PartSet):
+        return _joined(sealed, lambda parts: _into_folder(parts, identities, folder, vault, progress))
+    return _into_folder(sealed, identities, folder, vault, progress)
+
+
+def _joined(parts: PartSet, attempt: Callable[[PartSet], Opened]) -> Opened:
+    """Open a bundle in parts; each time one of them turns out to be bad, begin anew without it."""
+    while True:
+        try:
+            return replace(attempt(parts), joined=parts)
+        except BadPart as bad:
+            parts = parts.without(bad)
+
+
+def _into_folder(
+    sealed: str | PartSet, identities: Sequence[age.Identity], folder: str, vault: Vault | None, progress: Progress
+) -> Opened:
     out = _Partial(folder)
     try:
+        if isinstance(sealed, PartSet):
+            return _bundle_into_folder(_joining(sealed, identities, out.append), out, vault, progress)
+        path = sealed
         try:
             with _sealed(path) as source:
                 reader = _reader(source, identities, out.append)
@@ -140,7 +164,7 @@ def open_into_folder(
         raise
 
 
-def _bundle_into_folder(reader: BundleReader, out: _Partial, vault: Vault | None, progress: Progress) -> Opened:
+def _bundle_into_folder(reader: TarBundleReader, out: _Partial, vault: Vault | None, progress: Progress) -> Opened:
     tags = reader.tags
     _distrust_page(tags, out)
     for item, document in reader.payload():
@@ -191,26 +215,43 @@ def _plain_into_folder(path: str, plain: age.Opener, out: _Partial, progress: Pr
     return Opened("age", place, "", None, (Arrived(name, os.path.join(place, inside), size, digest.digest()),))
 
 
-def open_into_case(vault: Vault, case: Case, path: str, *, progress: Progress) -> Opened:
-    """Take what is sealed in a file into a case: all of it, or, when anything is wrong, nothing.
+def open_into_case(vault: Vault, case: Case, sealed: str | PartSet, *, progress: Progress) -> Opened:
+    """Take what is sealed in a file, or in parts, into a case: all of it, or, when anything is wrong, nothing.
 
-    Raises DoesNotOpen, DamagedBundle, BrokenSignature, Resealed, DiskFailed.
+    Raises DoesNotOpen, DamagedBundle, BrokenSignature, Resealed, DiskFailed; for parts also PartsMissing and
+    LibraryMissing.
     """
-    identities = [*(epoch.age for epoch in reversed(case.keys.epochs)), vault.me.age]
+    identities = identities_for(vault, case)
+    if isinstance(sealed, PartSet):
+        return _joined(
+            sealed, lambda parts: _bundle_into_case(vault, case, _joining(parts, identities, None), progress)
+        )
     try:
-        with _sealed(path) as source:
-            reader = _reader(source, identities, None)
-            tags = reader.tags
-            kind, sender = _kind(tags), _sender(vault, tags)
-            signed = f"signed by {sender.words}" if sender else "unsigned"
-            incoming = _from_bundle(reader, ORIGIN_BUNDLE if tags.signer else ORIGIN_DROP)
-            intake = _take_in(vault, case, incoming, f"{kind} {tags.bundle_id.hex()}, {signed}", progress)
+        with _sealed(sealed) as source:
+            return _bundle_into_case(vault, case, _reader(source, identities, None), progress)
     except NotABundle:
-        kind, sender, tags = "age", None, None
-        with _sealed(path) as source:
+        with _sealed(sealed) as source:
             stream = _PlainStream(_plain(source, identities))
-            one = StreamIncoming(_name_of_plain(path), stream, None, ORIGIN_AGE)
+            one = StreamIncoming(_name_of_plain(sealed), stream, None, ORIGIN_AGE)
             intake = _take_in(vault, case, iter([one]), "age file, unsigned", progress)
+        return _filed("age", case, intake)
+
+
+def identities_for(vault: Vault, case: Case) -> list[age.Identity]:
+    """What opens something that is to be taken into a case: the case's identities, and the journalist's own."""
+    return [*(epoch.age for epoch in reversed(case.keys.epochs)), vault.me.age]
+
+
+def _bundle_into_case(vault: Vault, case: Case, reader: TarBundleReader, progress: Progress) -> Opened:
+    tags = reader.tags
+    sender = _sender(vault, tags)
+    signed = f"signed by {sender.words}" if sender else "unsigned"
+    incoming = _from_bundle(reader, ORIGIN_BUNDLE if tags.signer else ORIGIN_DROP)
+    intake = _take_in(vault, case, incoming, f"{_kind(tags)} {tags.bundle_id.hex()}, {signed}", progress)
+    return _filed(_kind(tags), case, intake, sender, tags)
+
+
+def _filed(kind: str, case: Case, intake: Intake, sender: Sender | None = None, tags: Tags | None = None) -> Opened:
     documents = tuple(
         Arrived(one.incoming.name, one.item.hex() if one.item else "", one.size, one.sha256) for one in intake.filed
     )
@@ -218,7 +259,7 @@ def open_into_case(vault: Vault, case: Case, path: str, *, progress: Progress) -
     return Opened(kind, case.name, tags.title if tags else "", sender, documents, before, tags)
 
 
-def _from_bundle(reader: BundleReader, origin: str) -> Iterator[Incoming]:
+def _from_bundle(reader: TarBundleReader, origin: str) -> Iterator[Incoming]:
     signer = reader.tags.signer.public if reader.tags.signer else b""
     for item, document in reader.payload():
         about = About(item.note, item.source, item.tags)
@@ -289,6 +330,12 @@ def _reader(
     source: age.Source, identities: Sequence[age.Identity], on_tag: Callable[[str, bytes], object] | None
 ) -> BundleReader:
     return BundleReader(source, identities, on_tag=on_tag, workers=2)
+
+
+def _joining(
+    parts: PartSet, identities: Sequence[age.Identity], on_tag: Callable[[str, bytes], object] | None
+) -> TarBundleReader:
+    return TarBundleReader(JoinedParts(parts), own_keys(identities), on_tag=on_tag)
 
 
 def _plain(source: age.Source, identities: Sequence[age.Identity]) -> age.Opener:
