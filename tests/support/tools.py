@@ -47,11 +47,23 @@ def _hybrid_age() -> Path | None:
     return None
 
 
-def need_node_package(package: str = "age-encryption") -> Path:
+def need_openssl_mldsa() -> str:
+    """The path of an ``openssl`` that knows ML-DSA (3.5 or later); skips or fails as ``need`` does.
+
+    Skips also where ``SANDYK_ABSENT_TOOLS`` says that this machine cannot get one.
+    """
+    path = need("openssl")
+    known = subprocess.run([path, "list", "-signature-algorithms"], capture_output=True, text=True, check=True).stdout
+    if "ML-DSA-65" not in known:
+        _missing("openssl-3.5", "no openssl that knows ML-DSA (3.5 or later)")
+    return path
+
+
+def need_node_package(package: str = "age-encryption", folder: Path = INTEROP) -> Path:
     """The folder to run ``node`` in, where ``npm ci`` installed the package; skips or fails as ``need`` does."""
-    if not (INTEROP / "node_modules" / package).is_dir():
-        _missing(package, f"the package {package} is not installed: run npm ci in tests/interop")
-    return INTEROP
+    if not (folder / "node_modules" / package).is_dir():
+        _missing(package, f"the package {package} is not installed: run npm ci in {folder.relative_to(INTEROP.parents[1])}")
+    return folder
 
 
 def _missing(tool: str, reason: str) -> NoReturn:

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lets a test use reader.html in a real Chromium. One JSON request a line on standard input, one JSON answer a line on
+// standard output: {"do": NAME, ...} -> {"ok": VALUE} or {"error": TEXT}. It knows nothing of bundles.
+import { createInterface } from "node:readline"
+import { pathToFileURL } from "node:url"
+import { chromium } from "playwright-core"
+
+const [, , executablePath, reader] = process.argv
+const browser = await chromium.launch({
+  executablePath,
+  args: [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+  ],
+})
+let context, page, events
+
+// What must not happen is written down, whatever the test looks for.
+async function open({ url, language = "en", before = "", width = 900, height = 900, dark = false }) {
+  await context?.close()
+  events = { requests: [], violations: [], dialogs: [], errors: [], downloads: [] }
+  const { requests, violations, dialogs, errors, downloads } = events
+  context = await browser.newContext({
+    locale: language, viewport: { width, height }, acceptDownloads: true, colorScheme: dark ? "dark" : "light",
+  })
+  const own = url ?? pathToFileURL(reader).href
+  await context.route("**/*", (route) => {
+    if (route.request().url() === own) return url ? route.fulfill({ path: reader }) : route.continue()
+    requests.push(route.request().url())
+    return route.abort()
+  })
+  context.on("request", (request) => request.url() === own || requests.push(request.url()))
+  page = await context.newPage()
+  page.on("console", (message) => errors.push(message.text()))
+  page.on("pageerror", (error) => errors.push(String(error)))
+  page.on("dialog", (dialog) => (dialogs.push(dialog.message()), dialog.dismiss()))
+  page.on("download", (download) => downloads.push(download))
+  page.on("popup", (popup) => errors.push(`a window opened: ${popup.url()}`))
+  await page.exposeFunction("violated", (directive) => violations.push(directive))
+  await page.addInitScript(() =>
+    document.addEventListener("securitypolicyviolation", (event) => window.violated(event.violatedDirective)),
+  )
+  if (before) await page.addInitScript(before)
+  await page.goto(own)
+}
+
+const actions = {
+  open,
+  choose: ({ at, files }) => page.setInputFiles(at, files),
+  fill: ({ at, text }) => page.fill(at, text),
+  click: ({ at }) => page.click(at),
+  check: ({ at }) => page.check(at),
+  select: ({ at, value }) => page.selectOption(at, value),
+  press: ({ key }) => page.keyboard.press(key),
+  wait: ({ at, seconds = 60 }) => page.waitForSelector(at, { state: "attached", timeout: seconds * 1000 }).then(() => null),
+  text: ({ at }) => page.innerText(at),
+  texts: ({ at }) => page.locator(at).allInnerTexts(),
+  value: ({ at }) => page.inputValue(at),
+  count: ({ at }) => page.locator(at).count(),
+  evaluate: ({ script }) => page.evaluate(script),
+  shot: ({ path }) => page.screenshot({ path, fullPage: true }).then(() => null),
+  // Waits until so many downloads began, and saves them into a folder under the names that the page gave them.
+  async downloads({ folder, count = 1 }) {
+    while (events.downloads.length < count) await page.waitForEvent("download")
+    const names = []
+    for (const download of events.downloads.splice(0)) {
+      await download.saveAs(`${folder}/${download.suggestedFilename()}`)
+      names.push(download.suggestedFilename())
+    }
+    return names
+  },
+  events: () => ({ ...events, downloads: events.downloads.length }),
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { do: name, ...more } = JSON.parse(line)
+  let answer
+  try {
+    answer = { ok: (await actions[name](more)) ?? null }
+  } catch (error) {
+    answer = { error: String(error.stack ?? error) }
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`)
+}
+await browser.close()

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""reader.html in a real Chromium, driven through node and playwright-core (reader/driver.mjs)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.tools import need, need_node_package
+
+ROOT = Path(__file__).resolve().parents[2]
+READER = ROOT / "vault" / "data" / "reader.html"
+SOURCES = ROOT / "reader"
+DRIVER = SOURCES / "driver.mjs"
+ENDED = "#result:not([hidden]), #refusal:not([hidden])"
+IDLE = "#busy[hidden]"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the page says after `Open and check`."""
+
+    reason: str
+    """Why it was refused; empty when it was opened."""
+    text: str
+
+
+class Browser:
+    """One Chromium. Each `open` is a new profile with the page in it."""
+
+    def __init__(self) -> None:
+        node, chromium = need("node"), need("chromium")
+        need_node_package("playwright-core", SOURCES)
+        self.process = subprocess.Popen(
+            [node, str(DRIVER), chromium, str(READER)], cwd=SOURCES, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+
+    def do(self, name: str, **more: object) -> Any:
+        """Ask the driver for something; its answer."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps({"do": name, **more}) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        assert "error" not in answer, answer["error"]
+        return answer["ok"]
+
+    def open_page(self, **more: object) -> None:
+        """The page, fresh."""
+        self.do("open", **more)
+
+    def try_file(self, sealed: Path, key: str) -> Outcome:
+        """Choose a sealed file, paste a key, and wait for what the page says."""
+        self.do("choose", at="#file", files=str(sealed))
+        self.do("check", at="input[value=paste]")
+        self.do("fill", at="#key-text", text=key)
+        return self.outcome()
+
+    def outcome(self, seconds: int = 60) -> Outcome:
+        """Click `Open and check`, and what the page says then."""
+        self.do("click", at="#open")
+        self.do("wait", at=IDLE, seconds=seconds)
+        self.do("wait", at=ENDED, seconds=seconds)
+        if self.do("count", at="#refusal:not([hidden])"):
+            reason = self.do("evaluate", script="document.getElementById('refusal').dataset.reason")
+            return Outcome(reason, self.do("text", at="#refusal"))
+        return Outcome("", self.do("text", at="#result"))
+
+    def quiet(self) -> None:
+        """Nothing left the page, nothing was forbidden that it tried, nothing ran or broke."""
+        events = self.do("events")
+        assert {name: what for name, what in events.items() if what and name != "downloads"} == {}
+
+    def close(self) -> None:
+        """End it."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(30)
