@@ -38,7 +38,6 @@ from tests.support.bundles import (
     SIGNED_PLAIN,
     hostile,
     open_plain,
-    retag,
     rewritten,
 )
 from vault import arming, bagit, bundle_layout, counter, manifest
