@@ -92,8 +92,9 @@ def age_header(data: bytes) -> None:
     stanzas = b"".join(stanza.encode() for stanza in parsed.stanzas)
     assert data.startswith(b"age-encryption.org/v1\n" + stanzas + b"--- ")
     assert parsed.size == len(data)
-    again, rest = header.read_header(io.BytesIO(data + b"rest"))
-    assert (again, rest) == (parsed, b"rest")
+    source = io.BytesIO(data + b"rest")
+    again, rest = header.read_header(source)
+    assert (again, rest + source.read()) == (parsed, b"rest")
 
 
 def age_file(data: bytes) -> None:
