@@ -16,7 +16,7 @@ from vault.bundle import BundleItem, BundleSummary, IdentitySigner, file_name_of
 from vault.cases import Case, open_store
 from vault.contacts import person
 from vault.errors import Ambiguous, BadInput, DamagedPack, NotFound, ReadFailed
-from vault.model import EVENT_EXPORTED, Event, Item
+from vault.model import EVENT_CLEANED, EVENT_EXPORTED, Event, Item
 from vault.names import printable
 from vault.sealing import write_sealed
 from vault.store import CaseStore
@@ -103,12 +103,13 @@ def recipients_in(untrusted: bytes) -> list[str]:
 
 def export(
     vault: Vault, case: Case, references: list[str], to: list[Addressee], path: str, *,
-    sources: bool = True, force: bool = False,
+    sources: bool = True, folders: bool = True, force: bool = False,
     progress: Callable[[int, int], None] = lambda documents, size: None,
 ) -> Exported:  # fmt: skip
     """Seal a case, or the items that were named, for people. ``path`` is a file, or a folder to name one in.
 
-    Without ``sources`` the documents' source fields stay here; what notes and names tell goes along.
+    Without ``sources`` the documents' source fields stay here; what notes and names tell goes along. Without
+    ``folders`` a document is called by the last part of its path.
 
     Raises NotFound, BadInput, DamagedPack, AlreadyThere, DiskFailed; nothing is left behind then.
     """
@@ -123,7 +124,9 @@ def export(
         if not items:
             raise BadInput("there is nothing in this case yet")
         custody, sealed_before = _custody(store)
-        described = [_described(item, custody.get(item.id, ()), sources=sources) for item in items]
+        described = [
+            _described(item, custody.get(item.id, ()), sources=sources, folders=folders) for item in items
+        ]
 
         def content(index: int) -> Iterator[bytes]:
             yield from store.read(items[index])
@@ -159,6 +162,8 @@ def _custody(store: CaseStore) -> tuple[dict[bytes, tuple[dict[str, Any], ...]],
             "at_ns": row.event.at_ns, "event": row.event.kind, "device": row.pack.device.hex(),
             "sequence": row.pack.sequence, "signed_by": row.pack.author.hex(),
         }  # fmt: skip
+        if row.event.kind == EVENT_CLEANED:
+            text["detail"] = row.event.detail
         for item in row.event.items:
             events[item].append(text)
         if row.event.kind == EVENT_EXPORTED:
@@ -166,8 +171,9 @@ def _custody(store: CaseStore) -> tuple[dict[bytes, tuple[dict[str, Any], ...]],
     return {item: tuple(of_item) for item, of_item in events.items()}, exported
 
 
-def _described(item: Item, custody: tuple[dict[str, Any], ...], *, sources: bool) -> BundleItem:
+def _described(item: Item, custody: tuple[dict[str, Any], ...], *, sources: bool, folders: bool) -> BundleItem:
     source = item.source if sources else ""
+    name = item.name if folders else item.name.rpartition(b"/")[2]
     return BundleItem(
-        item.name, item.size, item.sha256, item.mtime_ns, item.filed_ns, item.note, source, item.tags, custody
+        name, item.size, item.sha256, item.mtime_ns, item.filed_ns, item.note, source, item.tags, custody
     )

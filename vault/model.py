@@ -43,6 +43,8 @@ ORIGIN_AGE = "age"
 """Taken in from a plain age file that somebody made with another program."""
 ORIGIN_BUNDLE = "bundle"
 """Taken in from a signed bundle; ``signer`` names the key."""
+ORIGIN_CLEAN = "clean copy"
+"""Made here from another item, without what that says of whoever made it."""
 
 
 class Chunk(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -102,6 +104,8 @@ class Event(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
 EVENT_FILED = "filed"
 EVENT_TAKEN_IN = "taken in"
+EVENT_CLEANED = "clean copy made"
+"""Of two items, the original and the copy."""
 EVENT_COPIED_OUT = "copied out"
 EVENT_EXPORTED = "exported"
 EVENT_RECEIPT = "receipt taken"

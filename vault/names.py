@@ -89,6 +89,19 @@ def json_safe(text: str) -> str:
     return _NOT_IN_JSON.sub(lambda m: _json_escape(m.group()), text)
 
 
+def marked(path: bytes, mark: bytes) -> bytes:
+    """The path with a mark before its ending, and its stem cut where the name would be too long for a disk."""
+    folder, slash, name = path.rpartition(b"/")
+    stem, dot, ending = name.rpartition(b".")
+    if not stem or len(ending) > MAX_EXTENSION_BYTES:
+        stem, dot, ending = name, b"", b""
+    tail = mark + dot + ending
+    room = MAX_PART_BYTES - len(tail)
+    while len(stem) > room and room and stem[room] & 0xC0 == 0x80:
+        room -= 1  # not in the middle of a letter
+    return folder + slash + stem[:room] + tail
+
+
 @dataclass(frozen=True, slots=True)
 class SafePath:
     """A relative path that cannot leave the folder it is placed in.

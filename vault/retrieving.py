@@ -17,7 +17,7 @@ from functools import partial
 from vault.errors import Damaged, VaultError, Wiped
 from vault.intake import Filed
 from vault.model import EVENT_COPIED_OUT, EVENT_MOVED, Event, Item, ItemId
-from vault.names import MAX_EXTENSION_BYTES, MAX_PART_BYTES, SafePath
+from vault.names import SafePath, marked
 from vault.outside import OutFolder, OutWriter
 from vault.sources import FileIncoming, Problem, reason_of
 from vault.store import CaseStore
@@ -69,24 +69,11 @@ def _apart(items: Iterable[Item]) -> Iterator[tuple[Item, bytes]]:
     for item in items:
         path, digits = item.name, item.id.hex()
         if path in taken:
-            path = _marked(item.name, digits[:8])
+            path = marked(item.name, b"." + digits[:8].encode())
         if path in taken:
-            path = _marked(item.name, digits)
+            path = marked(item.name, b"." + digits.encode())
         taken.add(path)
         yield item, path
-
-
-def _marked(path: bytes, mark: str) -> bytes:
-    """The path with a mark before its ending, and its stem cut where the name would be too long for a disk."""
-    folder, slash, name = path.rpartition(b"/")
-    stem, dot, ending = name.rpartition(b".")
-    if not stem or len(ending) > MAX_EXTENSION_BYTES:
-        stem, dot, ending = name, b"", b""
-    tail = b"." + mark.encode() + dot + ending
-    room = MAX_PART_BYTES - len(tail)
-    while len(stem) > room and room and stem[room] & 0xC0 == 0x80:
-        room -= 1  # not in the middle of a letter
-    return folder + slash + stem[:room] + tail
 
 
 def _batches(work: Iterable[_Work]) -> Iterator[list[_Work]]:

@@ -50,7 +50,7 @@ class Cleaner:
                 "install them with: pip install 'sandyk[clean]'",
                 "nothing was changed or sent",
             )
-        self._limits, self._stack = limits, ExitStack()
+        self.limits, self._stack = limits, ExitStack()
         self._workers: dict[Job, Worker] = {}
 
     def __enter__(self) -> Cleaner:
@@ -63,7 +63,7 @@ class Cleaner:
         """The copy of a document, and what made it. Raises ConfinedRefused, ConfinedFailed: then there is none."""
         job = _job_for(_head(pieces))
         if job not in self._workers:
-            self._workers[job] = self._stack.enter_context(Worker(job, self._limits))
+            self._workers[job] = self._stack.enter_context(Worker(job, self.limits))
         return decode(self._workers[job].run(pieces)), made_by(job)
 
 
