@@ -7,10 +7,11 @@
     epoch 3
     recipient age1pq1…
     signing <base64 of the 32-byte Ed25519 key>
+    mldsa65 <base64 of SHA-256 of the ML-DSA-65 key>
     signature <base64 of 64 bytes>
 
 A person's card has ``kind person`` and neither case nor epoch. The signature, by the signing key, covers every line
-above it: it binds the two keys to each other and to the case. It does not say whose card it is.
+above it: it binds the keys to each other and to the case. It does not say whose card it is.
 No name is inside, and a card proves nothing until its words were compared by voice.
 
 Mail programs may add white space around lines, empty lines before and after, and CRLF; those are taken away
@@ -21,16 +22,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from keys import labels
+from keys import labels, mldsa
 from keys.age import HybridRecipient
 from keys.canonical import decode_base64, decode_number, encode_base64
 from keys.errors import BadSignature, Malformed, MalformedCard
 from keys.primitives import KEY_SIZE, SIGNATURE_SIZE
 from keys.signing import verify_signature
-from keys.words import fingerprint_words
+from keys.words import DIGEST_SIZE, fingerprint_words
 
 if TYPE_CHECKING:
     from keys.identity import Identity
@@ -45,11 +46,13 @@ _CASE_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A recipient and a signing key that belong together. Made by ``make_card`` or ``parse_card`` only."""
+    """A recipient and two signing keys that belong together. Made by ``make_card`` or ``parse_card`` only."""
 
     recipient: HybridRecipient
     signing: bytes
     """Ed25519 public key, 32 bytes."""
+    mldsa_digest: bytes
+    """SHA-256 of the ML-DSA-65 public key, 32 bytes: the key itself is 1952, and comes with each signature."""
     signature: bytes
     case_id: bytes | None = None
     """16 bytes for a case, None for a person."""
@@ -63,11 +66,11 @@ class Card:
 
     @property
     def fingerprint(self) -> bytes:
-        """32 bytes: SHA-256(label | NUL | kind | recipient 1216 | signing key 32 [| case id 16]).
+        """32 bytes: SHA-256(label | NUL | kind | recipient 1216 | signing key 32 | ML-DSA digest 32 [| case id 16]).
 
         The epoch is not in it, but a new epoch has new keys: a case's words change with every epoch.
         """
-        keys = self.recipient.raw + self.signing + (self.case_id or b"")
+        keys = self.recipient.raw + self.signing + self.mldsa_digest + (self.case_id or b"")
         return hashlib.sha256(
             labels.CARD_FINGERPRINT.encode("ascii") + b"\0" + self.kind.encode("ascii") + keys
         ).digest()
@@ -84,9 +87,9 @@ def make_card(identity: Identity, *, case_id: bytes | None = None, epoch: int | 
         raise ValueError("the card of a case needs its 16-byte id and an epoch")
     if epoch is not None and not 1 <= epoch <= MAX_EPOCH:
         raise ValueError("no such epoch")
-    unsigned = Card(identity.recipient, identity.signing_public, b"", case_id, epoch)
-    signature = identity.sign(labels.CARD_SIGNATURE, _signed_text(unsigned))
-    return Card(unsigned.recipient, unsigned.signing, signature, case_id, epoch)
+    digest = mldsa.digest_of(identity.mldsa_public)
+    unsigned = Card(identity.recipient, identity.signing_public, digest, b"", case_id, epoch)
+    return replace(unsigned, signature=identity.sign(labels.CARD_SIGNATURE, _signed_text(unsigned)))
 
 
 def encode(card: Card) -> str:
@@ -114,6 +117,7 @@ def _signed_text(card: Card) -> bytes:
     if card.case_id is not None:
         lines += [f"case {card.case_id.hex()}", f"epoch {card.epoch}"]
     lines += [f"recipient {card.recipient}", f"signing {encode_base64(card.signing)}"]
+    lines += [f"mldsa65 {encode_base64(card.mldsa_digest)}"]
     return "".join(f"{line}\n" for line in lines).encode("ascii")
 
 
@@ -137,12 +141,13 @@ def _read(lines: list[str]) -> Card:
         case_id, epoch, rest = _case_id(_field(lines, 2, "case")), _epoch(_field(lines, 3, "epoch")), 4
     elif kind != "person":
         raise Malformed("of an unknown kind")
-    if len(lines) != rest + 3:
+    if len(lines) != rest + 4:
         raise Malformed("lines are missing, or something follows it")
     return Card(
         recipient=HybridRecipient.parse(_field(lines, rest, "recipient")),
         signing=decode_base64(_field(lines, rest + 1, "signing"), size=KEY_SIZE),
-        signature=decode_base64(_field(lines, rest + 2, "signature"), size=SIGNATURE_SIZE),
+        mldsa_digest=decode_base64(_field(lines, rest + 2, "mldsa65"), size=DIGEST_SIZE),
+        signature=decode_base64(_field(lines, rest + 3, "signature"), size=SIGNATURE_SIZE),
         case_id=case_id,
         epoch=epoch,
     )

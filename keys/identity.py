@@ -2,7 +2,8 @@
 """An identity: the secret that reads what is sealed to somebody, and signs in their pseudonym.
 
 Owns docs/format.md §3.1: two independent 32-byte seeds, one of an age hybrid identity (ML-KEM-768 with
-X25519, C2SP age), one of an Ed25519 key (RFC 8032). No name is inside. Whom it belongs to, and
+X25519, C2SP age), one of an Ed25519 key (RFC 8032) and, derived from the same, an ML-DSA-65 key (FIPS 204;
+docs/decisions/0036-proof.md says why that is sound). No name is inside. Whom it belongs to, and
 whether somebody may do what they signed, is the caller's to judge.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keys import primitives
+from keys import labels, mldsa, primitives
 from keys.age import HybridIdentity, HybridRecipient
 from keys.card import Card, make_card
 from keys.errors import Malformed
@@ -73,6 +74,15 @@ class Identity:
         """A 64-byte Ed25519 signature over ``signed_bytes(label, message)``."""
         return primitives.sign(signed_bytes(label, message), self.signing_seed.expose())
 
+    @property
+    def mldsa_public(self) -> bytes:
+        """The ML-DSA-65 public key, 1952 bytes. A card names its SHA-256."""
+        return mldsa.public_of(self._mldsa_seed())
+
+    def sign_mldsa(self, message: bytes, context: str) -> bytes:
+        """A 3309-byte ML-DSA-65 signature over ``message`` for a purpose that ``context`` names."""
+        return mldsa.sign(message, context, self._mldsa_seed())
+
     def card(self, *, case_id: bytes | None = None, epoch: int | None = None) -> Card:
         """The public half, signed by itself: a person's card, or with id and epoch the card of a case."""
         return make_card(self, case_id=case_id, epoch=epoch)
@@ -81,6 +91,9 @@ class Identity:
         """Zero both seeds. The identity is of no use afterwards."""
         self.age_seed.close()
         self.signing_seed.close()
+
+    def _mldsa_seed(self) -> Secret:
+        return Secret(primitives.hkdf(self.signing_seed.expose(), labels.MLDSA))
 
     def __repr__(self) -> str:
         return "Identity(<redacted>)"

@@ -21,7 +21,7 @@ FORMAT = "1"
 NOBODY_NAMED = "passphrase"
 """Stands for ``Sealed-For`` in a bundle that whoever knows a passphrase can open: ``vault.zipped``."""
 NAMESPACE = "bundle.v1@sandyk"
-"""What the sender's signature is for (SSHSIG)."""
+"""What the sender's signatures are for: the namespace of the SSHSIG, the context of the ML-DSA one."""
 PROFILE = "urn:uuid:be0bcdfc-1bbe-4fe4-8efe-9728cf21e564"
 """Names this form of bag, for programs that know BagIt profiles. A constant without further meaning."""
 LEAST_PLAINTEXT = 256 << 10
@@ -35,13 +35,18 @@ MANIFEST = "manifest-sha256.txt"
 ITEMS = "metadata/items.json"
 CUSTODY = "metadata/custody.jsonl"
 CARD = "metadata/sender.card"
+MLDSA_KEY = "metadata/sender.mldsa65.pem"
 TAG_MANIFEST = "tagmanifest-sha256.txt"
-SIGNATURE = "tagmanifest-sha256.txt.sig"
+SIGNATURE = f"{TAG_MANIFEST}.sig"
+MLDSA_SIGNATURE = f"{TAG_MANIFEST}.mldsa65"
+TIMESTAMP = f"{TAG_MANIFEST}.tsr"
 README = "README.txt"
 CATALOGUE = "index.html"
 
-UNLISTED = (TAG_MANIFEST, SIGNATURE, f"{TAG_MANIFEST}.mldsa65", f"{TAG_MANIFEST}.tsr")
-"""Made after the tag manifest, or from it: it cannot list them. The last two are reserved."""
+UNLISTED = (TAG_MANIFEST, SIGNATURE, MLDSA_SIGNATURE, TIMESTAMP)
+"""Made after the tag manifest, or from it: it cannot list them. The last is reserved."""
+SIGNED_WITH = (SIGNATURE, MLDSA_SIGNATURE, CARD, MLDSA_KEY)
+"""What a signed bundle has, all of it, and a drop has not."""
 
 MAX_BYTES = {
     bagit.DECLARATION_NAME: 64,
@@ -50,10 +55,11 @@ MAX_BYTES = {
     ITEMS: 64 << 20,
     CUSTODY: 64 << 20,
     CARD: 16 << 10,
+    MLDSA_KEY: 4 << 10,
     TAG_MANIFEST: 32 << 20,
     SIGNATURE: 2 << 10,
-    f"{TAG_MANIFEST}.mldsa65": 16 << 10,
-    f"{TAG_MANIFEST}.tsr": 64 << 10,
+    MLDSA_SIGNATURE: 4 << 10,
+    TIMESTAMP: 64 << 10,
     README: 64 << 10,
     CATALOGUE: 256 << 20,
 }

@@ -13,7 +13,7 @@ and refuses (``DamagedBundle`` where no other error is named):
  6. a bag-info.txt, items.json, custody.jsonl or manifest in any other spelling than the writer's, or that disagree:
     identifier, date, number and size of the documents, paths, digests
  7. a tag manifest that does not list each tag file exactly once with its true digest
- 8. a signature without ``Sealed-By`` and sender.card, or one of these without a signature
+ 8. one or more of the two signatures, ``Sealed-By``, sender.card and sender.mldsa65.pem without all the others
  9. a signature that does not verify, or by another key than ``Sealed-By`` and the card name (``BrokenSignature``)
 10. a bundle of which ``Sealed-For`` names none of the reader's own keys (``Resealed``): whoever it was sealed for has
     passed it on in the sender's name
@@ -30,7 +30,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from keys import age, sshsig
+from keys import age, mldsa, sshsig
 from keys.card import Card, parse_card
 from keys.card import encode as encode_card
 from keys.errors import BadSignature, KeysError
@@ -43,7 +43,7 @@ from vault.plaintext import DamagedSeal, Plaintext
 from vault.tar import PIECE, Member, Source, TarReader
 
 _ROOT = re.compile(r"bundle-[0-9a-f]{8}")
-_KEPT = frozenset(layout.MAX_BYTES) - {layout.README, layout.CATALOGUE, *layout.UNLISTED[2:]}
+_KEPT = frozenset(layout.MAX_BYTES) - {layout.README, layout.CATALOGUE, layout.TIMESTAMP}
 """Tag files whose content is looked at; of the others only the digest is."""
 _REQUIRED = (
     *(bagit.DECLARATION_NAME, bagit.INFO_NAME, layout.MANIFEST, layout.ITEMS, layout.CUSTODY),
@@ -57,7 +57,7 @@ class NotABundle(DamagedBundle):
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who signed: a key, and the card of this key. Whether it is anybody's one knows, the caller must find out."""
+    """Who signed, with the two keys of a card. Whether it is anybody's one knows, the caller must find out."""
 
     public: bytes
     """Ed25519, 32 bytes."""
@@ -261,7 +261,7 @@ def _judge(files: dict[str, _TagFile], root: str) -> Tags:
     signer = _verify_signer(files, binding)
     contents = parse_contents(files[layout.ITEMS].kept, files[layout.CUSTODY].kept)
     _expect_agreement(files, binding, contents)
-    unknown = [name for name in files if name not in layout.MAX_BYTES or name in layout.UNLISTED[2:]]
+    unknown = [name for name in files if name not in layout.MAX_BYTES or name == layout.TIMESTAMP]
     return Tags(
         binding.bundle_id,
         contents.title,
@@ -296,10 +296,10 @@ def _expect_agreement(files: dict[str, _TagFile], binding: layout.Binding, conte
 
 
 def _verify_signer(files: dict[str, _TagFile], binding: layout.Binding) -> Signer | None:
-    """The signer whose signature, card and ``Sealed-By`` agree; None when there is none of the three."""
-    present = {layout.SIGNATURE in files, layout.CARD in files, binding.sealed_by is not None}
+    """The signer whose signatures, keys, card and ``Sealed-By`` agree; None when there is nothing of all that."""
+    present = {binding.sealed_by is not None, *(name in files for name in layout.SIGNED_WITH)}
     if len(present) > 1:
-        raise DamagedBundle("the bundle is half signed: signature, sender's card or Sealed-By is missing")
+        raise DamagedBundle("the bundle is half signed: a signature, a key, the sender's card or Sealed-By is missing")
     if binding.sealed_by is None:
         return None
     card = _card(files[layout.CARD].kept)
@@ -311,7 +311,23 @@ def _verify_signer(files: dict[str, _TagFile], binding: layout.Binding) -> Signe
         raise BrokenSignature("the sender's signature is damaged") from exc
     if sshsig.fingerprint(public) != binding.sealed_by or card.signing != public:
         raise BrokenSignature("the bundle was signed by another key than it names")
+    _verify_mldsa(files, card)
     return Signer(public, card, encode_card(card))
+
+
+def _verify_mldsa(files: dict[str, _TagFile], card: Card) -> None:
+    """The second signature, over the same text, by the key whose digest the card names."""
+    try:
+        public = mldsa.parse_pem(files[layout.MLDSA_KEY].kept)
+    except KeysError as exc:
+        raise DamagedBundle("the sender's ML-DSA-65 key is damaged") from exc
+    if mldsa.digest_of(public) != card.mldsa_digest:
+        raise BrokenSignature("the ML-DSA-65 key is not the one that the sender's card names")
+    untrusted_signature = files[layout.MLDSA_SIGNATURE].kept
+    try:
+        mldsa.verify(files[layout.TAG_MANIFEST].kept, layout.NAMESPACE, untrusted_signature, public)
+    except KeysError as exc:
+        raise BrokenSignature("the sender's ML-DSA-65 signature does not belong to this bundle") from exc
 
 
 def _card(untrusted: bytes) -> Card:

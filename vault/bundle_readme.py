@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from vault.bundle_layout import NAMESPACE, SIGNATURE, TAG_MANIFEST, root_of
+from vault.bundle_layout import MLDSA_KEY, MLDSA_SIGNATURE, NAMESPACE, SIGNATURE, TAG_MANIFEST, root_of
 
 
 class Carrier(Enum):
@@ -39,6 +39,9 @@ _VERIFY = """\
     echo 'sender namespaces="{namespace}" {key}' > ../allowed_signers
     ssh-keygen -Y verify -f ../allowed_signers -I sender -n {namespace} -s {signature} < {tag_manifest}
 """
+_VERIFY_MLDSA = """\
+    openssl pkeyutl -verify -pubin -inkey {mldsa_key} -rawin -in {tag_manifest} -sigfile {mldsa_signature} -pkeyopt context-string:{namespace}
+"""  # noqa: E501  # a command to paste must be one line
 
 _ENGLISH = (
     """\
@@ -67,7 +70,11 @@ to open and check it. These will do: {programs}.
    in another way, for example by voice:
 
     {fingerprint}
-""",
+
+   A second signature, ML-DSA-65, is made to hold against quantum computers as well. Its key is
+   named in metadata/sender.card. OpenSSL 3.5 or later checks it:
+
+{verify_mldsa}""",
     """\
 3. This bundle is not signed. Nothing in it shows who sent it.
 """,
@@ -105,7 +112,11 @@ _RUSSIAN = (
    другим путём, например голосом:
 
     {fingerprint}
-""",
+
+   Вторая подпись, ML-DSA-65, рассчитана и на то, что появятся квантовые компьютеры. Её ключ
+   назван в metadata/sender.card. Её проверяет OpenSSL 3.5 или новее:
+
+{verify_mldsa}""",
     """\
 3. Пакет не подписан. Ничто в нём не показывает, кто его прислал.
 """,
@@ -143,7 +154,11 @@ _KYRGYZ = (
    аркылуу, берилген изге дал келгенде гана билесиз:
 
     {fingerprint}
-""",
+
+   Экинчи кол тамга, ML-DSA-65, кванттык компьютерлер пайда болсо да туруштук берүү үчүн түзүлгөн.
+   Анын ачкычы metadata/sender.card ичинде аталган. Аны OpenSSL 3.5 же андан жаңысы текшерет:
+
+{verify_mldsa}""",
     """\
 3. Бул топтомго кол коюлган эмес. Аны ким жөнөткөнүн андагы эч нерсе көрсөтпөйт.
 """,
@@ -194,12 +209,16 @@ def render_readme(
 ) -> bytes:
     """The text for a bundle signed by a key (its ``ssh-ed25519 …`` line and ``SHA256:…``), or for a drop (None)."""
     in_zip = carrier is Carrier.ZIP
-    names = {"root": root_of(bundle_id), "tag_manifest": TAG_MANIFEST, "signature": SIGNATURE, "namespace": NAMESPACE}
+    names = {
+        "root": root_of(bundle_id), "tag_manifest": TAG_MANIFEST, "signature": SIGNATURE, "namespace": NAMESPACE,
+        "mldsa_key": MLDSA_KEY, "mldsa_signature": MLDSA_SIGNATURE,
+    }  # fmt: skip
     values = {
         "open": (_OPEN_ZIP if in_zip else _OPEN_AGE).format(**names),
         "tar": "content.tar" if in_zip else "bundle.tar",
         "check": _CHECK.format(**names),
         "verify": _VERIFY.format(key=public_line, **names),
+        "verify_mldsa": _VERIFY_MLDSA.format(**names),
         "fingerprint": fingerprint or "",
         "number": "4",
     }

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from keys import age, crowd, sshsig
+from keys import age, crowd, mldsa, sshsig
 from keys.card import encode as encode_card
 from keys.card import parse_card
 from keys.errors import Full, KeysError
@@ -53,10 +53,17 @@ class BundleSigner(Protocol):
 
     @property
     def card_text(self) -> str:
-        """The card of the same key, as ``keys.card.encode`` writes it."""
+        """The card of the same keys, as ``keys.card.encode`` writes it."""
+
+    @property
+    def mldsa_public(self) -> bytes:
+        """The ML-DSA-65 public key that the card names, 1952 bytes."""
 
     def sign_ssh(self, message: bytes, namespace: str) -> str:
         """An armored SSHSIG over ``message`` (``keys.sshsig.sign``)."""
+
+    def sign_mldsa(self, message: bytes, context: str) -> bytes:
+        """A raw ML-DSA-65 signature over ``message`` (``keys.mldsa.sign``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +82,18 @@ class IdentitySigner:
         """See BundleSigner."""
         return encode_card(self.identity.card())
 
+    @property
+    def mldsa_public(self) -> bytes:
+        """See BundleSigner."""
+        return self.identity.mldsa_public
+
     def sign_ssh(self, message: bytes, namespace: str) -> str:
         """See BundleSigner."""
         return sshsig.sign(message, namespace, self.identity.signing_seed)
+
+    def sign_mldsa(self, message: bytes, context: str) -> bytes:
+        """See BundleSigner."""
+        return self.identity.sign_mldsa(message, context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,10 +262,12 @@ def _tag_files(
     }
     if signer:
         files[layout.CARD] = _own_card(signer)
+        files[layout.MLDSA_KEY] = mldsa.encode_pem(signer.mldsa_public)
     tag_manifest = bagit.render_manifest((name, hashlib.sha256(text).digest()) for name, text in files.items())
     files[layout.TAG_MANIFEST] = tag_manifest
     if signer:
         files[layout.SIGNATURE] = _signature(signer, tag_manifest)
+        files[layout.MLDSA_SIGNATURE] = _mldsa_signature(signer, tag_manifest)
     for name, text in files.items():
         if len(text) > layout.MAX_BYTES[name]:
             raise BadInput(f"{name} would be too large: put fewer documents, or shorter notes, into one bundle")
@@ -257,13 +275,15 @@ def _tag_files(
 
 
 def _own_card(signer: BundleSigner) -> bytes:
-    """The signer's card, which must be of the key that signs: found out here, not by the editor."""
+    """The signer's card, which must be of the keys that sign: found out here, not by the editor."""
     try:
         card = parse_card(signer.card_text)
     except KeysError as exc:
         raise BadInput("the sender's card cannot be read") from exc
     if card.signing != signer.signing_public or card.kind != "person":
         raise BadInput("the sender's card belongs to another key, or to a case")
+    if card.mldsa_digest != mldsa.digest_of(signer.mldsa_public):
+        raise BadInput("the sender's card names another ML-DSA-65 key")
     return encode_card(card).encode("ascii")
 
 
@@ -276,6 +296,15 @@ def _signature(signer: BundleSigner, tag_manifest: bytes) -> bytes:
     if signed_by != signer.signing_public:
         raise BadInput("the bundle was signed by another key than announced")
     return armored.encode("ascii")
+
+
+def _mldsa_signature(signer: BundleSigner, tag_manifest: bytes) -> bytes:
+    signature = signer.sign_mldsa(tag_manifest, layout.NAMESPACE)
+    try:
+        mldsa.verify(tag_manifest, layout.NAMESPACE, signature, signer.mldsa_public)
+    except KeysError as exc:
+        raise BadInput("the sender's ML-DSA-65 signature does not verify") from exc
+    return signature
 
 
 def _carrier(recipients: Sequence[age.Recipient]) -> Carrier:

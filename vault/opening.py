@@ -99,14 +99,16 @@ def sender_of(vault: Vault | None, signer: Signer) -> Sender:
     """Whom the signing key belongs to, as far as this journalist knows."""
     words = " ".join(signer.card.words)
     if vault is not None:
-        if signer.public == vault.me.signing_public:
+        # The whole card, not the Ed25519 key alone: that one a quantum computer could use (docs/decisions/0036-proof.md).
+        known = signer.card.fingerprint
+        if known == vault.me.card().fingerprint:
             return Sender(vault.my_entry().label, words, True, "this is you")
         book, roster = vault.book(), vault.roster()
         for entry in believed(book, roster):
-            if entry.card.signing == signer.public:
+            if entry.card.fingerprint == known:
                 return Sender(entry.label, words, True, "a journalist of this vault")
         contact = book.contact_by_key(signer.public)
-        if contact is not None and contact.card.fingerprint == signer.card.fingerprint:
+        if contact is not None and contact.card.fingerprint == known:
             if contact.verified_ns is not None:
                 return Sender(contact.name, words, True, "a verified contact")
             return Sender(contact.name, words, False, "a contact whose words were not compared yet")

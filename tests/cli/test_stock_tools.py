@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.commands import LETTER, Desk
-from tests.support.tools import need, need_hybrid_age, need_node_package
+from tests.support.tools import need, need_hybrid_age, need_node_package, need_openssl_mldsa
 
 
 def stock_age(**request: Any) -> dict[str, str]:
@@ -91,6 +91,21 @@ def test_the_commands_of_the_readme_check_every_file_and_the_signature(received:
     assert "Good" in run.stdout
     assert (folder / "data/0001/letter.txt").read_bytes() == LETTER
     assert json.loads((folder / "metadata/items.json").read_bytes())
+
+
+def test_openssl_checks_the_second_signature_with_the_command_of_the_readme(received: tuple[Desk, Path]) -> None:
+    openssl = need_openssl_mldsa()
+    _, folder = received
+    english = (folder / "README.txt").read_text("utf-8").partition("РУССКИЙ")[0]
+    (command,) = re.findall(r"^    openssl (.*)$", english, re.MULTILINE)
+    good = shell(f"{openssl} {command}", folder)
+    assert (good.returncode, good.stdout) == (0, "Signature Verified Successfully\n"), good.stderr
+    document = (Path(__file__).resolve().parents[2] / "docs" / "format-bundle.md").read_text("utf-8")
+    (digest, named) = re.findall(r"^(openssl pkey .*)\n(grep .*)$", document, re.MULTILINE)[0]
+    assert shell(named, folder).stdout == f"mldsa65 {shell(digest.replace('openssl', openssl), folder).stdout}"
+    manifest = folder / "tagmanifest-sha256.txt"
+    manifest.write_bytes(manifest.read_bytes() + b"\n")
+    assert shell(f"{openssl} {command}", folder).returncode != 0
 
 
 @pytest.mark.parametrize("path", ["data/0001/letter.txt", "metadata/items.json", "tagmanifest-sha256.txt"])

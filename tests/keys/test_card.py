@@ -35,6 +35,7 @@ def test_a_persons_card_looks_like_this() -> None:
         "kind person\n"
         f"recipient {ME.recipient}\n"
         f"signing {encode_base64(ME.signing_public)}\n"
+        f"mldsa65 {encode_base64(hashlib.sha256(ME.mldsa_public).digest())}\n"
         f"signature {encode_base64(PERSON_CARD.signature)}\n"
     )
 
@@ -123,7 +124,7 @@ def test_noise_is_refused_with_our_error(noise: bytes | str) -> None:
 def test_a_key_cannot_be_exchanged_for_another() -> None:
     """Neither half of somebody's card can be put into mine, nor my signature into a card of theirs."""
     mine, theirs = encode(PERSON_CARD).splitlines(), encode(make_card(SOMEBODY)).splitlines()
-    for i in (2, 3, 4):
+    for i in (2, 3, 4, 5):
         with pytest.raises(MalformedCard):
             parse_card("\n".join([*mine[:i], theirs[i], *mine[i + 1 :]]))
 
@@ -138,13 +139,13 @@ def test_a_signing_key_of_small_order_is_refused() -> None:
     """Such a key lets one signature fit many messages."""
     text = encode(PERSON_CARD).splitlines()
     for key in (bytes(32), b"\x01" + bytes(31)):
-        lines = [*text[:3], f"signing {encode_base64(key)}", f"signature {encode_base64(key + bytes(32))}"]
+        lines = [*text[:3], f"signing {encode_base64(key)}", text[4], f"signature {encode_base64(key + bytes(32))}"]
         with pytest.raises(MalformedCard):
             parse_card("\n".join(lines))
 
 
 def test_the_fingerprint_is_made_of_kind_keys_and_case_but_not_of_the_epoch() -> None:
-    raw = ME.recipient.raw + ME.signing_public
+    raw = ME.recipient.raw + ME.signing_public + hashlib.sha256(ME.mldsa_public).digest()
     label = labels.CARD_FINGERPRINT.encode() + b"\0"
     assert PERSON_CARD.fingerprint == hashlib.sha256(label + b"person" + raw).digest()
     assert CASE_CARD.fingerprint == hashlib.sha256(label + b"case" + raw + CASE_ID).digest()

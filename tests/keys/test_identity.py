@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys import age, labels
+from keys import age, labels, mldsa
 from keys.errors import BadSignature, Malformed
 from keys.identity import Identity, signed_bytes, verify_signature
 from keys.secret import Secret
@@ -45,6 +47,16 @@ def test_two_generated_identities_differ_in_both_halves() -> None:
     assert a.age_seed != a.signing_seed
 
 
+def test_the_second_signature_is_by_a_key_derived_from_the_signing_seed_alone() -> None:
+    """HKDF of RFC 5869 computed here, so that nobody changes the derivation unnoticed."""
+    extracted = hmac.digest(bytes(32), ME.signing_seed.expose(), "sha256")
+    seed = hmac.digest(extracted, b"sandyk mldsa v1\x01", "sha256")
+    assert ME.mldsa_public == mldsa.public_of(Secret(seed))
+    mldsa.verify(b"message", "purpose", ME.sign_mldsa(b"message", "purpose"), ME.mldsa_public)
+    other_reader = Identity(Secret(bytes(32)), ME.signing_seed)
+    assert other_reader.mldsa_public == ME.mldsa_public != Identity.generate().mldsa_public
+
+
 def test_no_printed_form_shows_a_secret() -> None:
     assert repr(ME) == str(ME) == "Identity(<redacted>)"
 
@@ -52,7 +64,8 @@ def test_no_printed_form_shows_a_secret() -> None:
 def test_closing_closes_both_seeds() -> None:
     identity = Identity.generate()
     identity.close()
-    for use in (identity.encode, lambda: identity.recipient, lambda: identity.sign(labels.CARD_SIGNATURE, b"")):
+    signing = (lambda: identity.sign(labels.CARD_SIGNATURE, b""), lambda: identity.sign_mldsa(b"", "purpose"))
+    for use in (identity.encode, lambda: identity.recipient, *signing):
         with pytest.raises(ValueError, match="closed"):
             use()
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import struct
 import unicodedata
@@ -13,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from keys import keyring, slots
+from keys import keyring, mldsa, slots
 from keys.access import Former, open_access
 from keys.book import open_book
 from keys.card import encode, parse_card
@@ -105,6 +106,19 @@ def test_old_cards_are_read_and_written_the_same() -> None:
         assert " ".join(card.words) == expected
     assert parse_card((VECTORS / "person.card").read_bytes()) == person("me").card()
     assert card == person("case").card(case_id=fixed("case id", 16), epoch=3)
+
+
+def test_an_old_ml_dsa_key_and_signature_are_the_same() -> None:
+    """The seed computed here by RFC 5869; the signature verifies, and its key is the one that the old card names."""
+    vector = json.loads((VECTORS / "mldsa.json").read_text())
+    values = {name: bytes.fromhex(vector[name]) for name in ("signing_seed", "seed", "public", "sha256", "signature")}
+    assert person("me").signing_seed.expose() == values["signing_seed"]
+    extracted = hmac.digest(bytes(32), values["signing_seed"], "sha256")
+    assert hmac.digest(extracted, b"sandyk mldsa v1\x01", "sha256") == values["seed"]
+    assert person("me").mldsa_public == mldsa.public_of(Secret(values["seed"])) == values["public"]
+    assert hashlib.sha256(values["public"]).digest() == values["sha256"]
+    assert parse_card((VECTORS / "person.card").read_bytes()).mldsa_digest == values["sha256"]
+    mldsa.verify(vector["message"].encode(), vector["context"], values["signature"], values["public"])
 
 
 def test_an_old_access_file_opens() -> None:

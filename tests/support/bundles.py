@@ -106,6 +106,7 @@ def retag(files: dict[str, bytes], signer: Identity | None = None) -> None:
     if signer:
         signature = sshsig.sign(files[layout.TAG_MANIFEST], layout.NAMESPACE, signer.signing_seed)
         files[layout.SIGNATURE] = signature.encode()
+        files[layout.MLDSA_SIGNATURE] = signer.sign_mldsa(files[layout.TAG_MANIFEST], layout.NAMESPACE)
 
 
 def _in_order(files: dict[str, bytes]) -> list[str]:

@@ -305,11 +305,13 @@ def test_more_metadata_than_a_reader_takes_is_refused_before_anything_is_written
 
 @dataclass(frozen=True)
 class FalseSigner:
-    """Signs with one key, shows the card of a second and claims to be a third."""
+    """Signs with some keys, shows the card of others and claims to be still others."""
 
     signs: Identity
+    signs_mldsa: Identity
     shows: Identity
     claims: Identity
+    claims_mldsa: Identity
 
     @property
     def signing_public(self) -> bytes:
@@ -319,15 +321,22 @@ class FalseSigner:
     def card_text(self) -> str:
         return IdentitySigner(self.shows).card_text
 
+    @property
+    def mldsa_public(self) -> bytes:
+        return self.claims_mldsa.mldsa_public
+
     def sign_ssh(self, message: bytes, namespace: str) -> str:
         return IdentitySigner(self.signs).sign_ssh(message, namespace)
 
+    def sign_mldsa(self, message: bytes, context: str) -> bytes:
+        return self.signs_mldsa.sign_mldsa(message, context)
+
 
 def test_a_signer_whose_keys_disagree_is_found_out_before_anything_is_sealed() -> None:
-    seal(signer=FalseSigner(SENDER, SENDER, SENDER))
-    for keys in ((OTHER, SENDER, SENDER), (SENDER, OTHER, SENDER), (SENDER, SENDER, OTHER)):
+    seal(signer=FalseSigner(SENDER, SENDER, SENDER, SENDER, SENDER))
+    for odd in range(5):
         with pytest.raises(BadInput):
-            seal(signer=FalseSigner(*keys))
+            seal(signer=FalseSigner(*(OTHER if place == odd else SENDER for place in range(5))))
 
 
 def test_bundles_get_new_identifiers() -> None:

@@ -6,10 +6,11 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from itertools import combinations
 
 import pytest
 
-from keys import age, sshsig
+from keys import age, mldsa, sshsig
 from keys.card import encode
 from keys.errors import NoMatch
 from tests.support.bundles import (
@@ -44,7 +45,8 @@ from vault.tar import TarReader, TarWriter
 
 def test_the_tests_tools_rebuild_a_bundle_that_is_accepted() -> None:
     """Otherwise every refusal below would prove nothing."""
-    assert rewritten(SIGNED_PLAIN, lambda files: retag(files, SENDER)) == SIGNED_PLAIN
+    assert rewritten(SIGNED_PLAIN, retag) == SIGNED_PLAIN
+    assert open_plain(rewritten(SIGNED_PLAIN, lambda files: retag(files, SENDER))) == list(DOCUMENTS)
     assert rewritten(DROP_PLAIN, retag) == DROP_PLAIN
     assert open_plain(SIGNED_PLAIN) == list(DOCUMENTS)
 
@@ -264,17 +266,23 @@ def test_files_of_a_later_version_are_tolerated_and_named() -> None:
     assert read_all(reader) == list(DOCUMENTS)
 
 
-@pytest.mark.parametrize("missing", [layout.SIGNATURE, layout.CARD, "Sealed-By"])
-def test_a_half_signed_bundle_is_refused(missing: str) -> None:
-    """Taking the signature off must not make a drop of a signed bundle."""
+MARKS_OF_A_SIGNER = (*layout.SIGNED_WITH, "Sealed-By")
+
+
+@pytest.mark.parametrize(
+    "missing", [taken for n in range(1, 5) for taken in combinations(MARKS_OF_A_SIGNER, n)], ids=" ".join
+)
+def test_a_half_signed_bundle_is_refused(missing: tuple[str, ...]) -> None:
+    """Taking signatures off, one or both, must not make a weaker bundle, or a drop, of a signed one."""
 
     def change(files: dict[str, bytes]) -> None:
-        if missing == "Sealed-By":
+        retag(files, SENDER)
+        for name in missing:
+            files.pop(name, None)
+        if "Sealed-By" in missing:
             lines = files["bag-info.txt"].splitlines(keepends=True)
             files["bag-info.txt"] = b"".join(line for line in lines if not line.startswith(b"Sealed-By"))
-        else:
-            del files[missing]
-        retag(files, None if missing == layout.SIGNATURE else SENDER)
+        retag(files)
 
     with pytest.raises(DamagedBundle, match="half signed"):
         TarBundleReader(io.BytesIO(rewritten(SIGNED_PLAIN, change)))
@@ -283,13 +291,14 @@ def test_a_half_signed_bundle_is_refused(missing: str) -> None:
 def test_a_signature_by_another_key_than_the_bundle_names_is_refused() -> None:
     """Whichever two of signature, card and Sealed-By agree."""
     others_card = _set(layout.CARD, IdentitySigner(OTHER).card_text.encode())
+    others_key = _set(layout.MLDSA_KEY, mldsa.encode_pem(OTHER.mldsa_public))
     names = [sshsig.fingerprint(identity.signing_public).encode() for identity in (SENDER, OTHER)]
     others_name = _replace("bag-info.txt", *names)
     nothing: Change = lambda files: None  # noqa: E731
     for change, signer in ((nothing, OTHER), (others_card, OTHER), (others_card, SENDER), (others_name, SENDER)):
         with pytest.raises(BrokenSignature, match="another key"):
             TarBundleReader(io.BytesIO(hostile(change, signer=signer)))
-    forged = hostile(_both(others_card, others_name), signer=OTHER)  # by somebody else, who says so
+    forged = hostile(_both(_both(others_card, others_name), others_key), signer=OTHER)  # by somebody else, who says so
     signer_named = TarBundleReader(io.BytesIO(forged)).tags.signer
     assert signer_named is not None
     assert signer_named.public == OTHER.signing_public
@@ -306,6 +315,44 @@ def test_a_signature_over_another_bundle_or_for_another_purpose_is_refused() -> 
     for change in (another, purpose):
         with pytest.raises(BrokenSignature):
             TarBundleReader(io.BytesIO(rewritten(SIGNED_PLAIN, change)))
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        lambda text: SENDER.sign_mldsa(b"other", layout.NAMESPACE),
+        lambda text: SENDER.sign_mldsa(text, "file"),
+        lambda text: OTHER.sign_mldsa(text, layout.NAMESPACE),
+        lambda text: SENDER.sign_mldsa(text, layout.NAMESPACE)[:-1],
+        lambda text: SENDER.sign_mldsa(text, layout.NAMESPACE) + b"\0",
+        lambda text: bytes(mldsa.SIGNATURE_SIZE),
+        lambda text: b"",
+    ],
+    ids=["another text", "another purpose", "another key", "cut", "longer", "zeros", "empty"],
+)
+def test_a_second_signature_that_does_not_fit_is_refused_though_the_first_is_good(sign) -> None:
+    change = lambda files: files.update({layout.MLDSA_SIGNATURE: sign(files[layout.TAG_MANIFEST])})  # noqa: E731
+    with pytest.raises(BrokenSignature, match="ML-DSA-65 signature"):
+        TarBundleReader(io.BytesIO(rewritten(SIGNED_PLAIN, change)))
+
+
+def test_a_second_key_that_the_card_does_not_name_is_refused_though_it_signed() -> None:
+    """Whoever forges Ed25519 with a quantum computer cannot add an ML-DSA key of their own."""
+
+    def change(files: dict[str, bytes]) -> None:
+        files[layout.MLDSA_KEY] = mldsa.encode_pem(OTHER.mldsa_public)
+        retag(files, SENDER)
+        files[layout.MLDSA_SIGNATURE] = OTHER.sign_mldsa(files[layout.TAG_MANIFEST], layout.NAMESPACE)
+
+    with pytest.raises(BrokenSignature, match="not the one that the sender's card names"):
+        TarBundleReader(io.BytesIO(rewritten(SIGNED_PLAIN, change)))
+
+
+def test_a_second_key_in_another_spelling_is_refused() -> None:
+    pem = mldsa.encode_pem(SENDER.mldsa_public)
+    for spelled in (pem + b"\n", pem.replace(b"\n", b"\r\n"), pem[:-1], b"", b"nonsense", SENDER.mldsa_public):
+        with pytest.raises(DamagedBundle, match="key is damaged"):
+            TarBundleReader(io.BytesIO(hostile(_set(layout.MLDSA_KEY, spelled))))
 
 
 @pytest.mark.parametrize(
@@ -337,7 +384,7 @@ def test_a_dangerous_path_is_refused_also_when_everything_agrees_on_it(path: str
             files.clear()
             files.update(moved)
 
-    assert hostile(lambda files: None) == SIGNED_PLAIN
+    assert open_plain(hostile(lambda files: None)) == list(DOCUMENTS)
     with pytest.raises(DamagedBundle, match="safe name"):
         TarBundleReader(io.BytesIO(hostile(change)))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[2]))
 
-from keys import card, slots
+from keys import card, labels, mldsa, primitives, slots
 from keys.access import CaseKeys, Former, seal_access
 from keys.book import Book, CaseEntry, Colleague, Contact, ForeignCase, seal_book
 from keys.identity import Identity
@@ -54,6 +54,17 @@ def slot_vector(number: int, kind: str, typed: str, token: bytes, cost: Cost) ->
     }
 
 
+def mldsa_vector(identity: Identity) -> dict:
+    """The signature is hedged: another one each time this runs."""
+    context, message = "bundle.v1@sandyk", b"a tag manifest\n"
+    seed = primitives.hkdf(identity.signing_seed.expose(), labels.MLDSA)
+    return {
+        "signing_seed": identity.signing_seed.expose().hex(), "seed": seed.hex(),
+        "public": identity.mldsa_public.hex(), "sha256": mldsa.digest_of(identity.mldsa_public).hex(),
+        "context": context, "message": message.decode(), "signature": identity.sign_mldsa(message, context).hex(),
+    }
+
+
 def main() -> None:
     cheap, token = Cost(8, 1), fixed("token", 32)
     vectors = [
@@ -69,6 +80,7 @@ def main() -> None:
     (HERE / "person.card").write_text(card.encode(cards[0]))
     (HERE / "case.card").write_text(card.encode(cards[1]))
     (HERE / "words.json").write_text(json.dumps([" ".join(c.words) for c in cards], indent=1) + "\n")
+    (HERE / "mldsa.json").write_text(json.dumps(mldsa_vector(me), indent=1) + "\n")
 
     keys = CaseKeys(
         case_id, "Мост", (case, person("case 2")), (me.card(), editor.card()),
