@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The judge of where documents are: it errs only towards "only here"."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keys.identity import Identity
+from keys.receipt import Receipt
+from vault import whereabouts
+from vault.errors import NotTrusted
+from vault.index import EventRow, PackRow
+from vault.model import EVENT_EXPORTED, EVENT_FILED, EVENT_RECEIPT, Event, PackId
+from vault.whereabouts import ExportNote, ReceiptNote, Tally, Where, confirmed, known_as, read_export, read_receipt
+
+EDITOR, OTHER = (Identity.decode(bytes(range(n, n + 64))) for n in (1, 2))
+ME, FORMER = b"m" * 32, b"f" * 32
+BUNDLE, MANIFEST = b"b" * 16, b"t" * 32
+ITEMS = tuple(bytes([n]) * 16 for n in range(6))
+HASHES = {item: hashlib.sha256(item).digest() for item in ITEMS}
+NOTE = ExportNote(BUNDLE, MANIFEST, (known_as(OTHER.card()), known_as(EDITOR.card())))
+EXPORT = Event(5, EVENT_EXPORTED, ITEMS[:4], str(NOTE))
+
+
+def row(kind: str, *items: bytes, at_ns: int = 0, author: bytes = ME) -> EventRow:
+    pack = PackRow(1, PackId(bytes(16)), 1, bytes(16), author, 1, bytes(32), b"", 0, 0)
+    return EventRow(Event(at_ns, kind, items, ""), pack)
+
+
+def receipt(*items: bytes, editor: Identity = EDITOR, manifest: bytes = MANIFEST) -> Receipt:
+    return Receipt(BUNDLE, manifest, tuple(HASHES.get(item, item) for item in items), 0, editor.card())
+
+
+subsets = st.sets(st.sampled_from(ITEMS)).map(lambda found: tuple(sorted(found)))
+
+
+@given(subsets, subsets, subsets)
+def test_each_document_is_in_exactly_one_place(listed: tuple[bytes, ...], sent: tuple[bytes, ...],
+                                               safe: tuple[bytes, ...]) -> None:  # fmt: skip
+    events = [row(EVENT_FILED, *listed), row(EVENT_EXPORTED, *sent), row(EVENT_RECEIPT, *safe)]
+    places = whereabouts.where(listed, events, {ME})
+    assert set(places) == set(listed)
+    for item in listed:
+        expected = Where.SAFE if item in safe else Where.SENT if item in sent else Where.HERE
+        assert places[item] is expected
+    tally = whereabouts.tally(places, events, {ME})
+    assert (tally.total, tally.safe) == (len(listed), len(set(listed) & set(safe)))
+    assert tally.here == len(set(listed) - set(sent) - set(safe))
+
+
+def test_a_receipt_that_a_former_member_recorded_does_not_count() -> None:
+    """Who was revoked can still sign what is dated back to their time: it must not arm a wipe."""
+    events = [row(EVENT_EXPORTED, *ITEMS), row(EVENT_RECEIPT, *ITEMS, author=FORMER)]
+    places = whereabouts.where(ITEMS, events, {ME})
+    assert set(places.values()) == {Where.SENT}
+    assert whereabouts.tally(places, events, {ME}).last_safe_ns is None
+
+
+def test_the_last_times_are_those_of_the_latest_events() -> None:
+    events = [row(EVENT_EXPORTED, at_ns=7), row(EVENT_RECEIPT, at_ns=9), row(EVENT_EXPORTED, at_ns=3)]
+    assert whereabouts.tally({}, events, {ME}) == Tally(0, 0, 0, 7, 9)
+
+
+@given(*[st.builds(Tally, *[st.integers(0, 99)] * 3, *[st.none() | st.integers(0, 99)] * 2)] * 2)
+def test_tallies_of_cases_add_up(one: Tally, other: Tally) -> None:
+    both = one + other
+    assert (both.total, both.here) == (one.total + other.total, one.here + other.here)
+    assert both == other + one
+    assert one + Tally() == one
+
+
+@given(subsets.filter(lambda found: bool(found) and set(found) <= set(ITEMS[:4])))
+def test_exactly_the_items_that_a_receipt_names_are_confirmed(named: tuple[bytes, ...]) -> None:
+    assert set(confirmed(receipt(*named), EXPORT, NOTE, HASHES)) == set(named)
+
+
+def test_items_of_one_content_are_all_confirmed_by_its_hash() -> None:
+    hashes = {**HASHES, ITEMS[1]: HASHES[ITEMS[0]]}
+    assert confirmed(receipt(ITEMS[0]), EXPORT, NOTE, hashes) == ITEMS[:2]
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (receipt(ITEMS[0], manifest=b"x" * 32), "other content"),
+        (receipt(ITEMS[0], editor=Identity.decode(bytes(range(3, 67)))), "not sealed for"),
+        (receipt(ITEMS[0], ITEMS[5]), "not in that export"),
+        (receipt(ITEMS[0], b"?" * 32), "not in that export"),
+    ],
+)
+def test_a_receipt_that_does_not_fit_the_export_is_refused_as_a_whole(said: Receipt, why: str) -> None:
+    with pytest.raises(NotTrusted, match=why):
+        confirmed(said, EXPORT, NOTE, HASHES)
+
+
+def test_a_document_that_cannot_be_read_here_now_does_not_make_a_liar_of_the_editor() -> None:
+    readable = {item: digest for item, digest in HASHES.items() if item != ITEMS[0]}
+    assert confirmed(receipt(*ITEMS[:4]), EXPORT, NOTE, readable) == ITEMS[1:4]
+    with pytest.raises(NotTrusted):
+        confirmed(receipt(*ITEMS[:4], b"?" * 32), EXPORT, NOTE, readable)
+
+
+def test_somebody_without_a_card_at_the_time_is_known_by_their_recipient() -> None:
+    note = ExportNote(BUNDLE, MANIFEST, (whereabouts.known_by_recipient(EDITOR.recipient),))
+    assert confirmed(receipt(ITEMS[0]), EXPORT, note, HASHES) == ITEMS[:1]
+
+
+ids, hashes32 = st.binary(min_size=16, max_size=16), st.binary(min_size=32, max_size=32)
+words = st.text(st.characters(codec="utf-8", exclude_characters=";"), min_size=1)
+
+
+@given(ids, hashes32, st.lists(words, min_size=1).map(tuple))
+def test_what_an_export_leaves_in_the_record_is_read(bundle: bytes, manifest: bytes, whom: tuple[str, ...]) -> None:
+    note = ExportNote(bundle, manifest, whom)
+    assert read_export(Event(0, EVENT_EXPORTED, (), str(note))) == note
+    assert read_receipt(Event(0, EVENT_RECEIPT, (), str(note))) is None
+
+
+@given(ids, hashes32, words)
+def test_what_a_receipt_leaves_in_the_record_is_read_again(bundle: bytes, statement: bytes, editor: str) -> None:
+    note = ReceiptNote(bundle, statement, editor)
+    assert read_receipt(Event(0, EVENT_RECEIPT, (), str(note))) == note
+    assert read_export(Event(0, EVENT_RECEIPT, (), str(note))) is None
+
+
+@given(st.text())
+def test_no_detail_of_an_event_is_too_strange_to_be_refused(detail: str) -> None:
+    for kind in (EVENT_EXPORTED, EVENT_RECEIPT, "something later"):
+        event = Event(0, kind, (), detail)
+        for note in (read_export(event), read_receipt(event)):
+            assert note is None or str(note) == detail
