@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 FILES ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test forensic fuzz lint docs raid-card bench clean
+.PHONY: demo test forensic fuzz lint docs raid-card reader bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python demo/demo.py $(FILES)
@@ -34,6 +34,14 @@ docs: $(VENV)/.development
 raid-card: $(VENV)/.development
 	$(BIN)/python tools/make_raid_card.py
 
+# Needs node and npm. The same sources give the same bytes, which a test holds.
+reader: reader/node_modules
+	cd reader && npm run --silent check && npm run --silent build
+
+reader/node_modules: reader/package-lock.json
+	cd reader && npm ci --no-audit --no-fund --ignore-scripts
+	touch $@
+
 bench: $(VENV)/.runtime
 	$(BIN)/python -m bench --write docs/performance.md
 
@@ -51,4 +59,4 @@ $(VENV)/.development: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	touch $@ $(VENV)/.runtime
 
 clean:
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/interop/node_modules
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/interop/node_modules reader/node_modules

@@ -142,6 +142,7 @@ def test_the_fields_of_each_document_are_the_documented_ones(bundle: tuple[Desk,
         pack.write_bytes(pack.read_bytes()[:-1])
     run(one, "verify", code=12)
     run(one, "rebuild", "Road works", code=12)
+    run(one, "reader")
     run(one, "status")
     run(one, "journalist", "remove", "Third")
     run(one, "panic", "--drill")

@@ -29,9 +29,9 @@ from vault.founding import found
 
 LETTER = "Кат: тинтүү 07:15те башталды\n".encode()
 SCRIPT = Path(sys.executable).parent / "sandyk"
-NO_VAULT_OPTION = {"drop"}
+NO_VAULT_OPTION = {"drop", "reader"}
 """Commands that know of no vault."""
-NO_PASSPHRASE = {"drop", "status", "panic", "init"}
+NO_PASSPHRASE = {"drop", "reader", "status", "panic", "init"}
 GROUPS = {"journalist", "card", "contact", "case"}
 
 

@@ -20,6 +20,7 @@ from vault.cli.exporting import register as register_exporting
 from vault.cli.guard import register as register_guard
 from vault.cli.opening import register as register_opening
 from vault.cli.people import register as register_people
+from vault.cli.reader import register as register_reader
 from vault.cli.receipts import register as register_receipts
 from vault.cli.session import VaultOption, one_line, vault_said_first
 from vault.cli.status import register as register_status
@@ -28,8 +29,9 @@ from vault.names import printable
 from vault.terminal import say
 
 ORDER = (
-    "init", "case", "add", "list", "search", "show", "get", "verify", "log", "export", "open", "receipt", "drop",
-    "journalist", "card", "contact", "unlock", "lock", "status", "rebuild", "guard", "drill", "panic",
+    "init", "case", "add", "list", "search", "show", "get", "verify", "log", "export", "open", "reader",
+    "receipt", "drop", "journalist", "card", "contact", "unlock", "lock", "status", "rebuild", "guard", "drill",
+    "panic",
 )  # fmt: skip
 """As help lists them: in the order in which one comes to need them; the emergency last, where it is seen."""
 
@@ -99,6 +101,7 @@ register_casework(app)
 register_evidence(app)
 register_exporting(app)
 register_opening(app)
+register_reader(app)
 register_receipts(app)
 register_agent(app)
 register_status(app)
