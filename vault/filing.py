@@ -39,10 +39,11 @@ class Outcome:
 
 def add(
     vault: Vault, case_name: str, paths: list[bytes], *, about: About, move: bool,
-    stdin: Stream, stdin_name: bytes, progress: Progress,
+    stdin: Stream, stdin_name: bytes, progress: Progress, rehash: bool = False,
 ) -> Outcome:  # fmt: skip
     """File documents into a case; into the outbox when one only has the case's card.
 
+    A file that was filed before and looks unchanged is not read again, unless ``rehash`` or ``move``.
     Raises NotFound, BadInput, DiskFailed, Wiped. Documents that could not be read are in the outcome.
     """
     check_about(about)
@@ -60,7 +61,8 @@ def add(
                 return (Event(vault.clock(), EVENT_FILED, ids, ""),) if ids else ()
 
             incoming = _incoming(paths, stdin, stdin_name, vault.folder)
-            intake = store.file(incoming, about=about, events=events, progress=progress)
+            # An original is removed only after it was read in the same run.
+            intake = store.file(incoming, about=about, rehash=rehash or move, events=events, progress=progress)
         outcome.filed, outcome.problems = intake.filed, intake.problems
         if move:
             for one in remove_originals(store, outcome.filed):

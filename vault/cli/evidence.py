@@ -80,6 +80,9 @@ def add(
     move: Annotated[
         bool, typer.Option("--move", help="Remove each original after it was read back from the vault.")
     ] = False,
+    rehash: Annotated[
+        bool, typer.Option("--rehash", help="Read also files that were filed before and look unchanged since.")
+    ] = False,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
@@ -97,7 +100,7 @@ def add(
     with opened(vault, passphrase_file, token) as unlocked, terminal.progress("filing") as advance:
         outcome = filing.add(
             unlocked, case_name, [os.fsencode(path) for path in paths], about=about, move=move,
-            stdin=sys.stdin.buffer, stdin_name=os.fsencode(name), progress=advance,
+            stdin=sys.stdin.buffer, stdin_name=os.fsencode(name), progress=advance, rehash=rehash,
         )  # fmt: skip
     answer(_outcome_document(outcome), as_json=as_json, lines=list(_outcome_lines(outcome)))
     _name_problems(outcome.problems, done=len(outcome.filed) + outcome.dropped)
