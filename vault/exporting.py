@@ -9,22 +9,30 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from keys.age import HybridRecipient, Recipient, Sink, parse_recipient
+from keys.age import HybridRecipient, Recipient, Sealer, Sink, parse_recipient
 from keys.errors import KeysError
-from vault import abroad, counter
-from vault.bundle import BundleItem, BundleSummary, IdentitySigner, file_name_of, new_bundle_id, write_bundle
+from vault import abroad, counter, tar
+from vault.bundle import BundleItem, BundleSummary, IdentitySigner, compose, file_name_of, new_bundle_id
 from vault.cases import Case, open_store
+from vault.catalogue_words import kind_of
 from vault.contacts import person
 from vault.errors import Ambiguous, BadInput, DamagedPack, NotFound, ReadFailed
 from vault.model import EVENT_CLEANED, EVENT_EXPORTED, Event, Item
 from vault.names import printable
+from vault.part_writer import WrittenSet, write_parts
+from vault.parts import cut
 from vault.sealing import write_sealed
 from vault.store import CaseStore
+from vault.thumbnails import Thumbnailer
 from vault.vaults import Vault
 from vault.whereabouts import ExportNote, known_as, known_by_recipient, shown_recipient
 
 MAX_RECIPIENTS_FILE = 256 << 10
 """More than 32 people, the most that a bundle is sealed to, with a comment each."""
+MAX_PICTURE_BYTES = 64 << 20
+"""Larger pictures get no thumbnail: decoding one would keep the sender waiting for a stamp-sized copy."""
+MAX_THUMBNAIL_BYTES = 48 << 20
+"""Of all together; a reader takes 64 MiB of such files (docs/format-bundle.md §5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +49,23 @@ class Addressee:
 
 
 @dataclass(frozen=True, slots=True)
+class InParts:
+    """That a bundle is to be cut: into parts of at most so many bytes, and how many repair parts besides."""
+
+    part_size: int
+    repair: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Exported:
-    """A bundle that was written."""
+    """A bundle that was written. With ``parts``, ``path`` is their folder and ``size`` that of all together."""
 
     path: str
     summary: BundleSummary
     size: int
     only_here: int
     """How many documents of the case were in no export yet."""
+    parts: WrittenSet | None = None
 
 
 def addressees(vault: Vault, names: Sequence[str]) -> list[Addressee]:
@@ -103,20 +120,21 @@ def recipients_in(untrusted: bytes) -> list[str]:
 
 def export(
     vault: Vault, case: Case, references: list[str], to: list[Addressee], path: str, *,
-    sources: bool = True, folders: bool = True, force: bool = False,
+    sources: bool = True, folders: bool = True, thumbnails: bool = True, force: bool = False, in_parts: InParts | None = None,
     progress: Callable[[int, int], None] = lambda documents, size: None,
 ) -> Exported:  # fmt: skip
     """Seal a case, or the items that were named, for people. ``path`` is a file, or a folder to name one in.
 
     Without ``sources`` the documents' source fields stay here; what notes and names tell goes along. Without
-    ``folders`` a document is called by the last part of its path.
+    ``folders`` a document is called by the last part of its path. ``thumbnails`` are for the catalogue.
+    ``in_parts`` needs a folder, which is made if it is missing.
 
-    Raises NotFound, BadInput, DamagedPack, AlreadyThere, DiskFailed; nothing is left behind then.
+    Raises NotFound, BadInput, DamagedPack, AlreadyThere, LibraryMissing, DiskFailed; nothing is left behind then.
     """
     if not to:
         raise BadInput("nobody to seal it for", "say who: --to CONTACT, or --recipient age1pq1…")
     bundle_id = new_bundle_id()
-    if os.path.isdir(path):
+    if os.path.isdir(path) and in_parts is None:
         path = os.path.join(path, file_name_of(bundle_id))
     with open_store(vault, case) as store:
         named = {item.id: item for item in map(store.find, references)}
@@ -124,25 +142,33 @@ def export(
         if not items:
             raise BadInput("there is nothing in this case yet")
         custody, sealed_before = _custody(store)
-        described = [
-            _described(item, custody.get(item.id, ()), sources=sources, folders=folders) for item in items
-        ]
+        described = [_described(item, custody.get(item.id, ()), sources=sources, folders=folders) for item in items]
 
         def content(index: int) -> Iterator[bytes]:
             yield from store.read(items[index])
             progress(1, 0)
 
-        def fill(sink: Sink) -> BundleSummary:
-            return write_bundle(
-                sink, [a.recipient for a in to], described, content, signer=IdentitySigner(vault.me),
-                clock_ns=vault.clock(), bundle_id=bundle_id, title=case.name,
-                progress=lambda size: progress(0, size),
-            )  # fmt: skip
+        bundle = compose(
+            [a.recipient for a in to], described, signer=IdentitySigner(vault.me), clock_ns=vault.clock(),
+            bundle_id=bundle_id, title=case.name, thumbnails=_thumbnails(store, items) if thumbnails else {},
+        )  # fmt: skip
+        crowd = bundle.crowd()
 
+        def write(sink: tar.Sink) -> None:
+            bundle.write(sink, content, progress=lambda size: progress(0, size))
+
+        parts = None
         try:
-            summary = write_sealed(path, fill, disk=vault.disk, force=force)
+            if in_parts is None:
+                write_sealed(path, lambda sink: _seal(sink, crowd, write), disk=vault.disk, force=force)
+            else:
+                how = cut(bundle.size, crowd, in_parts.part_size, in_parts.repair)
+                parts = write_parts(
+                    path, how, bundle.crowd, write, disk=vault.disk, progress=lambda size: progress(0, size)
+                )
         except ReadFailed as exc:
             raise DamagedPack(f"a document does not read back: {exc}", "`sandyk verify` names it") from exc
+        summary = bundle.summary(len(crowd))
         note = ExportNote(bundle_id, summary.tag_manifest_sha256, tuple(a.known_as for a in to))
         event = Event(vault.clock(), EVENT_EXPORTED, tuple(item.id for item in items), str(note))
         store.record(event)
@@ -150,7 +176,32 @@ def export(
     with vault.changing():
         new = sum(item.id not in sealed_before for item in items)
         counter.change(vault.folder, vault.disk, sealed=new, day=counter.day_of(event.at_ns))
-    return Exported(path, summary, os.path.getsize(path), only_here)
+    size = os.path.getsize(path) if parts is None else parts.part_size * len(parts.parts)
+    return Exported(path, summary, size, only_here, parts)
+
+
+def _seal(sink: Sink, crowd: Sequence[Recipient], write: Callable[[tar.Sink], None]) -> None:
+    sealer = Sealer(sink, crowd)
+    write(sealer)
+    sealer.finish()
+
+
+def _thumbnails(store: CaseStore, items: Sequence[Item]) -> dict[int, bytes]:
+    """Small pictures, by index, of documents whose names say that they are pictures; as many as a bundle has room for.
+
+    A picture goes through a confined child and comes back as pixels alone. Whatever is no picture has none.
+    """
+    found: dict[int, bytes] = {}
+    left = MAX_THUMBNAIL_BYTES
+    with Thumbnailer() as maker:
+        for index, item in enumerate(items):
+            name = os.fsdecode(item.name.rpartition(b"/")[2])
+            if left > 0 and kind_of(name)[0] == "image" and 0 < item.size <= MAX_PICTURE_BYTES:
+                picture = maker.thumbnail(store.read(item))
+                if picture is not None and len(picture) <= left:
+                    found[index] = picture
+                    left -= len(picture)
+    return found
 
 
 def _custody(store: CaseStore) -> tuple[dict[bytes, tuple[dict[str, Any], ...]], set[bytes]]:
@@ -174,6 +225,4 @@ def _custody(store: CaseStore) -> tuple[dict[bytes, tuple[dict[str, Any], ...]],
 def _described(item: Item, custody: tuple[dict[str, Any], ...], *, sources: bool, folders: bool) -> BundleItem:
     source = item.source if sources else ""
     name = item.name if folders else item.name.rpartition(b"/")[2]
-    return BundleItem(
-        name, item.size, item.sha256, item.mtime_ns, item.filed_ns, item.note, source, item.tags, custody
-    )
+    return BundleItem(name, item.size, item.sha256, item.mtime_ns, item.filed_ns, item.note, source, item.tags, custody)

@@ -26,7 +26,7 @@ from vault.errors import AlreadyThere, BadInput, DamagedBundle, DiskFailed, Does
 from vault.intake import Intake
 from vault.model import EVENT_TAKEN_IN, ORIGIN_AGE, ORIGIN_BUNDLE, ORIGIN_DROP, Event, Item
 from vault.names import bag_name, printable
-from vault.part_reader import BadPart, JoinedParts, PartSet
+from vault.part_reader import BadPart, JoinedParts, PartSet, find_parts
 from vault.sources import About, Incoming, StreamIncoming
 from vault.vaults import Vault
 
@@ -117,6 +117,14 @@ def sender_of(vault: Vault | None, signer: Signer) -> Sender:
     return Sender(None, words, False, "a key that you do not know")
 
 
+def what_to_open(paths: Sequence[str], identities: Sequence[age.Identity]) -> str | PartSet:
+    """A single sealed file's path, or the parts of one bundle that these files and folders hold.
+
+    Raises BadInput, DamagedBundle, DiskFailed (``part_reader.find_parts``).
+    """
+    return find_parts(paths, identities) or paths[0]
+
+
 def open_into_folder(
     sealed: str | PartSet, identities: Sequence[age.Identity], folder: str, vault: Vault | None, *, progress: Progress
 ) -> Opened:
@@ -190,7 +198,10 @@ def _distrust_page(tags: Tags, out: _Partial) -> None:
     version, or a hostile one) stays for `sha256sum -c` under a name that no browser opens, and ours takes its place.
     """
     sender = sshsig.fingerprint(tags.signer.public) if tags.signer else ""
-    text = catalogue.render(tags.bundle_id, tags.items, title=tags.title, sealed_ns=tags.sealed_ns, sender=sender)
+    text = catalogue.render(
+        tags.bundle_id, tags.items, title=tags.title, sealed_ns=tags.sealed_ns, sender=sender,
+        thumbnails=tags.thumbnails,
+    )  # fmt: skip
     page = text.encode("utf-8")
     path = out.path(f"{out.root}/index.html")
     if os.path.getsize(path) == len(page):

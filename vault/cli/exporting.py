@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vault import terminal
+from vault.cli import copies, parts
+from vault.cli.copies import CleanOnlyOption, CleanOption
+from vault.cli.parts import RepairOption, VolumeOption
 from vault.cli.session import (
     JsonOption,
     PassphraseOption,
@@ -52,6 +55,10 @@ def export(
     no_sources: Annotated[
         bool, typer.Option("--no-sources", help="Leave out who or what each document came from.")
     ] = False,
+    clean: CleanOption = False,
+    clean_only: CleanOnlyOption = False,
+    volume_size: VolumeOption = None,
+    repair: RepairOption = 0,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
@@ -65,6 +72,7 @@ def export(
     from vault import exporting
     from vault.cases import find_case
 
+    in_parts = parts.wanted(volume_size, repair, force=force)
     bare = list(recipient or ())
     if recipients_file is not None:
         bare += exporting.recipients_in(read_text(recipients_file, exporting.MAX_RECIPIENTS_FILE))
@@ -74,29 +82,37 @@ def export(
         _say_who_is_not_verified(known, strangers)
         people = [*known, *strangers]
         case = find_case(unlocked, case_name)
+        working = copies.make(unlocked, case, item or (), clean=clean, clean_only=clean_only)
         with terminal.progress("sealing") as advance:
             done = exporting.export(
-                unlocked, case, item or [], people, output, sources=not no_sources, force=force, progress=advance
-            )
+                unlocked, case, working.references, people, output, sources=not no_sources, folders=not clean_only,
+                force=force, in_parts=in_parts, progress=advance,
+            )  # fmt: skip
     if no_sources:
         say("note: sources were left out; notes, tags, names and the documents themselves may still tell them")
     names = ", ".join(printable(person.name) for person in people)
     others = "only they can open it" if any(p.me for p in people) else "only they can open it; you cannot"
     answer(
         {
-            "file": done.path, "bundle": done.summary.bundle_id.hex(), "items": done.summary.items,
+            "file": done.path if done.parts is None else None,
+            "parts": parts.written_document(done.parts),
+            "bundle": done.summary.bundle_id.hex(), "items": done.summary.items,
             "bytes": done.size, "to": [person.name for person in people],
             "not_verified": [person.name for person in people if not person.verified],
             "manifest_sha256": done.summary.tag_manifest_sha256.hex(), "only_here": done.only_here,
+            **working.documents(),
         },
         as_json=as_json,
         lines=(
             f"sealed {done.summary.items} document(s) for {names} into {printable(done.path)}, {size_text(done.size)}",
+            *parts.written_lines(done.parts),
+            *working.lines(),
             f"{others}. From outside it shows its size and how many it is for, both rounded up; not whom, nor by whom",
             "on its way, not safe yet: ask them for a receipt (open FILE --receipt), and take it: sandyk receipt take",
             *_still_only_here(case.name, done.only_here),
         ),
     )  # fmt: skip
+    working.end()
 
 
 def _still_only_here(case: str, count: int) -> list[str]:

@@ -10,6 +10,7 @@ import typer
 
 from vault import terminal
 from vault.cli import exits
+from vault.cli.parts import joined_document, joined_lines
 from vault.cli.session import (
     JsonOption,
     PassphraseOption,
@@ -34,7 +35,13 @@ def register(app: typer.Typer) -> None:
 
 
 def open_command(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A bundle, a drop, or any age file sealed for you.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE",
+            help="A bundle, a drop, or any age file sealed for you; or parts of one bundle, or the folder they are in.",
+        ),
+    ],
     output: Annotated[
         str | None,
         typer.Option("-o", "--output", metavar="DIR", help="Write what is inside there.", show_default=False),
@@ -63,7 +70,8 @@ def open_command(
 ) -> None:  # fmt: skip
     """Open a sealed file: verify all of it, and say who signed it.
 
-    What is inside is written to a folder, or filed into a case, only when all of it was verified.
+    What is inside is written to a folder, or filed into a case, only when all of it was verified. Of a bundle in
+    parts, one part is enough to name: the others are looked for beside it.
     """
     from keys.memory import harden
     from vault import opening, receipts
@@ -83,12 +91,16 @@ def open_command(
         if unlocked is None:
             harden()
             keys = opening.read_identity_file(identity or "")
-            result = opening.open_into_folder(file, keys, output or ".", None, progress=advance)
+            sealed = opening.what_to_open(files, keys)
+            result = opening.open_into_folder(sealed, keys, output or ".", None, progress=advance)
         elif into is not None:
-            result = opening.open_into_case(unlocked, find_case(unlocked, into), file, progress=advance)
+            case = find_case(unlocked, into)
+            sealed = opening.what_to_open(files, opening.identities_for(unlocked, case))
+            result = opening.open_into_case(unlocked, case, sealed, progress=advance)
         else:
             keys = opening.identities_of(unlocked)
-            result = opening.open_into_folder(file, keys, output or ".", unlocked, progress=advance)
+            sealed = opening.what_to_open(files, keys)
+            result = opening.open_into_folder(sealed, keys, output or ".", unlocked, progress=advance)
         if unlocked is not None and receipt is not None:
             try:
                 receipts.give(unlocked, result, receipt, in_folder=into is None)
@@ -102,6 +114,7 @@ def open_command(
                 "name": sender.name, "words": sender.words, "trusted": sender.trusted, "remark": sender.remark,
             },
             "receipt": receipt if no_receipt is None else None,
+            "parts": joined_document(result.joined),
             "items": [
                 {"name": shown_path(d.name), "path" if output else "id": d.place or None, "bytes": d.size,
                  "sha256": d.sha256.hex()}
@@ -147,6 +160,7 @@ def _say_why_no_receipt(reason: VaultError) -> None:
 def _opened_lines(result: Opened, filed: bool) -> list[str]:
     count = len(result.documents)
     lines = [f"{result.kind}: {count} document(s), all verified"]
+    lines += joined_lines(result.joined)
     if filed:
         lines.append(f"filed into {printable(result.place)}: {count - result.filed_before} document(s)")
     else:
