@@ -26,7 +26,6 @@ _BINARY = getattr(os, "O_BINARY", 0)
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # so that a FIFO put in a file's place cannot make an open wait for ever
 _DIRECT = getattr(os, "O_DIRECT", 0)
-_DSYNC = getattr(os, "O_DSYNC", getattr(os, "O_SYNC", 0))
 
 DIRECT_BLOCK = 4096
 """Bytes to which a transfer past the cache is aligned: no drive of today has larger blocks (open(2), O_DIRECT)."""
@@ -199,7 +198,7 @@ class Disk:
         return False
 
     def _overwrite_once(self, path: str, offset: int, data: mmap.mmap | bytes, flags: int) -> None:
-        fd = os.open(path, os.O_WRONLY | flags | _DSYNC | _NOFOLLOW | _NONBLOCK | _CLOEXEC | _BINARY)
+        fd = os.open(path, os.O_WRONLY | flags | _NOFOLLOW | _NONBLOCK | _CLOEXEC | _BINARY)
         try:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode) or offset + len(data) > status.st_size:
@@ -210,7 +209,7 @@ class Disk:
                 done = 0
                 while done < len(whole):
                     done += os.write(fd, whole[done:])
-            self.sync(fd, path)
+            self.sync(fd, path)  # one flush; O_DSYNC would be another, and each waits for the drive and the processor
         finally:
             os.close(fd)
 

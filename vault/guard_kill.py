@@ -22,7 +22,6 @@ from vault.errors import DiskFailed
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _FLAGS = os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC
 _DIRECT = getattr(os, "O_DIRECT", 0)
-_DSYNC = getattr(os, "O_DSYNC", getattr(os, "O_SYNC", 0))
 
 
 class ReadyKill:
@@ -100,7 +99,7 @@ class ReadyKill:
 
     def _open(self, flags: int) -> None:
         try:
-            fd = os.open(self._path, _FLAGS | _DSYNC | flags)
+            fd = os.open(self._path, _FLAGS | flags)
         except OSError as error:
             if flags and error.errno in (errno.EINVAL, errno.EOPNOTSUPP):
                 return  # no O_DIRECT on this file system; the other descriptor does it

@@ -22,6 +22,7 @@ from vault.disk import Disk
 from vault.errors import Busy, NotAllowed, NotFound, VaultError
 from vault.guard import Action, Decision, Plan, Seen, Step, Watch
 from vault.guard_eyes import Tether
+from vault.guard_hurry import calm, hurry
 from vault.guard_kill import ReadyKill
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Guard:
             if held is None:
                 raise Busy("another guard is watching this vault", "end it first: Ctrl-C where it runs")
             try:
+                if self._kill is not None:
+                    hurry()
                 self._say(f"watching: {self._describe}")
                 self._say(f"to act at once, without a countdown: kill -USR1 {os.getpid()}")
                 return self._watch(wake)
@@ -69,6 +72,7 @@ class Guard:
                 runtime.rewrite(held, "")
                 os.close(held)
                 if self._kill is not None:
+                    calm()
                     self._kill.close()
 
     def _watch(self, wake: int) -> Report | None:
@@ -148,6 +152,7 @@ class Guard:
         assert self._kill is not None
         if self._kill.milliseconds is None:
             self._kill.fire()
+        calm()
         with suppress(VaultError, OSError):
             asking.lock(self._folder)
         here, done = self._kill.same_vault(), self._kill.milliseconds
