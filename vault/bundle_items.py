@@ -3,7 +3,9 @@
 
 Each text has one spelling: what was parsed is written again and compared, so that two
 readers cannot see two different things in one signed file (JSON allows a key twice).
-No I/O. Limits are the same for writing (BadInput) and for reading (DamagedBundle).
+Read line by line, each judged before the next, because anybody can send a drop: the same bytes as one value would
+take twenty times their size in memory. No I/O. Limits are the same for writing (BadInput) and for reading
+(DamagedBundle).
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -27,6 +29,13 @@ MAX_TAGS = 100
 MAX_TAG_CHARS = 200
 MAX_TITLE_CHARS = 1000
 MAX_EVENT_DEPTH = 4
+MAX_EVENT_VALUES = 200
+"""Names and values in an event together, in lists and objects too."""
+MAX_EVENT_CHARS = 80_000
+"""Of all strings in an event together, keys among them."""
+MAX_EVENTS = 500_000
+MAX_LINE = 2 << 20
+"""Bytes. The limits above allow 1.9 MB for an item and 1 MB for an event, at 12 bytes for an escaped character."""
 MAX_SIZE = (1 << 63) - 1
 TEXT_FORMAT = "sandyk bundle 1"
 
@@ -51,7 +60,7 @@ class BundleItem:
     note: str = ""
     source: str = ""
     tags: tuple[str, ...] = ()
-    custody: tuple[Event, ...] = ()
+    custody: Collection[Event] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +93,39 @@ class _ItemText(msgspec.Struct, forbid_unknown_fields=True):
     name_base64: str | None = None
 
 
-class _ItemsText(msgspec.Struct, forbid_unknown_fields=True):
+class _Head(msgspec.Struct, forbid_unknown_fields=True):
     format: str
     bundle: str
     title: str
     sealed_ns: int
-    items: list[_ItemText]
 
 
 class _EventText(msgspec.Struct, forbid_unknown_fields=True):
     item: int
     event: dict[str, object]
+
+
+class Custody(Collection[Event]):
+    """The events of an item that was read: judged, and kept as their lines until somebody looks at them."""
+
+    __slots__ = ("_lines",)
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._lines = tuple(lines)
+
+    def __iter__(self) -> Iterator[Event]:
+        return (msgspec.json.decode(line, type=_EventText).event for line in self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __contains__(self, event: object) -> bool:
+        return event in list(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Collection) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as a tuple of events has none
 
 
 def place_items(items: Sequence[BundleItem]) -> tuple[SealedItem, ...]:
@@ -110,68 +141,125 @@ def place_items(items: Sequence[BundleItem]) -> tuple[SealedItem, ...]:
     )
 
 
-def check_contents(contents: Contents, error: type[VaultError] = BadInput) -> None:
-    """Raise ``error`` unless everything keeps the limits above."""
+def check_contents(contents: Contents) -> None:
+    """Raise BadInput unless everything keeps the limits above."""
+    _expect_title(contents.title, BadInput)
     if not 1 <= len(contents.items) <= layout.MAX_ITEMS:
-        raise error(f"a bundle holds 1 to {layout.MAX_ITEMS} items")
-    if len(contents.title) > MAX_TITLE_CHARS or not _is_text(contents.title):
-        raise error(f"the title is longer than {MAX_TITLE_CHARS} characters, or no Unicode text")
+        raise BadInput(f"a bundle holds 1 to {layout.MAX_ITEMS} items")
     digits = max(4, len(str(len(contents.items))))
     for number, item in enumerate(contents.items, 1):
         problem = _problem_of(item) or _problem_of_path(item.path, f"{number:0{digits}}")
-        if problem:
-            raise error(f"item {number}: {problem}")
+        if problem or not all(map(_is_event, item.custody)):
+            raise BadInput(f"item {number}: {problem or 'its custody record holds something that cannot be written'}")
+    if sum(len(item.custody) for item in contents.items) > MAX_EVENTS:
+        raise BadInput(f"a bundle holds at most {MAX_EVENTS} custody events")
 
 
 def render_items(contents: Contents) -> bytes:
     """``items.json``: a line of its own for each item, in the order of their numbers."""
-    head = {
-        "format": TEXT_FORMAT,
-        "bundle": layout.urn_of(contents.bundle_id),
-        "title": contents.title,
-        "sealed_ns": contents.sealed_ns,
-    }
+    head = _head_line(contents.bundle_id, contents.title, contents.sealed_ns)
     lines = ",\n".join(_json(_item_text(item)) for item in contents.items)
-    return json_safe(f'{_json(head)[:-1]},"items":[\n{lines}\n]}}\n').encode("utf-8")
+    return json_safe(f"{head}\n{lines}\n]}}\n").encode("utf-8")
 
 
 def render_custody(items: Iterable[BundleItem]) -> bytes:
     """``custody.jsonl``: a line for each event, by item and then in the order given."""
-    lines = (
-        _json({"item": number, "event": dict(event)}) for number, item in enumerate(items, 1) for event in item.custody
-    )
+    lines = (_event_line(number, event) for number, item in enumerate(items, 1) for event in item.custody)
     return json_safe("".join(f"{line}\n" for line in lines)).encode("utf-8")
 
 
 def parse_contents(untrusted_items: bytes, untrusted_custody: bytes) -> Contents:
     """Both texts, checked against every limit and spelling. Raises DamagedBundle."""
     try:
-        text = msgspec.json.decode(untrusted_items, type=_ItemsText)
-        custody = _parse_custody(untrusted_custody, len(text.items))
-        contents = Contents(
-            layout.parse_urn(text.bundle),
-            text.title,
-            text.sealed_ns,
-            tuple(_item(item, custody.get(number, ())) for number, item in enumerate(text.items, 1)),
-        )
-        layout.date_of(contents.sealed_ns)
-        check_contents(contents, DamagedBundle)
-        respelled = (render_items(contents), render_custody(contents.items))
+        contents = _parse_items(untrusted_items)
+        custody = _parse_custody(untrusted_custody, len(contents.items))
     except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
         raise DamagedBundle("the list of items or the custody record is damaged") from exc
-    if respelled != (untrusted_items, untrusted_custody):
-        raise DamagedBundle("the list of items or the custody record is not spelled as this format wants it")
-    return contents
+    items = (
+        replace(item, custody=Custody(custody[number])) if number in custody else item
+        for number, item in enumerate(contents.items, 1)
+    )
+    return replace(contents, items=tuple(items))
 
 
-def _parse_custody(untrusted: bytes, items: int) -> dict[int, tuple[Event, ...]]:
-    events: dict[int, list[Event]] = {}
-    for line in untrusted.split(b"\n")[:-1]:
+def _parse_items(untrusted: bytes) -> Contents:
+    """All but the custody."""
+    lines = _lines(untrusted)
+    head_line = next(lines, b"")
+    head = msgspec.json.decode(head_line.removesuffix(b',"items":[') + b"}", type=_Head)
+    bundle_id = layout.parse_urn(head.bundle)
+    _expect_title(head.title, DamagedBundle)
+    layout.date_of(head.sealed_ns)
+    _expect_spelling(head_line, _head_line(bundle_id, head.title, head.sealed_ns))
+    items: list[SealedItem] = []
+    ended = False
+    for line in lines:
+        if ended or len(items) == layout.MAX_ITEMS:
+            raise DamagedBundle(f"a bundle holds 1 to {layout.MAX_ITEMS} items")
+        more = line.endswith(b",")
+        item = _item(msgspec.json.decode(line[:-1] if more else line, type=_ItemText))
+        problem = _problem_of(item)
+        if problem:
+            raise DamagedBundle(f"item {len(items) + 1}: {problem}")
+        _expect_spelling(line, _json(_item_text(item)) + ("," if more else ""))
+        items.append(item)
+        if not more:
+            _expect_spelling(next(lines, b""), "]}")
+            ended = True
+    if not ended:
+        raise DamagedBundle("the list of items is cut off")
+    digits = max(4, len(str(len(items))))
+    for number, item in enumerate(items, 1):
+        problem = _problem_of_path(item.path, f"{number:0{digits}}")
+        if problem:
+            raise DamagedBundle(f"item {number}: {problem}")
+    return Contents(bundle_id, head.title, head.sealed_ns, tuple(items))
+
+
+def _parse_custody(untrusted: bytes, items: int) -> dict[int, list[bytes]]:
+    """The lines of each item that has any."""
+    events: dict[int, list[bytes]] = {}
+    last, count = 1, 0
+    for line in _lines(untrusted):
         text = msgspec.json.decode(line, type=_EventText)
-        if not 1 <= text.item <= items:
-            raise DamagedBundle("the custody record speaks of an item that is not there")
-        events.setdefault(text.item, []).append(text.event)
-    return {number: tuple(of_item) for number, of_item in events.items()}
+        if not last <= text.item <= items:
+            raise DamagedBundle("the custody record is out of order, or speaks of an item that is not there")
+        if count == MAX_EVENTS or not _is_event(text.event):
+            raise DamagedBundle("the custody record holds an event that may not be, or too many")
+        _expect_spelling(line, _event_line(text.item, text.event))
+        events.setdefault(text.item, []).append(line)
+        last, count = text.item, count + 1
+    return events
+
+
+def _lines(untrusted: bytes) -> Iterator[bytes]:
+    """The lines without their ends, one after the other. Raises DamagedBundle."""
+    start = 0
+    while start < len(untrusted):
+        end = untrusted.find(b"\n", start, start + MAX_LINE + 1)
+        if end < 0:
+            raise DamagedBundle("a line of the list of items or of the custody record is too long, or has no end")
+        yield untrusted[start:end]
+        start = end + 1
+
+
+def _expect_spelling(untrusted_line: bytes, line: str) -> None:
+    if json_safe(line).encode("utf-8") != untrusted_line:
+        raise DamagedBundle("the list of items or the custody record is not spelled as this format wants it")
+
+
+def _expect_title(title: str, error: type[VaultError]) -> None:
+    if len(title) > MAX_TITLE_CHARS or not _is_text(title):
+        raise error(f"the title is longer than {MAX_TITLE_CHARS} characters, or no Unicode text")
+
+
+def _head_line(bundle_id: bytes, title: str, sealed_ns: int) -> str:
+    head = {"format": TEXT_FORMAT, "bundle": layout.urn_of(bundle_id), "title": title, "sealed_ns": sealed_ns}
+    return f'{_json(head)[:-1]},"items":['
+
+
+def _event_line(number: int, event: Event) -> str:
+    return _json({"item": number, "event": dict(event)})
 
 
 def _item_text(item: SealedItem) -> dict[str, object]:
@@ -188,7 +276,7 @@ def _item_text(item: SealedItem) -> dict[str, object]:
     }
 
 
-def _item(text: _ItemText, custody: tuple[Event, ...]) -> SealedItem:
+def _item(text: _ItemText) -> SealedItem:
     if text.name is not None:
         name = text.name.encode("utf-8")
     else:
@@ -196,7 +284,7 @@ def _item(text: _ItemText, custody: tuple[Event, ...]) -> SealedItem:
     sha256 = bytes.fromhex(text.sha256)
     return SealedItem(
         *(name, text.size, sha256, text.modified_ns, text.filed_ns),
-        *(text.note, text.source, tuple(text.tags), custody),
+        *(text.note, text.source, tuple(text.tags)),
         path=text.path,
     )
 
@@ -226,8 +314,6 @@ def _problem_of(item: BundleItem) -> str:
         return f"it has more than {MAX_TAGS} tags, or one without or with more than {MAX_TAG_CHARS} characters"
     if not all(_is_text(text) for text in (item.note, item.source, *item.tags)):
         return "its note, source or tags are no Unicode text"
-    if not all(_is_event(event, MAX_EVENT_DEPTH) for event in item.custody):
-        return "its custody record holds something that cannot be written"
     return ""
 
 
@@ -238,19 +324,30 @@ def _problem_of_path(path: str, number: str) -> str:
     return ""
 
 
-def _is_event(value: object, depth: int) -> bool:
-    """Plain JSON of limited depth. Fractions are refused: they have many spellings."""
-    if value is None or isinstance(value, bool):
-        return True
+def _is_event(event: object) -> bool:
+    """Plain JSON of limited size and depth. Fractions are refused: they have many spellings."""
+    waiting, values, chars = [(event, MAX_EVENT_DEPTH)], 0, 0
+    while waiting:
+        value, depth = waiting.pop()
+        if isinstance(value, Mapping):
+            inside, fits = [*value.keys(), *value.values()], all(isinstance(key, str) for key in value)
+        elif isinstance(value, (list, tuple)):
+            inside, fits = [*value], True
+        else:
+            inside, fits = [], _is_plain(value)
+        values += len(inside)
+        chars += len(value) if isinstance(value, str) else 0
+        too_deep = not depth and isinstance(value, (Mapping, list, tuple))
+        if not fits or too_deep or values > MAX_EVENT_VALUES or chars > MAX_EVENT_CHARS:
+            return False
+        waiting += [(one, depth - 1) for one in inside]
+    return True
+
+
+def _is_plain(value: object) -> bool:
     if isinstance(value, str):
-        return len(value) <= MAX_TEXT_CHARS and _is_text(value)
-    if isinstance(value, int):
-        return -MAX_SIZE <= value <= MAX_SIZE
-    if depth and isinstance(value, (list, tuple)):
-        return all(_is_event(element, depth - 1) for element in value)
-    if depth and isinstance(value, Mapping):
-        return all(isinstance(k, str) and _is_text(k) and _is_event(v, depth - 1) for k, v in value.items())
-    return False
+        return _is_text(value)
+    return value is None or (isinstance(value, int) and -MAX_SIZE <= value <= MAX_SIZE)
 
 
 def _is_text(text: str) -> bool:
