@@ -31,6 +31,11 @@ ALWAYS = (
     "memory: programs that had the vault open may hold its keys until they end. Power the machine off.",
     "copies that cannot be seen from here: backups, disk images taken before now, synced folders.",
 )
+OTHERS_STOP = (
+    "other programs: one that has the vault open stops at its next step. The file that it writes now may still appear, "
+    "an index may still be brought up to date, and its own -wal, -shm and .new files go.",
+)
+"""With ``--keep`` only: else whatever they leave is gone too."""
 TRACES_STAY = (
     "traces of names and times in logs, shell histories and lists of recent files are not removed. "
     "This program's own: sandyk panic --traces, before the vault is gone.",
@@ -93,7 +98,7 @@ def make(
         left_behind=tuple(shown(name) for name in tally.left_behind),
         snapshot=snapshot,
         traces_removed=_traces(traces),
-        always=(*ALWAYS, *_traces_that_stay(traces)),
+        always=(*ALWAYS, *(OTHERS_STOP if kept else ()), *_traces_that_stay(traces)),
     )
 
 
