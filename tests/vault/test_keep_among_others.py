@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``panic --keep`` while a program has the vault open: what that program may still do, which is what the report says."""
+"""``panic --keep`` while a program has the vault open: what it may still do, which is what the report says."""
 
 from __future__ import annotations
 
