@@ -110,6 +110,11 @@ def root_of(bundle_id: bytes) -> str:
     return f"bundle-{bundle_id[:4].hex()}"
 
 
+def thumbnail_path(number: str) -> str:
+    """Where a document's small picture lies; ``number`` is spelled as in the document's own path."""
+    return f"metadata/thumbnails/{number}.png"
+
+
 def file_name_of(bundle_id: bytes) -> str:
     """The name to give the sealed file: it tells nothing."""
     return f"{bundle_id[:4].hex()}.age"

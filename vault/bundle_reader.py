@@ -41,10 +41,12 @@ from vault.errors import BrokenSignature, DamagedBundle, Resealed
 from vault.padding import padme
 from vault.plaintext import DamagedSeal, Plaintext
 from vault.tar import PIECE, Member, Source, TarReader
+from vault.thumbnails import is_plain_thumbnail
 
 _ROOT = re.compile(r"bundle-[0-9a-f]{8}")
 _KEPT = frozenset(layout.MAX_BYTES) - {layout.README, layout.CATALOGUE, layout.TIMESTAMP}
 """Tag files whose content is looked at; of the others only the digest is."""
+_THUMBNAILS = layout.thumbnail_path("").removesuffix(".png")
 _REQUIRED = (
     *(bagit.DECLARATION_NAME, bagit.INFO_NAME, layout.MANIFEST, layout.ITEMS, layout.CUSTODY),
     *(layout.TAG_MANIFEST, layout.README, layout.CATALOGUE),
@@ -81,6 +83,8 @@ class Tags:
     tag_manifest_sha256: bytes
     not_examined: tuple[str, ...]
     """Names of files that a later version may know; only their digests were checked, if anything."""
+    thumbnails: tuple[str, ...] = ()
+    """Numbers, spelled as in the paths, of the documents with a small picture that was judged to be nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +218,13 @@ class TarBundleReader:
     def _read_tag_file(self, path: str, name: str) -> _TagFile:
         digest = hashlib.sha256()
         kept = []
+        if self._on_tag:
+            self._on_tag(path, b"")  # so that an empty file is there too
         while piece := self._tar.read(PIECE):
             digest.update(piece)
             if self._on_tag:
                 self._on_tag(path, piece)
-            if name in _KEPT:
+            if name in _KEPT or name.startswith(_THUMBNAILS):
                 kept.append(piece)
         return _TagFile(digest.digest(), b"".join(kept))
 
@@ -261,7 +267,11 @@ def _judge(files: dict[str, _TagFile], root: str) -> Tags:
     signer = _verify_signer(files, binding)
     contents = parse_contents(files[layout.ITEMS].kept, files[layout.CUSTODY].kept)
     _expect_agreement(files, binding, contents)
-    unknown = [name for name in files if name not in layout.MAX_BYTES or name == layout.TIMESTAMP]
+    pictures = {layout.thumbnail_path(number): number for number in (i.path.split("/")[1] for i in contents.items)}
+    shown = {name: n for name, n in pictures.items() if name in files and is_plain_thumbnail(files[name].kept)}
+    unknown = [
+        name for name in files if name not in shown and (name not in layout.MAX_BYTES or name == layout.TIMESTAMP)
+    ]
     return Tags(
         binding.bundle_id,
         contents.title,
@@ -271,6 +281,7 @@ def _judge(files: dict[str, _TagFile], root: str) -> Tags:
         signer,
         files[layout.TAG_MANIFEST].digest,
         tuple(unknown),
+        tuple(shown.values()),
     )
 
 
@@ -335,6 +346,6 @@ def _card(untrusted: bytes) -> Card:
         card = parse_card(untrusted)
     except KeysError as exc:
         raise DamagedBundle("the sender's card is damaged") from exc
-    if card.kind != "person" or encode_card(card).encode("ascii") != untrusted:
-        raise DamagedBundle("the sender's card is a case's, or not spelled as this format wants it")
+    if encode_card(card).encode("ascii") != untrusted:
+        raise DamagedBundle("the sender's card is not spelled as this format wants it")
     return card

@@ -10,13 +10,14 @@ writing did not end with a summary is not whole; the caller deletes it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from keys import age, crowd, mldsa, sshsig
+from keys.card import Card, parse_card
 from keys.card import encode as encode_card
-from keys.card import parse_card
 from keys.errors import Full, KeysError
 from keys.identity import Identity
 from vault import bagit, catalogue
@@ -68,9 +69,11 @@ class BundleSigner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IdentitySigner:
-    """A journalist's identity as a signer of bundles."""
+    """An identity as a signer of bundles: a journalist's, or a case's with the card of its epoch."""
 
     identity: Identity
+    card: Card | None = None
+    """The identity's own, a person's, if not given."""
 
     @property
     def signing_public(self) -> bytes:
@@ -80,7 +83,7 @@ class IdentitySigner:
     @property
     def card_text(self) -> str:
         """See BundleSigner."""
-        return encode_card(self.identity.card())
+        return encode_card(self.card or self.identity.card())
 
     @property
     def mldsa_public(self) -> bytes:
@@ -171,12 +174,14 @@ def compose(
     clock_ns: int,
     bundle_id: bytes,
     title: str = "",
+    thumbnails: Mapping[int, bytes] = MappingProxyType({}),
     by_passphrase: bool = False,
 ) -> Composed:
     """Describe and sign a bundle of ``items`` for ``recipients``; without a ``signer`` it is a drop.
 
     With ``by_passphrase`` it is for nobody in particular, and there are no ``recipients``. ``bundle_id`` is 16 bytes
-    (``bundle_layout.new_bundle_id``). Raises BadInput for arguments that no bundle can be made of.
+    (``bundle_layout.new_bundle_id``). ``thumbnails`` are small pictures (``vault.thumbnails``) of items by their
+    indices. Raises BadInput for arguments that no bundle can be made of.
     """
     raws = _distinct(recipients)
     if by_passphrase and raws:
@@ -188,7 +193,7 @@ def compose(
     sealed_for = (layout.NOBODY_NAMED,) if by_passphrase else tuple(sorted(map(layout.key_digest, raws)))
     signed_by = signer.signing_public if signer else None
     binding = layout.Binding(bundle_id, sealed_for, sshsig.fingerprint(signed_by) if signed_by else None)
-    tag_files = _tag_files(contents, binding, signer, _carrier(recipients))
+    tag_files = _tag_files(contents, binding, signer, _carrier(recipients), thumbnails)
     root = layout.root_of(bundle_id)
     members = [(f"{root}/{name}", len(text)) for name, text in tag_files]
     members += [(f"{root}/{item.path}", item.size) for item in contents.items]
@@ -242,14 +247,17 @@ def _copy(
 
 
 def _tag_files(
-    contents: Contents, binding: layout.Binding, signer: BundleSigner | None, carrier: Carrier
-) -> tuple[tuple[str, bytes], ...]:
+    contents: Contents, binding: layout.Binding, signer: BundleSigner | None, carrier: Carrier,
+    thumbnails: Mapping[int, bytes],
+) -> tuple[tuple[str, bytes], ...]:  # fmt: skip
     """All files before the documents, in their order in the tar."""
+    pictures = {contents.items[index].path.split("/")[1]: picture for index, picture in thumbnails.items()}
     payload_size = sum(item.size for item in contents.items)
     sender = binding.sealed_by or ""
     page = catalogue.render(
-        contents.bundle_id, contents.items, title=contents.title, sealed_ns=contents.sealed_ns, sender=sender
-    )
+        contents.bundle_id, contents.items, title=contents.title, sealed_ns=contents.sealed_ns, sender=sender,
+        thumbnails=pictures.keys(),
+    )  # fmt: skip
     public_line = sshsig.public_line(signer.signing_public) if signer else None
     files = {
         bagit.DECLARATION_NAME: bagit.DECLARATION,
@@ -259,6 +267,7 @@ def _tag_files(
         layout.CUSTODY: render_custody(contents.items),
         layout.README: render_readme(contents.bundle_id, public_line, binding.sealed_by, carrier),
         layout.CATALOGUE: page.encode("utf-8"),
+        **{layout.thumbnail_path(number): picture for number, picture in pictures.items()},
     }
     if signer:
         files[layout.CARD] = _own_card(signer)
@@ -269,7 +278,7 @@ def _tag_files(
         files[layout.SIGNATURE] = _signature(signer, tag_manifest)
         files[layout.MLDSA_SIGNATURE] = _mldsa_signature(signer, tag_manifest)
     for name, text in files.items():
-        if len(text) > layout.MAX_BYTES[name]:
+        if len(text) > layout.MAX_BYTES.get(name, layout.MAX_OTHER_BYTES):
             raise BadInput(f"{name} would be too large: put fewer documents, or shorter notes, into one bundle")
     return tuple(sorted(files.items(), key=lambda file: layout.place_of(file[0])))
 
@@ -280,8 +289,8 @@ def _own_card(signer: BundleSigner) -> bytes:
         card = parse_card(signer.card_text)
     except KeysError as exc:
         raise BadInput("the sender's card cannot be read") from exc
-    if card.signing != signer.signing_public or card.kind != "person":
-        raise BadInput("the sender's card belongs to another key, or to a case")
+    if card.signing != signer.signing_public:
+        raise BadInput("the sender's card belongs to another key")
     if card.mldsa_digest != mldsa.digest_of(signer.mldsa_public):
         raise BadInput("the sender's card names another ML-DSA-65 key")
     return encode_card(card).encode("ascii")

@@ -17,7 +17,7 @@ from html import escape
 from urllib.parse import quote
 
 from vault.bundle_items import Event, SealedItem
-from vault.bundle_layout import urn_of
+from vault.bundle_layout import thumbnail_path, urn_of
 from vault.catalogue_words import LANGUAGES, WORDS, kind_of, style_sheet
 from vault.model import EVENT_COPIED_OUT, EVENT_EXPORTED, EVENT_FILED, EVENT_MOVED, EVENT_TAKEN_IN
 from vault.names import printable
@@ -32,18 +32,13 @@ _EVENTS = {
 """The words for the events of the custody record; of others the record's own word is shown."""
 
 
-def thumbnail_path(number: str) -> str:
-    """Where a document's small picture lies in a bundle; ``number`` is its number as its path has it."""
-    return f"metadata/thumbnails/{number}.png"
-
-
 def render(
     bundle_id: bytes, items: Sequence[SealedItem], *, title: str = "", sealed_ns: int, sender: str = "",
     thumbnails: Collection[str] = (),
 ) -> str:  # fmt: skip
     """The page. ``sender`` is the fingerprint of the key that signed, or nothing for a drop.
 
-    ``thumbnails`` are the numbers, as in the paths, of the documents with a small picture at ``thumbnail_path``.
+    ``thumbnails`` are the numbers, as in the paths, of the documents with a small picture (``thumbnail_path``).
     """
     heading = _text(title) or "Documents · Документы · Документтер · Hujjatlar"
     facts = [
