@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +26,13 @@ from vault.terminal import say, size_text
 
 if TYPE_CHECKING:
     from vault.exporting import Addressee
+
+
+class SignAs(StrEnum):
+    """With whose key a bundle is signed."""
+
+    ME = "me"
+    NEWSROOM = "newsroom"
 
 
 def register(app: typer.Typer) -> None:
@@ -55,6 +63,12 @@ def export(
     no_sources: Annotated[
         bool, typer.Option("--no-sources", help="Leave out who or what each document came from.")
     ] = False,
+    no_thumbnails: Annotated[
+        bool, typer.Option("--no-thumbnails", help="No small pictures in the bundle's catalogue.")
+    ] = False,
+    sign_as: Annotated[
+        SignAs, typer.Option("--as", help="Who signs: you, or the newsroom with the case's key, naming none of you.")
+    ] = SignAs.ME,
     clean: CleanOption = False,
     clean_only: CleanOnlyOption = False,
     volume_size: VolumeOption = None,
@@ -65,7 +79,7 @@ def export(
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Seal documents of a case for people, signed by you.
+    """Seal documents of a case for people, signed by you or by the newsroom.
 
     All of the case, or what --item names. Notes and sources go with them, but for --no-sources.
     """
@@ -85,8 +99,8 @@ def export(
         working = copies.make(unlocked, case, item or (), clean=clean, clean_only=clean_only)
         with terminal.progress("sealing") as advance:
             done = exporting.export(
-                unlocked, case, working.references, people, output, sources=not no_sources, folders=not clean_only,
-                force=force, in_parts=in_parts, progress=advance,
+                unlocked, case, working.references, people, output, as_newsroom=sign_as is SignAs.NEWSROOM, sources=not no_sources, folders=not clean_only,
+                thumbnails=not no_thumbnails, force=force, in_parts=in_parts, progress=advance,
             )  # fmt: skip
     if no_sources:
         say("note: sources were left out; notes, tags, names and the documents themselves may still tell them")
@@ -97,7 +111,7 @@ def export(
             "file": done.path if done.parts is None else None,
             "parts": parts.written_document(done.parts),
             "bundle": done.summary.bundle_id.hex(), "items": done.summary.items,
-            "bytes": done.size, "to": [person.name for person in people],
+            "signed_as": sign_as.value, "words": done.words, "bytes": done.size, "to": [person.name for person in people],
             "not_verified": [person.name for person in people if not person.verified],
             "manifest_sha256": done.summary.tag_manifest_sha256.hex(), "only_here": done.only_here,
             **working.documents(),
@@ -105,6 +119,7 @@ def export(
         as_json=as_json,
         lines=(
             f"sealed {done.summary.items} document(s) for {names} into {printable(done.path)}, {size_text(done.size)}",
+            *_signed_lines(sign_as, done.words),
             *parts.written_lines(done.parts),
             *working.lines(),
             f"{others}. From outside it shows its size and how many it is for, both rounded up; not whom, nor by whom",
@@ -113,6 +128,15 @@ def export(
         ),
     )  # fmt: skip
     working.end()
+
+
+def _signed_lines(sign_as: SignAs, words: str) -> list[str]:
+    if sign_as is SignAs.ME:
+        return []
+    return [
+        "signed with the key of the case, as the newsroom: it names none of its members' keys, unless it is for them",
+        f"whoever receives it compares these words with you by voice: {words}",
+    ]
 
 
 def _still_only_here(case: str, count: int) -> list[str]:
