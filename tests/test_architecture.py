@@ -22,6 +22,9 @@ JUDGES = ("vault.model", "vault.manifest", "vault.custody", "vault.padding", "va
 DOING = {"os", "io", "socket", "subprocess", "time", "pathlib", "shutil", "tempfile", "sqlcipher3", "vault.disk"}
 NETWORK = {"socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "asyncio", "requests", "xmlrpc",
            "socketserver"}  # fmt: skip
+PARSERS = {"PIL", "pikepdf", "lxml"}
+CONFINED = {f"vault.cleaning.{name}" for name in ("images", "small", "pdf", "office", "office_xml", "package")}
+"""Modules that run in confined children (docs/decisions/0034-confined-cleaning.md)."""
 LOCAL_SOCKETS = "vault.agent.local"
 """The one module that may open a socket, to processes on the same machine only."""
 
@@ -52,6 +55,13 @@ def test_judges_import_nothing_that_acts(module: str) -> None:
     acting = imports(module) & DOING
     # ``os.name`` and ``os.path`` tell names apart on Windows without touching a disk.
     assert acting <= ({"os"} if module == "vault.names" else set())
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_what_parses_hostile_documents_is_loaded_by_confined_children_only(module: str) -> None:
+    """The libraries by these modules, and these modules by each other alone: a parent names them in a string."""
+    parsing = {name for name in imports(module) if name.split(".")[0] in PARSERS or name in CONFINED}
+    assert module in CONFINED or not parsing
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))

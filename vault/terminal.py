@@ -35,9 +35,9 @@ def say(text: str = "") -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def ask_passphrase(prompt: str = "Passphrase: ") -> Secret:
-    """Ask for an existing passphrase. Raises NoTerminal, Malformed."""
-    return normalise(_read_hidden(prompt))
+def ask_passphrase(prompt: str = "Passphrase: ", hint: str = _SCRIPT_HINT) -> Secret:
+    """Ask for an existing passphrase. Raises NoTerminal with the hint, Malformed."""
+    return normalise(_read_hidden(prompt, hint))
 
 
 def ask_new_passphrase(generate: Callable[[], Secret]) -> Secret:
@@ -51,11 +51,22 @@ def ask_new_passphrase(generate: Callable[[], Secret]) -> Secret:
     return new
 
 
-def _show_generated(passphrase: Secret) -> Secret:
+def show_once(heading: str, secret: Secret, *below: str) -> None:
+    """Show a secret on the terminal itself, never on standard output. Raises NoTerminal."""
     with _terminal() as (_, out):
-        out.write(b"\nYour passphrase:\n\n    " + passphrase.expose() + b"\n\n")
-        out.write(b"Learn it by heart; it is not shown again, and nobody can recover it.\n")
+        out.write(f"\n{heading}\n\n    ".encode() + secret.expose() + b"\n\n")
+        out.write("".join(f"{line}\n" for line in below).encode())
         out.flush()
+
+
+def expect_somebody(*hints: str) -> None:
+    """Raises NoTerminal with the hints unless something can be shown to somebody."""
+    with _terminal(*hints):
+        return
+
+
+def _show_generated(passphrase: Secret) -> Secret:
+    show_once("Your passphrase:", passphrase, "Learn it by heart; it is not shown again, and nobody can recover it.")
     for _ in range(5):
         if normalise(_read_hidden("Type it once, so that you know it is right: ")) == passphrase:
             return passphrase
@@ -99,12 +110,12 @@ def _text(typed: bytes) -> str:
         raise BadInput("the passphrase is not UTF-8 text") from None
 
 
-def _read_hidden(prompt: str) -> str:
+def _read_hidden(prompt: str, hint: str = _SCRIPT_HINT) -> str:
     if os.name == "nt":
         import getpass
 
         return getpass.getpass(prompt)
-    with _terminal(_SCRIPT_HINT) as (source, out):
+    with _terminal(hint) as (source, out):
         import termios
 
         fd = source.fileno()

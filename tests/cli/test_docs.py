@@ -20,6 +20,7 @@ from tests.support.cli_docs import (
     table_of_codes,
 )
 from tests.support.commands import Desk, colleague
+from tests.support.telling_documents import picture
 from vault import layout
 from vault.cli import app as app  # every module of the command line is loaded, and with it every error class
 from vault.cli import exits
@@ -124,6 +125,8 @@ def test_the_fields_of_each_document_are_the_documented_ones(bundle: tuple[Desk,
     run(editor, "add", "roads", editor.write("e.txt"))
     run(editor, "contact", "remove", "roads")
     run(one, "export", "Road works", "-o", str(one.home / "x.age"), "--to", "editor")
+    run(one, "add", "Road works", one.write("photo.png", picture("PNG")))
+    run(one, "export", "Road works", "-o", str(one.home / "y.age"), "--to", "editor", "--clean-only", code=3)
     run(editor, "case", "new", "In")
     run(editor, "open", sealed, "-o", str(editor.home / "out"))
     run(editor, "open", sealed, "--into", "In")

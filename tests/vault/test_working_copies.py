@@ -201,7 +201,7 @@ def bundle_of(vault: Vault, case: Case, references: list[str], path: Path, *, fo
     to = [Addressee("editor", EDITOR.recipient, "words", verified=True)]
     export(vault, case, references, to, str(path), folders=folders)
     reader = TarBundleReader(io.BytesIO(plaintext_of(path.read_bytes())))
-    return [(item.name, str(item.custody)) for item in reader.tags.items]
+    return [(item.name, str(list(item.custody))) for item in reader.tags.items]
 
 
 def test_a_bundle_of_copies_says_of_what_they_are_copies_and_not_in_which_folder(

@@ -27,7 +27,9 @@ CleanOption = Annotated[
 ]
 CleanOnlyOption = Annotated[
     bool,
-    typer.Option("--clean-only", help="Send such copies instead, without folder names. What cannot be cleaned stays."),
+    typer.Option(
+        "--clean-only", help="Send such copies instead, without folder names; what cannot be cleaned stays here."
+    ),
 ]
 
 
