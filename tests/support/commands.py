@@ -32,7 +32,7 @@ SCRIPT = Path(sys.executable).parent / "sandyk"
 NO_VAULT_OPTION = {"drop", "reader"}
 """Commands that know of no vault."""
 NO_PASSPHRASE = {"drop", "reader", "status", "panic", "init"}
-GROUPS = {"journalist", "card", "contact", "case"}
+GROUPS = {"journalist", "card", "contact", "case", "receipt"}
 
 
 @dataclass(frozen=True, slots=True)
