@@ -115,9 +115,9 @@ def thumbnail_path(number: str) -> str:
     return f"metadata/thumbnails/{number}.png"
 
 
-def file_name_of(bundle_id: bytes) -> str:
+def file_name_of(bundle_id: bytes, ending: str = "age") -> str:
     """The name to give the sealed file: it tells nothing."""
-    return f"{bundle_id[:4].hex()}.age"
+    return f"{bundle_id[:4].hex()}.{ending}"
 
 
 def key_digest(raw_recipient: bytes) -> str:
