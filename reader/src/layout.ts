@@ -93,7 +93,7 @@ export function isUrn(untrusted: string): boolean {
 export function parseBinding(untrusted: Uint8Array): Binding {
   const text = fromUtf8(untrusted) ?? ""
   const formats = text.match(/^Format: .*$/gm) ?? []
-  if (formats.length === 1 && formats[0] !== "Format: 1") {
+  if (formats.join() !== "Format: 1") {
     throw new Refusal("newer", "this bundle was made by a newer version, or is damaged")
   }
   const found = INFO_TEXT.exec(text)?.groups

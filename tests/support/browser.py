@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,32 @@ class Browser:
     def quiet(self) -> None:
         """Nothing left the page, nothing was forbidden that it tried, nothing ran or broke."""
         events = self.do("events")
-        assert {name: what for name, what in events.items() if what and name != "downloads"} == {}
+        heard = {name: what for name, what in events.items() if what and name != "downloads"}
+        assert not heard, heard
+
+    def peak_of_renderers(self) -> int:
+        """The most bytes that any of its pages' processes ever had in memory (proc(5), VmHWM)."""
+        peaks = [0]
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (process / "cmdline").read_bytes()
+                status = (process / "status").read_text()
+            except OSError:
+                continue  # it ended meanwhile
+            found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+            if b"--type=renderer" in words and found and self._started(process):
+                peaks.append(int(found[1]) << 10)
+        return max(peaks)
+
+    def _started(self, process: Path) -> bool:
+        """Whether a process descends from this browser's driver."""
+        number = int(process.name)
+        while number > 1 and number != self.process.pid:
+            try:
+                number = int(Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                return False
+        return number == self.process.pid
 
     def close(self) -> None:
         """End it."""

@@ -1,0 +1,459 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page as an editor uses it: opens, shows, saves, makes keys, and never does more than it says."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from keys import age
+from keys.identity import Identity
+from keys.secret import Secret
+from tests.support.browser import ENDED, IDLE, Browser
+from tests.support.bundles import (
+    CLOCK,
+    DOCUMENTS,
+    DROP_PLAIN,
+    EDITOR,
+    ID,
+    OTHER,
+    SENDER,
+    SIGNED,
+    seal,
+)
+from vault.bundle import BundleItem, IdentitySigner, write_bundle
+
+KEY = EDITOR.age.encode().expose().decode()
+ONLY_DOWNLOADS = "delete window.showDirectoryPicker; delete window.showSaveFilePicker"
+"""What Firefox and Safari are."""
+INTO_OWN_STORAGE = "window.showDirectoryPicker = () => navigator.storage.getDirectory()"
+"""A folder that a test can read: the dialog of the system is what is left out."""
+SITE = "https://reader.example/reader.html"
+FILES = """(async () => {
+  const found = {}
+  const walk = async (folder, path) => {
+    for await (const [name, entry] of folder) {
+      if (entry.kind === "directory") await walk(entry, `${path}${name}/`)
+      else found[path + name] = await (await entry.getFile()).text()
+    }
+  }
+  await walk(await navigator.storage.getDirectory(), "")
+  return found
+})()"""
+
+
+@pytest.fixture
+def signed(tmp_path: Path) -> Path:
+    path = tmp_path / "00112233.age"
+    path.write_bytes(SIGNED)
+    return path
+
+
+def opened(page: Browser, path: Path, key: str = KEY) -> str:
+    """The text of the result."""
+    outcome = page.try_file(path, key)
+    assert outcome.reason == "", outcome.text
+    return outcome.text
+
+
+def test_a_signed_bundle_shows_the_senders_words_and_says_what_they_are_worth(page: Browser, signed: Path) -> None:
+    text = opened(page, signed)
+    assert page.do("texts", at="#words li") == list(SENDER.card().words)
+    assert "Only if all ten are the same do you know whose key it is" in text
+    assert "all times are those of the sender’s clocks" in text
+    assert "not signed" not in text
+
+
+def test_the_catalogue_is_what_the_bundle_describes(page: Browser, signed: Path) -> None:
+    text = opened(page, signed)
+    assert text.startswith("Тинтүүлөр\n")
+    names = ["0001 Тинтүү/протокол №1.pdf", r"0002 \xcf\xf0\xe8\xea\xe0\xe7.doc", r"0003 empty\n",
+             "0004 same/name.txt", "0005 other/name.txt"]  # fmt: skip
+    assert page.do("texts", at="#documents .title > span") == names
+    for _, content in DOCUMENTS:
+        assert hashlib.sha256(content).hexdigest() in text
+    assert "note\nжазуу" in text
+    assert "1969-12-31 23:59:59 UTC" in text  # five nanoseconds before 1970
+    assert "detail кол менен" in text
+
+
+def test_a_drop_is_said_to_be_unsigned(page: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "x.age"
+    path.write_bytes(age.seal(DROP_PLAIN, [EDITOR.recipient]))
+    text = opened(page, path)
+    assert "It is not signed. Nothing in it shows who sent it." in text
+    assert page.do("count", at="#words") == 0
+    assert page.do("count", at="#documents > li") == len(DOCUMENTS)
+
+
+def test_the_result_can_be_read_in_four_languages_and_switched(chromium: Browser, signed: Path) -> None:
+    said = {
+        "en": "Whole and unchanged: 5 documents", "ru": "Всё цело и не изменено: 5 документов",
+        "ky": "Бүтүн жана өзгөртүлгөн эмес: 5 документ", "uz": "Butun va o‘zgartirilmagan: 5 ta hujjat",
+    }  # fmt: skip
+    chromium.open_page(language="ky-KG")
+    assert said["ky"] in opened(chromium, signed)
+    for language, sentence in said.items():
+        chromium.do("select", at="#language", value=language)
+        assert sentence in chromium.do("text", at="#result")
+        assert chromium.do("evaluate", script="document.documentElement.lang") == language
+        labels = chromium.do("evaluate", script="[...document.querySelectorAll('[data-say]')].map(e => e.textContent)")
+        assert all(labels)
+    chromium.quiet()
+
+
+def test_documents_are_saved_one_by_one_after_being_checked_again(
+    chromium: Browser, signed: Path, tmp_path: Path
+) -> None:
+    chromium.open_page(before=ONLY_DOWNLOADS)
+    opened(chromium, signed)
+    for number, (_, content) in enumerate(DOCUMENTS, 1):
+        chromium.do("click", at=f"#documents > li:nth-child({number}) button")
+        (name,) = chromium.do("downloads", folder=str(tmp_path / "saved"))
+        assert name.startswith(f"{number:04} ")
+        assert (tmp_path / "saved" / name).read_bytes() == content
+    chromium.do("wait", at="#result [role=status] .good")
+    chromium.quiet()
+
+
+def test_all_documents_are_saved_as_downloads_where_there_is_no_other_way(
+    chromium: Browser, signed: Path, tmp_path: Path
+) -> None:
+    chromium.open_page(before=ONLY_DOWNLOADS)
+    opened(chromium, signed)
+    chromium.do("click", at="#result > button")
+    names = chromium.do("downloads", folder=str(tmp_path / "saved"), count=len(DOCUMENTS))
+    assert [(tmp_path / "saved" / name).read_bytes() for name in sorted(names)] == [c for _, c in DOCUMENTS]
+    assert "Handed to the browser and checked once more: 5 documents" in chromium.do("text", at="#result")
+    chromium.quiet()
+
+
+def test_all_documents_are_saved_into_a_new_folder(chromium: Browser, signed: Path) -> None:
+    chromium.open_page(url=SITE, before=INTO_OWN_STORAGE)
+    opened(chromium, signed)
+    for folder in ("bundle-00112233", "bundle-00112233-2"):
+        chromium.do("click", at="#result > button")
+        chromium.do("wait", at="#result [role=status] .good")
+        chromium.do("wait", at=IDLE)
+        found = chromium.do("evaluate", script=FILES)
+        names = ["0001 протокол №1.pdf", "0002 ______.doc", "0003 empty_", "0004 name.txt", "0005 name.txt"]
+        contents = {f"{folder}/{name}": c.decode() for name, (_, c) in zip(names, DOCUMENTS, strict=True)}
+        assert contents.items() <= found.items()
+        assert folder in chromium.do("text", at="#result [role=status]")
+    chromium.quiet()
+
+
+TAMPER = """
+const stream = Blob.prototype.stream
+Blob.prototype.stream = function () {
+  if (!window.tampered) return stream.call(this)
+  let at = 0
+  return stream.call(this).pipeThrough(new TransformStream({ transform(piece, out) {
+    const copy = piece.slice()
+    if (at <= window.tampered && window.tampered < at + copy.length) copy[window.tampered - at] ^= 1
+    at += copy.length
+    out.enqueue(copy)
+  }}))
+}
+"""
+
+
+def test_a_document_that_changed_since_it_was_checked_is_not_saved(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    """The disk gives other bytes the second time: what was written until then is thrown away."""
+    documents = [(b"first", b"1" * 1000), (b"second", os.urandom(400_000)), (b"third", b"3")]
+    path = tmp_path / "x.age"
+    path.write_bytes(seal(documents)[0])
+    chromium.open_page(url=SITE, before=INTO_OWN_STORAGE + TAMPER)
+    opened(chromium, path)
+    chromium.do("evaluate", script="window.tampered = 350000")
+    chromium.do("click", at="#result > button")
+    chromium.do("wait", at="#refusal:not([hidden])")
+    assert chromium.do("evaluate", script="document.getElementById('refusal').dataset.reason") == "another"
+    assert "Saved before that: 1 document" in chromium.do("text", at="#refusal")
+    assert {k: v for k, v in chromium.do("evaluate", script=FILES).items() if v} == {
+        "bundle-00112233/0001 first": "1" * 1000
+    }
+    chromium.quiet()
+
+
+HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script><a href="javascript:alert(3)">x</a>'
+
+
+def test_nothing_that_a_sender_wrote_is_markup_or_runs(page: Browser, tmp_path: Path) -> None:
+    """In names, notes, sources, tags, custody and title; nor does it turn the direction of what stands around it."""
+    trick = "gpj.\u202eexe\u200b\u0007"
+    text = HOSTILE + trick
+    content = b"<script>alert(4)</script>"
+    item = BundleItem(
+        f"{text}.html".encode(), len(content), hashlib.sha256(content).digest(), None, None, text, text, (text[:100],),
+        ({"event": text, text: [text, {"x": text}]},),
+    )  # fmt: skip
+    sink = io.BytesIO()
+    write_bundle(sink, [EDITOR.recipient], [item], lambda index: iter([content]), signer=IdentitySigner(SENDER),
+                 clock_ns=CLOCK, bundle_id=ID, title=text)  # fmt: skip
+    path = tmp_path / "x.age"
+    path.write_bytes(sink.getvalue())
+    shown = opened(page, path)
+    assert HOSTILE in shown
+    assert r"gpj.\u202eexe\u200b\x07" in shown
+    assert not re.search("[\u202e\u200b\u0007]", shown)
+    assert page.do("count", at="#result img, #result script, #result a, #result [style], iframe, object, embed") == 0
+
+
+ATTACK = """(async () => {
+  const address = "https://reader.example/"
+  const answered = (target) => new Promise((ok, no) => { target.onload = target.onopen = ok; target.onerror = no })
+  const tries = {
+    fetch: () => fetch(address),
+    beacon: async () => { if (!navigator.sendBeacon(address)) throw 0 },
+    image: () => { const image = new Image(); image.src = address; return answered(image) },
+    socket: () => answered(new WebSocket("wss://reader.example/")),
+    script: () => {
+      const script = document.createElement("script")
+      script.src = address
+      document.body.append(script)
+      return answered(script)
+    },
+    frame: () => {
+      const frame = document.createElement("iframe")
+      frame.src = address
+      document.body.append(frame)
+    },
+    markup: async () => { document.createElement("div").innerHTML = "<b>x</b>" },
+    eval: async () => { (0, eval)("1") },
+    form: () => {
+      const form = document.createElement("form")
+      form.action = address
+      document.body.append(form)
+      form.submit()
+      return new Promise((ok) => document.addEventListener("securitypolicyviolation", (event) =>
+        event.violatedDirective === "form-action" && ok()))
+    },
+  }
+  const passed = []
+  for (const [name, attempt] of Object.entries(tries)) {
+    try { await attempt(); passed.push(name) } catch {}
+  }
+  return passed
+})()"""
+
+
+def test_the_page_forbids_itself_every_connection(chromium: Browser) -> None:
+    """Even a script that got into the page reaches nobody, because the browser refuses; without the policy it would."""
+    chromium.open_page()
+    passed = chromium.do("evaluate", script=ATTACK)
+    assert set(passed) <= {"beacon", "frame", "form"}  # which the browser takes at first, and drops
+    assert chromium.do("events")["requests"] == []
+    violations = {"connect-src", "img-src", "frame-src", "form-action", "require-trusted-types-for"}
+    assert set(chromium.do("events")["violations"]) == violations
+    chromium.open_page(lawless=True)
+    chromium.do("evaluate", script='fetch("https://reader.example/").catch(() => 0)')
+    assert chromium.do("events")["requests"] == ["https://reader.example/"]
+
+
+def test_a_key_file_and_a_sealed_key_file_open_a_bundle(page: Browser, signed: Path, tmp_path: Path) -> None:
+    plain = tmp_path / "key.txt"
+    plain.write_text(f"# created: today\r\n\r\n# public key: {EDITOR.recipient}\r\n{KEY}\r\n")
+    page.do("choose", at="#file", files=str(signed))
+    page.do("choose", at="#key-file", files=str(plain))
+    assert page.outcome().reason == ""
+    sealed = tmp_path / "key.txt.age"
+    words = Secret("сыр сөз сырдуу".encode())
+    sealed.write_bytes(age.seal(plain.read_bytes(), [age.ScryptRecipient(words, work_factor=10)]))
+    page.do("choose", at="#key-file", files=str(sealed))
+    page.do("wait", at="#key-file-sealed:not([hidden])")
+    page.do("fill", at="#key-file-passphrase", text="another")
+    assert page.outcome().reason == "passphrase"
+    page.do("fill", at="#key-file-passphrase", text="сыр сөз сырдуу")
+    assert page.outcome().reason == ""
+
+
+@pytest.mark.parametrize("key", ["nonsense", str(EDITOR.recipient), KEY[:-1] + "Q", f"{KEY}\nmore", KEY.lower()],
+                         ids=["nonsense", "the public half", "damaged", "something more", "lower case"])  # fmt: skip
+def test_what_is_no_key_is_told_so(page: Browser, signed: Path, key: str) -> None:
+    assert page.try_file(signed, key).reason == "no-key"
+
+
+def test_without_a_file_or_a_key_it_asks_for_them(page: Browser, signed: Path) -> None:
+    page.do("click", at="#open")
+    assert "Choose a file first" in page.do("text", at="#refusal")
+    page.do("choose", at="#file", files=str(signed))
+    page.do("click", at="#open")
+    assert "key first" in page.do("text", at="#refusal")
+
+
+def test_one_of_several_keys_is_enough_and_a_classic_key_opens_a_classic_bundle(
+    page: Browser, signed: Path, tmp_path: Path
+) -> None:
+    classic = age.X25519Identity.generate()
+    both = f"{OTHER.age.encode().expose().decode()}\n{KEY}\n{classic.encode().expose().decode()}"
+    opened(page, signed, both)
+    path = tmp_path / "x.age"
+    path.write_bytes(seal(recipients=[classic.recipient])[0])
+    opened(page, path, both)
+    opened(page, path, classic.encode().expose().decode())
+
+
+@pytest.mark.parametrize("content", [b"", b"just a letter", os.urandom(200_000)], ids=["empty", "short", "long"])
+def test_an_age_file_that_is_no_bundle_is_saved_and_nothing_vouches_for_it(
+    chromium: Browser, tmp_path: Path, content: bytes
+) -> None:
+    chromium.open_page(before=ONLY_DOWNLOADS)
+    path = tmp_path / "letter.txt.age"
+    path.write_bytes(age.seal(content, [EDITOR.recipient]))
+    assert "this is not a bundle" in opened(chromium, path)
+    assert "it is not signed" in chromium.do("text", at="#result")
+    chromium.do("click", at="#result > button")
+    assert chromium.do("downloads", folder=str(tmp_path / "saved")) == ["letter.txt"]
+    assert (tmp_path / "saved/letter.txt").read_bytes() == content
+    path.write_bytes(path.read_bytes()[:-1])
+    assert chromium.try_file(path, KEY).reason == "changed"
+    chromium.quiet()
+
+
+def test_a_file_sealed_with_a_passphrase_opens_with_it(page: Browser, tmp_path: Path) -> None:
+    """A bundle in it was not sealed so by any sender: it is called passed on."""
+    path = tmp_path / "x.age"
+    words = age.ScryptRecipient(Secret(b"some words"), work_factor=10)
+    for content, reason in ((b"letter", ""), (DROP_PLAIN, "resealed")):
+        path.write_bytes(age.seal(content, [words]))
+        page.do("choose", at="#file", files=str(path))
+        page.do("check", at="input[value=passphrase]")
+        page.do("fill", at="#passphrase", text="other words")
+        assert page.outcome().reason == "passphrase"
+        page.do("fill", at="#passphrase", text="some words")
+        assert page.outcome().reason == reason
+
+
+def test_an_armored_file_opens_too(page: Browser, tmp_path: Path) -> None:
+    import pyrage
+
+    path = tmp_path / "x.age"
+    classic = pyrage.x25519.Identity.generate()
+    path.write_bytes(pyrage.encrypt(b"letter", [classic.to_public()], armored=True))
+    assert "6 bytes" in opened(page, path, str(classic))
+
+
+def test_a_part_of_a_bundle_is_called_a_part(page: Browser, tmp_path: Path) -> None:
+    """This page cannot join them, and must not call them damaged."""
+    trailer = (b"\nsandyk part 1\n" + b"x" * 400)[:327]
+    path = tmp_path / "x.age"
+    for body in (DROP_PLAIN[:131_072], os.urandom(65_536)):
+        path.write_bytes(age.seal(body + trailer, [EDITOR.recipient]))
+        assert page.try_file(path, KEY).reason == "part"
+
+
+@pytest.fixture
+def made(page: Browser) -> Iterator[Browser]:
+    """The part of the page that makes keys."""
+    page.do("click", at="#make summary")
+    yield page
+
+
+def test_a_key_that_the_page_made_opens_what_is_sealed_for_it(made: Browser, tmp_path: Path) -> None:
+    """The program seals for the line that the page shows; its own parser reads the key file."""
+    made.do("click", at="#make-keys")
+    made.do("wait", at="#recipient")
+    recipient = age.parse_recipient(made.do("value", at="#recipient"))
+    made.do("click", at="#made button.main")
+    assert made.do("downloads", folder=str(tmp_path)) == ["key.txt"]
+    (identity,) = age.parse_identity_file((tmp_path / "key.txt").read_bytes())
+    assert identity.recipient == recipient
+    path = tmp_path / "x.age"
+    path.write_bytes(seal(recipients=[recipient])[0])
+    made.do("choose", at="#file", files=str(path))
+    made.do("choose", at="#key-file", files=str(tmp_path / "key.txt"))
+    assert made.outcome().reason == ""
+
+
+def test_a_key_file_can_be_sealed_with_a_suggested_passphrase(made: Browser, tmp_path: Path) -> None:
+    made.do("fill", at="#new-passphrase", text="too short")
+    made.do("click", at="#make-keys")
+    assert "shorter than 12" in made.do("text", at="#refusal")
+    made.do("click", at="#suggest")
+    words = made.do("value", at="#new-passphrase")
+    assert len(words.split()) == 7
+    made.do("click", at="#make-keys")
+    made.do("wait", at="#recipient", seconds=120)
+    made.do("click", at="#made button.main")
+    assert made.do("downloads", folder=str(tmp_path)) == ["key.txt.age"]
+    sealed = (tmp_path / "key.txt.age").read_bytes()
+    plain = age.unseal(sealed, [age.ScryptIdentity(Secret(words.encode()))], limit=1 << 16)
+    (identity,) = age.parse_identity_file(plain)
+    assert str(identity.recipient) == made.do("value", at="#recipient")
+
+
+def test_it_can_be_used_with_the_keyboard_alone(page: Browser, signed: Path) -> None:
+    """Every control is reached with Tab, has a name, and the result takes the focus."""
+    page.do("choose", at="#file", files=str(signed))
+    page.do("check", at="input[value=paste]")
+    page.do("fill", at="#key-text", text=KEY)
+    page.do("press", key="Tab")
+    assert page.do("evaluate", script="document.activeElement.id") == "open"
+    page.do("press", key="Enter")
+    page.do("wait", at="#result:not([hidden])")
+    assert page.do("evaluate", script="document.activeElement.id") == "result"
+    unnamed = """[...document.querySelectorAll("input, select, textarea, button, progress")]
+      .filter((e) => !e.labels?.length && !e.getAttribute("aria-label") && !e.textContent.trim())
+      .map((e) => e.id || e.outerHTML)"""
+    assert page.do("evaluate", script=unnamed) == []
+
+
+BIG = 500 << 20
+
+
+class Endless:
+    """A document that is never in memory."""
+
+    def __init__(self) -> None:
+        self.piece = os.urandom(1 << 20)
+        self.pieces = BIG >> 20
+
+    def item(self) -> BundleItem:
+        digest = hashlib.sha256()
+        for _ in range(self.pieces):
+            digest.update(self.piece)
+        return BundleItem(b"film.mp4", BIG, digest.digest(), None, None)
+
+    def content(self, index: int) -> Iterator[bytes]:
+        return (self.piece for _ in range(self.pieces))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks into /proc")
+def test_a_bundle_of_500_megabytes_is_never_in_memory(chromium: Browser, tmp_path: Path) -> None:
+    """Checked and saved, by the renderer's own peak; then a second pass that is cancelled leaves nothing."""
+    film = Endless()
+    path = tmp_path / "film.age"
+    with path.open("wb") as sink:
+        write_bundle(sink, [EDITOR.recipient], [film.item()], film.content, signer=None, clock_ns=CLOCK, bundle_id=ID)
+    chromium.open_page(url=SITE, before=INTO_OWN_STORAGE)
+    chromium.do("choose", at="#file", files=str(path))
+    chromium.do("check", at="input[value=paste]")
+    chromium.do("fill", at="#key-text", text=KEY)
+    assert chromium.outcome(seconds=300).reason == ""
+    assert chromium.peak_of_renderers() < BIG * 3 // 4  # of which Chromium takes a good part for an empty page
+    chromium.do("click", at="#result > button")
+    chromium.do("wait", at="#busy:not([hidden])")
+    chromium.do("click", at="#cancel")
+    chromium.do("wait", at=ENDED)
+    chromium.do("wait", at=IDLE)
+    assert "Cancelled" in chromium.do("text", at="#refusal")
+    assert all(content == "" for content in chromium.do("evaluate", script=FILES).values())
+    chromium.quiet()
+
+
+def test_a_new_identity_has_the_same_words_here_and_there(page: Browser, tmp_path: Path) -> None:
+    """Of a sender whom nobody has seen before."""
+    sender = Identity.generate()
+    path = tmp_path / "x.age"
+    path.write_bytes(seal(signer=IdentitySigner(sender))[0])
+    opened(page, path)
+    assert page.do("texts", at="#words li") == list(sender.card().words)
