@@ -5,8 +5,8 @@ import type { Tags } from "./bundle.ts"
 import { refuse, work } from "./busy.ts"
 import { button, byId, make, said } from "./element.ts"
 import { hex } from "./encoding.ts"
-import type { Item } from "./items.ts"
-import { type Json, type JsonObject } from "./json.ts"
+import { eventOf, type Item } from "./items.ts"
+import type { Json } from "./json.ts"
 import { type PlainWord, say } from "./language.ts"
 import { printable, printableLines } from "./names.ts"
 import { type Opened, save, savedName, savePlain } from "./opened.ts"
@@ -69,19 +69,22 @@ function present(content: Node[]): void {
 function proven(tags: Tags): Node[] {
   const about = [said("li", "provenBytes"), said("li", (words) => words.provenForYou(tags.recipients))]
   if (tags.signer === null) return [said("p", "unsigned", "bad"), said("h3", "proven"), make("ul", about)]
+  const byCase = tags.signer.card.kind === "case"
   const words = make("ol", tags.signer.card.words.map((word) => make("li", word)), "words")
   words.id = "words"
-  about.push(make("li", [said("span", "provenSigned"), words, said("span", "compare")]))
+  about.push(make("li", [said("span", byCase ? "provenSignedCase" : "provenSigned"), words, said("span", "compare")]))
   return [said("h3", "proven"), make("ul", about)]
 }
 
 function notProven(tags: Tags): Node[] {
   const items: PlainWord[] = ["notProvenWhen", "notProvenTrue"]
-  if (tags.signer !== null) items.unshift("notProvenWho")
+  if (tags.signer !== null) items.unshift(tags.signer.card.kind === "case" ? "notProvenWhoCase" : "notProvenWho")
   const list = items.map((item) => said("li", item))
   if (tags.notExamined.length > 0) {
-    const names = tags.notExamined.slice(0, MAX_LISTED_FILES).map((name) => make("div", [make("code", name)]))
-    const more = tags.notExamined.length - names.length
+    const grouped = tags.notExamined.map((name) => name.replace(/^metadata\/thumbnails\/.*/, "metadata/thumbnails/…"))
+    const all = [...new Set(grouped)]
+    const names = all.slice(0, MAX_LISTED_FILES).map((name) => make("div", [make("code", name)]))
+    const more = all.length - names.length
     const rest = more > 0 ? [said("div", (words) => words.notExaminedMore(more))] : []
     list.push(make("li", [said("span", "notExamined"), ...names, ...rest]))
   }
@@ -150,8 +153,8 @@ function time(ns: bigint): string {
 }
 
 /** One line: when, what, and whatever else the sender's record says, by the names it has there. */
-function event(record: JsonObject): string {
-  const rest = new Map(record)
+function event(line: string): string {
+  const rest = new Map(eventOf(line))
   const at = rest.get("at_ns")
   if (typeof at === "bigint") rest.delete("at_ns")
   const what = rest.get("event")

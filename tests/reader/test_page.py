@@ -450,6 +450,16 @@ def test_a_bundle_of_500_megabytes_is_never_in_memory(chromium: Browser, tmp_pat
     chromium.quiet()
 
 
+def test_a_newsrooms_signature_is_called_a_cases(page: Browser, tmp_path: Path) -> None:
+    """Its words are those of the case's card, and any member can have signed."""
+    card = SENDER.card(case_id=bytes(range(16)), epoch=12)
+    path = tmp_path / "x.age"
+    path.write_bytes(seal(signer=IdentitySigner(SENDER, card))[0])
+    assert "Any member of the case can sign so" in opened(page, path)
+    assert page.do("texts", at="#words li") == list(card.words)
+    assert card.words != SENDER.card().words
+
+
 def test_a_new_identity_has_the_same_words_here_and_there(page: Browser, tmp_path: Path) -> None:
     """Of a sender whom nobody has seen before."""
     sender = Identity.generate()

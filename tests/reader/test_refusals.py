@@ -99,6 +99,42 @@ def test_what_both_judges_open(page: Browser, tmp_path: Path) -> None:
     assert "and 2 more" in page.do("text", at="#result")
 
 
+def with_events(*events: bytes) -> bytes:
+    def change(files: dict[str, bytes]) -> None:
+        files[layout.CUSTODY] = b"".join(b'{"item":1,"event":%s}\n' % event for event in events)
+
+    return sealed_for_editor(hostile(change))
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        (b"{}", OPENED),
+        (b'{"a":[[[1]]]}', OPENED),
+        (b'{"a":[[[[1]]]]}', "damaged"),
+        (b'{"a":[%s]}' % b",".join([b"1"] * 198), OPENED),
+        (b'{"a":[%s]}' % b",".join([b"1"] * 199), "damaged"),
+        (b'{"a":"%s"}' % ("𐍈".encode() * 79_999), OPENED),
+        (b'{"a":"%s"}' % ("𐍈".encode() * 80_000), "damaged"),
+        (b'{"a":9223372036854775807,"b":-9223372036854775807}', OPENED),
+        (b'{"a":9223372036854775808}', "damaged"),
+        (b'{"a":-0}', "damaged"),
+        (b'{"a":1e3}', "damaged"),
+        (b'{"a":true,"a":true}', "damaged"),
+        (b'{"__proto__":{"x":null},"constructor":"y"}', OPENED),
+        (b'{"2":1,"1":2}', OPENED),
+        (b'{"a": 1}', "damaged"),
+        (b'{"a":"\\/"}', "damaged"),
+        (b'{"a":"\\u00E9"}', "damaged"),
+        (b'{"a":"\\u202e\\n"}', OPENED),
+        (b"[]", "damaged"),
+        (b"null", "damaged"),
+    ],
+)
+def test_a_custody_event_is_judged_alike(page: Browser, tmp_path: Path, event: bytes, reason: str) -> None:
+    expect(page, tmp_path, with_events(event), reason)
+
+
 @pytest.mark.parametrize("at", [0, 30, 200, 1700, -1, -40_000, -70_000, -170_000, -262_000])
 def test_a_flipped_byte_is_found_wherever_it_is(page: Browser, tmp_path: Path, at: int) -> None:
     flipped = bytearray(SIGNED)
