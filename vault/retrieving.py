@@ -24,8 +24,8 @@ from vault.store import CaseStore
 from vault.verifying import read_whole
 
 WORKERS = 2
-BATCH_DOCUMENTS = 32
-BATCH_BYTES = 4 << 20
+BATCH_DOCUMENTS = 128
+BATCH_BYTES = 8 << 20
 BATCHES_AHEAD = 8
 
 
@@ -45,7 +45,8 @@ def get(
     store: CaseStore, items: Iterable[Item], folder: str, *, force: bool = False,
     progress: Callable[[int, int], None] = lambda documents, size: None,
 ) -> Iterator[CopiedOut | Problem]:  # fmt: skip
-    """Write documents below ``folder`` under the paths they were filed with; each result as it is done, in order.
+    """Write documents below ``folder`` under the paths they were filed with; each result as it is done, in the order
+    in which they lie in the packs: then each block is unpacked once.
 
     Two documents of one path (two versions) both come out: the later one with its id in its name.
     The copies are noted in the custody record when the last one is done. Raises DiskFailed.
@@ -54,7 +55,7 @@ def get(
     work = partial(_copy_batch, store, out, force)
     copied: list[ItemId] = []
     with ThreadPoolExecutor(WORKERS) as pool:
-        for result in _in_order(pool, work, _batches(_apart(items))):
+        for result in _in_order(pool, work, _batches(_by_place(_apart(items)))):
             if isinstance(result, CopiedOut):
                 copied.append(ItemId(result.item.id))
                 progress(1, result.item.size)
@@ -74,6 +75,18 @@ def _apart(items: Iterable[Item]) -> Iterator[tuple[Item, bytes]]:
             path = marked(item.name, b"." + digits.encode())
         taken.add(path)
         yield item, path
+
+
+def _by_place(work: Iterable[_Work]) -> list[_Work]:
+    ranks: dict[bytes, int] = {}
+
+    def place(one: _Work) -> tuple[int, int]:
+        if not one[0].extents:
+            return -1, 0
+        first = one[0].extents[0]
+        return ranks.setdefault(first.pack, len(ranks)), first.first
+
+    return sorted(work, key=place)
 
 
 def _batches(work: Iterable[_Work]) -> Iterator[list[_Work]]:
