@@ -70,8 +70,10 @@ def make(
         named = {item.id: item for item in map(store.find, references)}
         chosen = list(named.values()) if references else list(store.index.items())
         originals = [item for item in chosen if item.origin != ORIGIN_CLEAN]
+        if references and len(originals) != len(chosen):
+            raise BadInput("a clean copy is named, which cannot be cleaned again", "name its original instead")
         if not originals:
-            raise BadInput("there is no original among these documents: a clean copy is not cleaned again")
+            raise BadInput("there is nothing in this case yet")
         found = _found(vault, store)
         work = _Work(vault, store, cleaner, progress)
         missing = [item for item in originals if item.id not in found]

@@ -6,11 +6,13 @@ from __future__ import annotations
 import os
 import platform
 import re
+import select
 import shutil
 import socket
 import struct
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -203,15 +205,62 @@ def test_code_that_is_not_there_is_the_same_error() -> None:
         worker.run(Job("tests.support.no_such_module", "x"), [b"x"])
 
 
-def test_nothing_of_a_child_is_left_running(tmp_path: Path) -> None:
+@linux
+def test_nothing_of_a_child_is_left_running() -> None:
     child = Worker(hostile("echo"))
     child.run([b"x"])
     assert child._process is not None
     group = child._process.pid
+    assert processes_of(group)
     child.close()
     child.close()
-    with pytest.raises(ProcessLookupError):
-        os.killpg(group, 0)
+    assert ends(group)
+
+
+@linux
+@pytest.mark.parametrize("act", ["spin", "echo"])
+def test_a_child_does_not_outlive_the_process_that_asks(act: str) -> None:
+    code = f"""
+import threading
+from vault.confined.worker import Worker
+from vault.confined.protocol import Job, Limits
+child = Worker(Job("tests.support.hostile_jobs", {act!r}), Limits(seconds=500, cpu_seconds=500))
+child._running()
+print(child._process.pid, flush=True)
+child.run([b"x"])
+input()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as asking:
+        assert asking.stdout is not None
+        group = int(asking.stdout.readline())
+        while len(processes_of(group)) < 2:
+            pass  # until the process for the document is there
+        asking.kill()
+    assert ends(group)
+
+
+def ends(group: int) -> bool:
+    """Whether every process of a group ends, now or soon."""
+    for pid in processes_of(group):
+        with suppress(ProcessLookupError):
+            one = os.pidfd_open(pid)
+            ended = select.select([one], [], [], 30)[0]
+            os.close(one)
+            if not ended:
+                return False
+    return not processes_of(group)
+
+
+def processes_of(group: int) -> list[int]:
+    """The processes of a group that are no zombies."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                state, _, number = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
+                if int(number) == group and state != "Z":
+                    found.append(int(entry.name))
+    return found
 
 
 def headers() -> list[tuple[str, Path, str]]:

@@ -166,8 +166,8 @@ def test_what_another_member_calls_a_clean_copy_is_not_believed(vault: Vault, fi
 
 def test_clean_copies_are_not_cleaned_again(vault: Vault, filled: Case) -> None:
     (copy,) = make(vault, filled, ["in/paper.pdf"]).copies
-    with pytest.raises(BadInput, match="no original"):
-        make(vault, filled, [copy.item.id.hex()])
+    with pytest.raises(BadInput, match="cannot be cleaned again"):
+        make(vault, filled, ["in/photo.jpg", copy.item.id.hex()])
     with pytest.raises(NotFound):
         make(vault, filled, ["no such"])
 

@@ -19,6 +19,7 @@ from vault.confined.protocol import Refused
 
 MAX_DEPTH = 3
 """Of documents in documents: a chart in a presentation holds a sheet."""
+_ODF_TYPE = re.compile(rb"application/vnd\.oasis\.opendocument\.[a-z-]{1,40}")
 _TYPES, _MIMETYPE, _MANIFEST = "[Content_Types].xml", "mimetype", "META-INF/manifest.xml"
 
 _OOXML_DROPPED = (
@@ -44,6 +45,8 @@ _ODF_DROPPED = (
 _REFUSED = re.compile(r"xl/(connections\.xml|queryTables/.*|model/.*)")
 _XML = re.compile(r".*\.(xml|rels|vml)", re.I)
 _PICTURE = re.compile(r".*\.(jpe?g|jfif|png|gif|tiff?|webp)", re.I)
+_NUMBERED = re.compile(r".*/(image|img|picture|media)?-?[0-9A-F]+\.\w+", re.I)
+"""How office programs call the pictures that they take in: by a number or a hash."""
 _FONT = re.compile(r".*\.(odttf|fntdata|ttf|otf)", re.I)
 _PACKAGE = re.compile(r".*/embeddings/.*\.(docx|xlsx|pptx)", re.I)
 
@@ -69,7 +72,7 @@ def clean_package(untrusted: bytes, depth: int) -> Reply:
     if _TYPES in parts:
         cleaned = _clean_ooxml(parts, rules, depth)
         return reply(package.write(cleaned), rules.removed, rules.left)
-    if parts.get(_MIMETYPE, b"").startswith(b"application/vnd.oasis.opendocument."):
+    if _ODF_TYPE.fullmatch(parts.get(_MIMETYPE, b"")):
         cleaned = _clean_odf(parts, rules)
         return reply(package.write(cleaned, stored=_MIMETYPE), rules.removed, rules.left)
     raise Refused("it is a ZIP archive: unpack it, and file what is in it")
@@ -144,6 +147,8 @@ def _clean_part(name: str, content: bytes, rules: Rules, dropped_ids: frozenset[
         picture = images.clean_image(content, turn=False)
         rules.removed |= {f"{words} of pictures inside" for words in picture.removed}
         rules.left |= set(picture.left)
+        if not _NUMBERED.fullmatch(name):
+            rules.left.add("the names of picture files inside")
         return picture.content
     if _FONT.fullmatch(name):
         rules.left.add("embedded fonts")

@@ -31,7 +31,7 @@ _TELLING = {
     "/JS": "scripts and actions", "/XFA": "XFA forms", "/DSS": "digital signatures", "/Perms": "digital signatures",
     "/SpiderInfo": "where it was captured", "/URLS": "where it was captured", "/IDS": "where it was captured",
     "/OPI": "paths of pictures", "/CreatorInfo": "data of the program that made it", "/Legal": "legal attestation",
-    "/LGIDict": "geographic position", "/GPTS": "geographic position",
+    "/Alt": "alternative texts of pictures", "/LGIDict": "geographic position", "/GPTS": "geographic position",
 }  # fmt: skip
 """Keys that are deleted wherever they stand, and what each is. Keys that a program made up, and put elsewhere than
 into the catalog or a page, are not known here, and stay."""

@@ -11,12 +11,13 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import select
 import sys
 from collections.abc import Callable
 
 from vault.confined import protocol
 from vault.confined.protocol import DONE, ENDING, FAILED, HEAD, LENGTH, REFUSED, Job, Limits, Refused
-from vault.confined.sandbox import confine
+from vault.confined.sandbox import confine, end_with
 
 JobFunction = Callable[[bytes, bytes], bytes]
 
@@ -42,21 +43,39 @@ def load(job: Job) -> JobFunction:
 
 
 def _fork_for_each(run: JobFunction, limits: Limits) -> None:
+    me = os.getpid()
     while True:
         pid = os.fork()
         if pid == 0:
             ending = 1
             try:
+                end_with(me)
                 os.close(2)
                 ending = _one(run, limits)
             finally:
                 os._exit(ending)  # without the clean-up of libraries that a document may have led astray
+        _wait_while_asked(pid)
         ending = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         if ending == protocol.NO_MORE:
             os._exit(0)
         _write_all(2, ENDING.pack(ending))
         if ending != 0:
             os._exit(0)  # so that whoever waits for a response sees that none will come
+
+
+def _wait_while_asked(pid: int) -> None:
+    """Return when the process ended; end with it when nobody reads our endings any more, because who asked is gone."""
+    try:
+        child = os.pidfd_open(pid)
+    except OSError:  # a kernel before 5.3: then a process that goes on ends at its limit of processor time
+        return
+    poller = select.poll()
+    poller.register(child, select.POLLIN)
+    poller.register(2, 0)  # POLLERR comes unasked
+    found = dict(poller.poll())
+    os.close(child)
+    if 2 in found:
+        os._exit(0)  # which ends the other, see ``sandbox.end_with``
 
 
 def _one(run: JobFunction, limits: Limits) -> int:

@@ -9,6 +9,7 @@ is tried by itself; ``Confinement`` says which took hold, and claims none that d
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import struct
 import sys
@@ -66,6 +67,13 @@ def confinement_here() -> Confinement:
     return _here
 
 
+def end_with(parent: int) -> None:
+    """Let this process, on Linux, end when its parent does, also one that is gone already. Before ``confine``."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 def confine(limits: Limits) -> Confinement:
     """Give up everything that ``limits`` and the system let this process give up. There is no way back."""
     global _here
@@ -73,7 +81,6 @@ def confine(limits: Limits) -> Confinement:
     set_limits = list(_lower_limits(limits))
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
         libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
         no_new_privileges = libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
         landlock = _landlock(libc) if no_new_privileges else 0
