@@ -56,9 +56,10 @@ from vault.exporting import addressees
 from vault.founding import found
 from vault.manifest import MAX_ENTRIES, SIGNATURE_LABEL, Manifest, compress, decode, digest, encode
 from vault.model import MAX_EVENT_ITEMS, MAX_EXTENTS, PACKING_NONE, CaseId, Chunk, Event, Extent, Item, PackId
-from vault.opening import open_into_folder, sender_of
+from vault.opening import open_into_folder
 from vault.pack import PackWriter
 from vault.panic import NoVaultHere, panic
+from vault.senders import sender_of
 from vault.sources import Problem
 from vault.store import CaseStore
 from vault.vaults import Vault

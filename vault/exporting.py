@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,8 @@ from vault.cases import Case, open_store
 from vault.catalogue_words import kind_of
 from vault.contacts import person
 from vault.errors import Ambiguous, BadInput, DamagedPack, NotFound, ReadFailed
-from vault.model import EVENT_CLEANED, EVENT_EXPORTED, Event, Item
+from vault.exported_custody import told
+from vault.model import EVENT_EXPORTED, Event, Item
 from vault.names import printable
 from vault.part_writer import WrittenSet, write_parts
 from vault.parts import cut
@@ -65,6 +65,8 @@ class Exported:
     size: int
     only_here: int
     """How many documents of the case were in no export yet."""
+    words: str
+    """Of the card that it is signed with."""
     parts: WrittenSet | None = None
 
 
@@ -120,19 +122,27 @@ def recipients_in(untrusted: bytes) -> list[str]:
 
 def export(
     vault: Vault, case: Case, references: list[str], to: list[Addressee], path: str, *,
-    sources: bool = True, folders: bool = True, thumbnails: bool = True, force: bool = False, in_parts: InParts | None = None,
+    as_newsroom: bool = False, sources: bool = True, folders: bool = True, thumbnails: bool = True,
+    force: bool = False, in_parts: InParts | None = None,
     progress: Callable[[int, int], None] = lambda documents, size: None,
 ) -> Exported:  # fmt: skip
     """Seal a case, or the items that were named, for people. ``path`` is a file, or a folder to name one in.
 
-    Without ``sources`` the documents' source fields stay here; what notes and names tell goes along. Without
-    ``folders`` a document is called by the last part of its path. ``thumbnails`` are for the catalogue.
-    ``in_parts`` needs a folder, which is made if it is missing.
+    ``as_newsroom`` signs with the case's key, and names nobody who recorded anything. Without ``sources`` the
+    documents' source fields stay here; what notes and names tell goes along. Without ``folders`` a document is called
+    by the last part of its path. ``thumbnails`` are for the catalogue. ``in_parts`` needs a folder, which is made if it
+    is missing.
 
     Raises NotFound, BadInput, DamagedPack, AlreadyThere, LibraryMissing, DiskFailed; nothing is left behind then.
     """
     if not to:
         raise BadInput("nobody to seal it for", "say who: --to CONTACT, or --recipient age1pq1…")
+    if as_newsroom and any(person.me for person in to):
+        raise BadInput(
+            "a bundle that the newsroom signs is not sealed for you: it would name your key among its recipients",
+            "leave yourself out of --to: you have the case itself",
+        )
+    identity, card = (case.keys.current, case.keys.card()) if as_newsroom else (vault.me, vault.me.card())
     bundle_id = new_bundle_id()
     if os.path.isdir(path) and in_parts is None:
         path = os.path.join(path, file_name_of(bundle_id))
@@ -141,7 +151,8 @@ def export(
         items = list(named.values()) if references else list(store.index.items())
         if not items:
             raise BadInput("there is nothing in this case yet")
-        custody, sealed_before = _custody(store)
+        sealed_before = _sealed_before(store)
+        custody = told(store.index.events(), {item.id for item in items}, by_newsroom=as_newsroom)
         described = [_described(item, custody.get(item.id, ()), sources=sources, folders=folders) for item in items]
 
         def content(index: int) -> Iterator[bytes]:
@@ -149,7 +160,7 @@ def export(
             progress(1, 0)
 
         bundle = compose(
-            [a.recipient for a in to], described, signer=IdentitySigner(vault.me), clock_ns=vault.clock(),
+            [a.recipient for a in to], described, signer=IdentitySigner(identity, card), clock_ns=vault.clock(),
             bundle_id=bundle_id, title=case.name, thumbnails=_thumbnails(store, items) if thumbnails else {},
         )  # fmt: skip
         crowd = bundle.crowd()
@@ -177,7 +188,7 @@ def export(
         new = sum(item.id not in sealed_before for item in items)
         counter.change(vault.folder, vault.disk, sealed=new, day=counter.day_of(event.at_ns))
     size = os.path.getsize(path) if parts is None else parts.part_size * len(parts.parts)
-    return Exported(path, summary, size, only_here, parts)
+    return Exported(path, summary, size, only_here, " ".join(card.words), parts)
 
 
 def _seal(sink: Sink, crowd: Sequence[Recipient], write: Callable[[tar.Sink], None]) -> None:
@@ -204,22 +215,8 @@ def _thumbnails(store: CaseStore, items: Sequence[Item]) -> dict[int, bytes]:
     return found
 
 
-def _custody(store: CaseStore) -> tuple[dict[bytes, tuple[dict[str, Any], ...]], set[bytes]]:
-    """The events of each item, and the items that were exported before."""
-    events: dict[bytes, list[dict[str, Any]]] = defaultdict(list)
-    exported: set[bytes] = set()
-    for row in store.index.events():
-        text: dict[str, Any] = {
-            "at_ns": row.event.at_ns, "event": row.event.kind, "device": row.pack.device.hex(),
-            "sequence": row.pack.sequence, "signed_by": row.pack.author.hex(),
-        }  # fmt: skip
-        if row.event.kind == EVENT_CLEANED:
-            text["detail"] = row.event.detail
-        for item in row.event.items:
-            events[item].append(text)
-        if row.event.kind == EVENT_EXPORTED:
-            exported.update(row.event.items)
-    return {item: tuple(of_item) for item, of_item in events.items()}, exported
+def _sealed_before(store: CaseStore) -> set[bytes]:
+    return {item for row in store.index.events(EVENT_EXPORTED) for item in row.event.items}
 
 
 def _described(item: Item, custody: tuple[dict[str, Any], ...], *, sources: bool, folders: bool) -> BundleItem:

@@ -19,30 +19,20 @@ from typing import Literal
 from keys import age, sshsig
 from keys.errors import KeysError, NoMatch
 from vault import catalogue
-from vault.bundle import BundleReader, NotABundle, Signer, Tags, TarBundleReader, own_keys
+from vault.bundle import BundleReader, NotABundle, Tags, TarBundleReader, own_keys
 from vault.cases import Case, list_cases, open_store
-from vault.colleagues import believed
 from vault.errors import AlreadyThere, BadInput, DamagedBundle, DiskFailed, DoesNotOpen
 from vault.intake import Intake
 from vault.model import EVENT_TAKEN_IN, ORIGIN_AGE, ORIGIN_BUNDLE, ORIGIN_DROP, Event, Item
 from vault.names import bag_name, printable
 from vault.part_reader import BadPart, JoinedParts, PartSet, find_parts
+from vault.senders import Sender, sender_of
 from vault.sources import About, Incoming, StreamIncoming
 from vault.vaults import Vault
 
 PIECE = 1 << 20
 MAX_IDENTITY_FILE = 64 << 10
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Who signed, as far as one can know: ``trusted`` only for oneself, colleagues and verified contacts."""
-
-    name: str | None
-    words: str
-    trusted: bool
-    remark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,28 +83,6 @@ def read_identity_file(path: str) -> list[age.Identity]:
             return list(age.parse_identity_file(f.read(MAX_IDENTITY_FILE + 1)))
     except OSError as exc:
         raise BadInput(f"{printable(path)} cannot be read: {exc.strerror}") from exc
-
-
-def sender_of(vault: Vault | None, signer: Signer) -> Sender:
-    """Whom the signing key belongs to, as far as this journalist knows."""
-    words = " ".join(signer.card.words)
-    if vault is not None:
-        # The whole card, not the Ed25519 key alone: that one a quantum computer could use (docs/decisions/0036-proof.md).
-        known = signer.card.fingerprint
-        if known == vault.me.card().fingerprint:
-            return Sender(vault.my_entry().label, words, True, "this is you")
-        book, roster = vault.book(), vault.roster()
-        for entry in believed(book, roster):
-            if entry.card.fingerprint == known:
-                return Sender(entry.label, words, True, "a journalist of this vault")
-        contact = book.contact_by_key(signer.public)
-        if contact is not None and contact.card.fingerprint == known:
-            if contact.verified_ns is not None:
-                return Sender(contact.name, words, True, "a verified contact")
-            return Sender(contact.name, words, False, "a contact whose words were not compared yet")
-        if any(entry.card.signing == signer.public for entry in roster.entries):
-            return Sender(None, words, False, "a key that the list of journalists has for a name you know another of")
-    return Sender(None, words, False, "a key that you do not know")
 
 
 def what_to_open(paths: Sequence[str], identities: Sequence[age.Identity]) -> str | PartSet:

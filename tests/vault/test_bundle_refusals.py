@@ -359,11 +359,11 @@ def test_a_second_key_in_another_spelling_is_refused() -> None:
     "card",
     [
         IdentitySigner(OTHER).card_text,
-        encode(SENDER.card(case_id=bytes(16), epoch=1)),
+        encode(OTHER.card(case_id=bytes(16), epoch=1)),
         "nonsense",
         IdentitySigner(SENDER).card_text + "\n",
     ],
-    ids=["another person's", "a case's", "none", "another spelling"],
+    ids=["another person's", "another's case's", "none", "another spelling"],
 )
 def test_a_card_that_is_not_the_signers_own_is_refused(card: str) -> None:
     with pytest.raises((BrokenSignature, DamagedBundle), match=r"card|another key"):

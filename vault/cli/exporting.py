@@ -99,8 +99,9 @@ def export(
         working = copies.make(unlocked, case, item or (), clean=clean, clean_only=clean_only)
         with terminal.progress("sealing") as advance:
             done = exporting.export(
-                unlocked, case, working.references, people, output, as_newsroom=sign_as is SignAs.NEWSROOM, sources=not no_sources, folders=not clean_only,
-                thumbnails=not no_thumbnails, force=force, in_parts=in_parts, progress=advance,
+                unlocked, case, working.references, people, output, as_newsroom=sign_as is SignAs.NEWSROOM,
+                sources=not no_sources, folders=not clean_only, thumbnails=not no_thumbnails, force=force,
+                in_parts=in_parts, progress=advance,
             )  # fmt: skip
     if no_sources:
         say("note: sources were left out; notes, tags, names and the documents themselves may still tell them")
@@ -111,7 +112,8 @@ def export(
             "file": done.path if done.parts is None else None,
             "parts": parts.written_document(done.parts),
             "bundle": done.summary.bundle_id.hex(), "items": done.summary.items,
-            "signed_as": sign_as.value, "words": done.words, "bytes": done.size, "to": [person.name for person in people],
+            "signed_as": sign_as.value, "words": done.words, "bytes": done.size,
+            "to": [person.name for person in people],
             "not_verified": [person.name for person in people if not person.verified],
             "manifest_sha256": done.summary.tag_manifest_sha256.hex(), "only_here": done.only_here,
             **working.documents(),

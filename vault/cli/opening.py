@@ -27,6 +27,7 @@ from vault.terminal import say
 
 if TYPE_CHECKING:
     from vault.opening import Opened
+    from vault.senders import Sender
 
 
 def register(app: typer.Typer) -> None:
@@ -111,7 +112,8 @@ def open_command(
         {
             "kind": result.kind, "place": result.place, "title": result.title,
             "signer": None if sender is None else {
-                "name": sender.name, "words": sender.words, "trusted": sender.trusted, "remark": sender.remark,
+                "name": sender.name, "kind": sender.kind, "words": sender.words, "trusted": sender.trusted,
+                "remark": sender.remark,
             },
             "receipt": receipt if no_receipt is None else None,
             "parts": joined_document(result.joined),
@@ -133,13 +135,21 @@ def open_command(
         assert sender is not None
         say("sandyk: it is whole, and it was kept; but nobody you trust vouches for it")
         say("hint: let the sender read their words to you by voice: " + sender.words)
-        if sender.name is None:
-            say("hint: if they are the same: sandyk contact add NAME CARD, then sandyk contact verify NAME")
-        else:
-            say(f"hint: if they are the same: sandyk contact verify {printable(sender.name)}")
+        _say_how_to_verify(sender)
         raise typer.Exit(exits.NOT_TRUSTED)
     if no_receipt is not None:
         raise typer.Exit(exits.PARTLY)
+
+
+def _say_how_to_verify(sender: Sender) -> None:
+    if sender.name is not None:
+        say(f"hint: if they are the same: sandyk contact verify {printable(sender.name)}")
+    elif sender.instead_of is not None:
+        name = printable(sender.instead_of)
+        say(f"hint: if they are the same: sandyk contact remove {name}, sandyk contact add {name} CARD")
+        say(f"hint: then: sandyk contact verify {name}")
+    else:
+        say("hint: if they are the same: sandyk contact add NAME CARD, then sandyk contact verify NAME")
 
 
 def _receipt_lines(path: str, result: Opened) -> list[str]:
@@ -170,7 +180,7 @@ def _opened_lines(result: Opened, filed: bool) -> list[str]:
     if result.sender is None:
         lines.append("unsigned: nothing in it shows who made it")
     elif result.sender.name is None:
-        lines.append(f"signed by an unknown key: {result.sender.words}")
+        lines.append(f"signed by an unknown key: {result.sender.words}: {result.sender.remark}")
     else:
         lines.append(f"signed by {printable(result.sender.name)}: {result.sender.remark}")
     return lines

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a bundle tells of the custody of its documents: events, and who and which device recorded them.
+
+A bundle that a person signs names keys and devices, as the case's record does. One that a newsroom signs as a whole
+(docs/decisions/0036-proof.md) names none: authors and devices are ordinals instead, dealt at random for each bundle,
+and the places in a device's chain are left out, for they would be the same in the next bundle. Events keep their
+times: who has another bundle of the same documents, signed by a person, can match them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from secrets import SystemRandom
+from typing import Any
+
+from vault.index import EventRow
+from vault.model import EVENT_CLEANED
+
+Told = Mapping[bytes, tuple[dict[str, Any], ...]]
+"""The events of each item, as ``custody.jsonl`` has them."""
+
+
+def told(rows: Iterable[EventRow], items: Collection[bytes], *, by_newsroom: bool) -> Told:
+    """The events of ``items``, in the order of ``rows``."""
+    chosen = [row for row in rows if not set(items).isdisjoint(row.event.items)]
+    authors = _ordinals((row.pack.author for row in chosen), "journalist")
+    devices = _ordinals((row.pack.device for row in chosen), "device")
+    events: dict[bytes, list[dict[str, Any]]] = defaultdict(list)
+    for row in chosen:
+        text: dict[str, Any] = {"at_ns": row.event.at_ns, "event": row.event.kind}
+        if by_newsroom:
+            text |= {"device": devices[row.pack.device], "signed_by": authors[row.pack.author]}
+        else:
+            text |= {
+                "device": row.pack.device.hex(), "sequence": row.pack.sequence, "signed_by": row.pack.author.hex(),
+            }  # fmt: skip
+        if row.event.kind == EVENT_CLEANED:
+            text["detail"] = row.event.detail
+        for item in row.event.items:
+            events[item].append(text)
+    return {item: tuple(of_item) for item, of_item in events.items()}
+
+
+def _ordinals(keys: Iterable[bytes], what: str) -> dict[bytes, str]:
+    """``journalist 1`` and so on. Neither the order of the keys nor that of the events shows in the numbers."""
+    different = sorted(set(keys))
+    SystemRandom().shuffle(different)
+    return {key: f"{what} {number}" for number, key in enumerate(different, 1)}
