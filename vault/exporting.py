@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from keys.age import HybridRecipient, Recipient, Sealer, Sink, parse_recipient
+from keys.age import HybridRecipient, Recipient, Sealer, Sink, X25519Recipient, parse_recipient
 from keys.errors import KeysError
+from keys.secret import Secret
 from vault import abroad, counter, tar
 from vault.bundle import BundleItem, BundleSummary, IdentitySigner, compose, file_name_of, new_bundle_id
 from vault.cases import Case, open_store
@@ -27,6 +28,8 @@ from vault.thumbnails import Thumbnailer
 from vault.vaults import Vault
 from vault.whereabouts import ExportNote, known_as, known_by_recipient, shown_recipient
 
+WHOEVER = "whoever has the passphrase"
+"""Whom the record says that a ZIP is for."""
 MAX_RECIPIENTS_FILE = 256 << 10
 """More than 32 people, the most that a bundle is sealed to, with a comment each."""
 MAX_PICTURE_BYTES = 64 << 20
@@ -90,19 +93,28 @@ def _addressee(vault: Vault, name: str) -> Addressee:
     return Addressee(label, card.recipient, known_as(card), verified, me)
 
 
-def bare_addressees(untrusted: Sequence[str]) -> list[Addressee]:
-    """People known by nothing but an age recipient, ``age1pq1…``: nobody verified whose it is. Raises BadInput."""
+def bare_addressees(untrusted: Sequence[str], *, classic: bool = False) -> list[Addressee]:
+    """People known by nothing but an age recipient, ``age1pq1…``: nobody verified whose it is. Raises BadInput.
+
+    With ``classic`` all are of the older kind, ``age1…``, for an age before 1.3.
+    """
     found = []
     for text in untrusted:
         try:
             recipient = parse_recipient(text.strip())
         except KeysError as exc:
             raise BadInput(f"{printable(text[:40])} is no age recipient: {exc}") from exc
-        if not isinstance(recipient, HybridRecipient):
+        if classic and not isinstance(recipient, X25519Recipient):
+            raise BadInput(
+                f"{printable(text[:40])} is a post-quantum recipient, which cannot share a file with the older kind",
+                "leave out --classic, or seal for the others in a file of their own",
+            )
+        if not classic and not isinstance(recipient, HybridRecipient):
             raise BadInput(
                 f"{printable(text[:40])} is a recipient of the older kind, which is not made to last against "
                 "quantum computers",
                 "ask for one that begins with age1pq1 (age 1.3 or later: age-keygen -pq)",
+                "or, if their age is older: --classic, with such recipients alone",
             )
         found.append(Addressee(shown_recipient(recipient), recipient, known_by_recipient(recipient), False))
     return found
@@ -123,7 +135,7 @@ def recipients_in(untrusted: bytes) -> list[str]:
 def export(
     vault: Vault, case: Case, references: list[str], to: list[Addressee], path: str, *,
     as_newsroom: bool = False, sources: bool = True, folders: bool = True, thumbnails: bool = True,
-    force: bool = False, in_parts: InParts | None = None,
+    force: bool = False, in_parts: InParts | None = None, zip_passphrase: Secret | None = None,
     progress: Callable[[int, int], None] = lambda documents, size: None,
 ) -> Exported:  # fmt: skip
     """Seal a case, or the items that were named, for people. ``path`` is a file, or a folder to name one in.
@@ -131,11 +143,11 @@ def export(
     ``as_newsroom`` signs with the case's key, and names nobody who recorded anything. Without ``sources`` the
     documents' source fields stay here; what notes and names tell goes along. Without ``folders`` a document is called
     by the last part of its path. ``thumbnails`` are for the catalogue. ``in_parts`` needs a folder, which is made if it
-    is missing.
+    is missing. With ``zip_passphrase`` it becomes a ZIP, for nobody in particular.
 
     Raises NotFound, BadInput, DamagedPack, AlreadyThere, LibraryMissing, DiskFailed; nothing is left behind then.
     """
-    if not to:
+    if not to and zip_passphrase is None:
         raise BadInput("nobody to seal it for", "say who: --to CONTACT, or --recipient age1pq1…")
     if as_newsroom and any(person.me for person in to):
         raise BadInput(
@@ -145,7 +157,7 @@ def export(
     identity, card = (case.keys.current, case.keys.card()) if as_newsroom else (vault.me, vault.me.card())
     bundle_id = new_bundle_id()
     if os.path.isdir(path) and in_parts is None:
-        path = os.path.join(path, file_name_of(bundle_id))
+        path = os.path.join(path, file_name_of(bundle_id, "age" if zip_passphrase is None else "zip"))
     with open_store(vault, case) as store:
         named = {item.id: item for item in map(store.find, references)}
         items = list(named.values()) if references else list(store.index.items())
@@ -162,15 +174,19 @@ def export(
         bundle = compose(
             [a.recipient for a in to], described, signer=IdentitySigner(identity, card), clock_ns=vault.clock(),
             bundle_id=bundle_id, title=case.name, thumbnails=_thumbnails(store, items) if thumbnails else {},
+            by_passphrase=zip_passphrase is not None,
         )  # fmt: skip
-        crowd = bundle.crowd()
+        crowd = bundle.crowd() if zip_passphrase is None else []
 
         def write(sink: tar.Sink) -> None:
             bundle.write(sink, content, progress=lambda size: progress(0, size))
 
         parts = None
         try:
-            if in_parts is None:
+            if zip_passphrase is not None:
+                passphrase = zip_passphrase
+                write_sealed(path, lambda sink: _zip(sink, passphrase, write), disk=vault.disk, force=force)
+            elif in_parts is None:
                 write_sealed(path, lambda sink: _seal(sink, crowd, write), disk=vault.disk, force=force)
             else:
                 how = cut(bundle.size, crowd, in_parts.part_size, in_parts.repair)
@@ -180,7 +196,7 @@ def export(
         except ReadFailed as exc:
             raise DamagedPack(f"a document does not read back: {exc}", "`sandyk verify` names it") from exc
         summary = bundle.summary(len(crowd))
-        note = ExportNote(bundle_id, summary.tag_manifest_sha256, tuple(a.known_as for a in to))
+        note = ExportNote(bundle_id, summary.tag_manifest_sha256, tuple(a.known_as for a in to) or (WHOEVER,))
         event = Event(vault.clock(), EVENT_EXPORTED, tuple(item.id for item in items), str(note))
         store.record(event)
         only_here = abroad.see(case, store).tally.here
@@ -189,6 +205,13 @@ def export(
         counter.change(vault.folder, vault.disk, sealed=new, day=counter.day_of(event.at_ns))
     size = os.path.getsize(path) if parts is None else parts.part_size * len(parts.parts)
     return Exported(path, summary, size, only_here, " ".join(card.words), parts)
+
+
+def _zip(sink: Sink, passphrase: Secret, write: Callable[[tar.Sink], None]) -> None:
+    from vault.zipped import zip_sink
+
+    with zip_sink(sink, passphrase) as inside:
+        write(inside)
 
 
 def _seal(sink: Sink, crowd: Sequence[Recipient], write: Callable[[tar.Sink], None]) -> None:

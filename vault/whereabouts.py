@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from keys.age import HybridRecipient
+from keys.age import HybridRecipient, X25519Recipient
 from keys.card import Card
 from keys.receipt import Receipt, SignedReceipt
 from vault.errors import NotTrusted
@@ -105,12 +105,12 @@ def known_as(card: Card) -> str:
     return " ".join(card.words)
 
 
-def shown_recipient(recipient: HybridRecipient) -> str:
+def shown_recipient(recipient: HybridRecipient | X25519Recipient) -> str:
     """The beginning of a recipient of somebody whose card one does not have."""
     return f"{str(recipient)[:_SHOWN_OF_RECIPIENT]}…"
 
 
-def known_by_recipient(recipient: HybridRecipient) -> str:
+def known_by_recipient(recipient: HybridRecipient | X25519Recipient) -> str:
     """What the record calls them."""
     return f"recipient {shown_recipient(recipient)}"
 

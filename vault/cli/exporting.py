@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vault import terminal
-from vault.cli import copies, parts
+from vault.cli import copies, parts, receivers
 from vault.cli.copies import CleanOnlyOption, CleanOption
 from vault.cli.parts import RepairOption, VolumeOption
+from vault.cli.receivers import ClassicOption, ZipOption
 from vault.cli.session import (
     JsonOption,
     PassphraseOption,
@@ -71,6 +72,8 @@ def export(
     ] = SignAs.ME,
     clean: CleanOption = False,
     clean_only: CleanOnlyOption = False,
+    classic: ClassicOption = False,
+    as_zip: ZipOption = False,
     volume_size: VolumeOption = None,
     repair: RepairOption = 0,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
@@ -90,7 +93,9 @@ def export(
     bare = list(recipient or ())
     if recipients_file is not None:
         bare += exporting.recipients_in(read_text(recipients_file, exporting.MAX_RECIPIENTS_FILE))
-    strangers = exporting.bare_addressees(bare)
+    receivers.expect_one_way(to=to, recipients=bare, classic=classic, as_zip=as_zip, in_parts=in_parts is not None)
+    strangers = exporting.bare_addressees(bare, classic=classic)
+    zip_passphrase = receivers.new_zip_passphrase(as_zip, as_json=as_json)
     with opened(vault, passphrase_file, token) as unlocked:
         known = exporting.addressees(unlocked, to or ())
         _say_who_is_not_verified(known, strangers)
@@ -101,12 +106,13 @@ def export(
             done = exporting.export(
                 unlocked, case, working.references, people, output, as_newsroom=sign_as is SignAs.NEWSROOM,
                 sources=not no_sources, folders=not clean_only, thumbnails=not no_thumbnails, force=force,
-                in_parts=in_parts, progress=advance,
+                in_parts=in_parts, zip_passphrase=zip_passphrase, progress=advance,
             )  # fmt: skip
+    for note in receivers.notes(classic=classic, as_zip=as_zip):
+        say(note)
     if no_sources:
         say("note: sources were left out; notes, tags, names and the documents themselves may still tell them")
-    names = ", ".join(printable(person.name) for person in people)
-    others = "only they can open it" if any(p.me for p in people) else "only they can open it; you cannot"
+    names = ", ".join(printable(person.name) for person in people) or exporting.WHOEVER
     answer(
         {
             "file": done.path if done.parts is None else None,
@@ -116,6 +122,7 @@ def export(
             "to": [person.name for person in people],
             "not_verified": [person.name for person in people if not person.verified],
             "manifest_sha256": done.summary.tag_manifest_sha256.hex(), "only_here": done.only_here,
+            "passphrase": zip_passphrase.expose().decode() if zip_passphrase else None,
             **working.documents(),
         },
         as_json=as_json,
@@ -124,11 +131,12 @@ def export(
             *_signed_lines(sign_as, done.words),
             *parts.written_lines(done.parts),
             *working.lines(),
-            f"{others}. From outside it shows its size and how many it is for, both rounded up; not whom, nor by whom",
-            "on its way, not safe yet: ask them for a receipt (open FILE --receipt), and take it: sandyk receipt take",
+            *receivers.outside_lines(as_zip=as_zip, me_too=any(person.me for person in people)),
             *_still_only_here(case.name, done.only_here),
         ),
     )  # fmt: skip
+    if zip_passphrase and not as_json:
+        receivers.show_zip_passphrase(zip_passphrase, done.path)
     working.end()
 
 

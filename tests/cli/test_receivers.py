@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Editors who have only an older age, or only 7-Zip: what is sealed for them opens there, and its price is told."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.support.commands import LETTER, SCRIPT, Desk
+from tests.support.tools import need, need_hybrid_age
+
+
+def keygen(folder: Path, program: str) -> tuple[Path, str]:
+    """An identity file as age-keygen makes it, and its recipient."""
+    key = folder / "key.txt"
+    subprocess.run([program, "-o", key], check=True, capture_output=True)
+    return key, key.read_text().partition("public key: ")[2].split()[0]
+
+
+def unpacked(tar: Path) -> Path:
+    """The bundle's folder, as `tar` leaves it."""
+    subprocess.run([need("tar"), "-xf", tar.name], cwd=tar.parent, check=True, capture_output=True)
+    (folder,) = tar.parent.glob("bundle-*")
+    return folder
+
+
+@pytest.fixture
+def desk(bundle: tuple[Desk, Desk, str]) -> Desk:
+    """A journalist with two documents in a case, and a contact."""
+    return bundle[0]
+
+
+@pytest.mark.parametrize("which", ["installed", "newest"])
+def test_an_age_of_any_version_opens_what_was_sealed_classic(desk: Desk, tmp_path: Path, which: str) -> None:
+    """The age program that Debian stable has knows no other recipients."""
+    programs = need_hybrid_age() if which == "newest" else Path(need("age")).parent
+    key, recipient = keygen(tmp_path, str(programs / "age-keygen"))
+    sealed = desk.home / "old.age"
+    done = desk.run("export", "Road works", "-o", str(sealed), "--classic", "--recipient", recipient)
+    assert "quantum" in done.err
+    header = sealed.read_bytes().partition(b"\n---")[0]
+    assert header.count(b"-> X25519 ") == 2, "one recipient and a dummy"
+    assert header.count(b"->") == 2
+    command = [programs / "age", "-d", "-i", key, "-o", tmp_path / "bundle.tar", sealed]
+    subprocess.run(command, check=True, capture_output=True)
+    folder = unpacked(tmp_path / "bundle.tar")
+    assert (folder / "data/0001/letter.txt").read_bytes() == LETTER
+    readme = (folder / "README.txt").read_text()
+    assert "These will do: age, tar," in readme
+    assert "1.3" not in readme
+
+
+def test_what_was_sealed_classic_opens_with_the_key_file_and_says_who_signed(desk: Desk, tmp_path: Path) -> None:
+    key, recipient = keygen(tmp_path, need("age-keygen"))
+    listed = desk.write("recipients", f"# the editor\n{recipient}\n")
+    document = desk.json("export", "Road works", "-o", str(desk.home / "old.age"), "--classic",
+                         "--recipients-file", listed)  # fmt: skip
+    assert document["passphrase"] is None
+    opened = desk.json("open", str(desk.home / "old.age"), "-o", str(tmp_path / "out"), "--identity", str(key), code=13)
+    assert opened["signer"]["words"] == document["words"]
+    assert [item["name"] for item in opened["items"]] == ["letter.txt", "b.txt"]
+
+
+def test_recipients_of_two_kinds_are_refused_by_name(desk: Desk, tmp_path: Path) -> None:
+    _, old = keygen(tmp_path, need("age-keygen"))
+    new = desk.json("card", "show")["recipient"]
+    out = ("-o", str(desk.home / "x.age"))
+    refused = desk.run("export", "Road works", *out, "--classic", "--recipient", old, "--recipient", new, code=2)
+    assert new[:20] in refused.err
+    refused = desk.run("export", "Road works", *out, "--classic", "--recipient", old, "--to", "editor", code=2)
+    assert "editor" in refused.err
+    refused = desk.run("export", "Road works", *out, "--recipient", old, code=2)
+    assert old[:20] in refused.err
+    assert "--classic" in refused.err
+    assert not (desk.home / "x.age").exists()
+
+
+def test_7zip_opens_the_zip_with_the_passphrase_that_was_told(desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    document = desk.json("export", "Road works", "-o", str(path), "--zip")
+    words = document["passphrase"]
+    assert re.fullmatch(r"[a-z-]+( [a-z-]+){7}", words)
+    assert document["to"] == []
+    command = [need("7zz"), "x", f"-p{words}", path]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    folder = unpacked(tmp_path / "content.tar")
+    assert (folder / "data/0001/letter.txt").read_bytes() == LETTER
+    assert "Sealed-For: passphrase\n" in (folder / "bag-info.txt").read_text()
+    assert "whoever has the passphrase" in desk.run("log", "Road works").out
+
+
+def test_into_a_folder_the_zip_gets_a_name_that_tells_nothing(desk: Desk, tmp_path: Path) -> None:
+    document = desk.json("export", "Road works", "-o", str(tmp_path), "--zip")
+    assert Path(document["file"]).name == f"{document['bundle'][:8]}.zip"
+
+
+def test_the_passphrase_of_a_zip_is_seen_once_and_is_nowhere_afterwards(desk: Desk, tmp_path: Path) -> None:
+    """On the terminal: not on standard output, which may be a file."""
+    command = (
+        f"exec {SCRIPT} export 'Road works' -o x.zip --zip --vault '{desk.vault}' "
+        f"--passphrase-file '{desk.passphrase}' > out.txt 2> err.txt"
+    )
+    child = pexpect.spawn("/bin/sh", ["-c", command], cwd=str(desk.home), env=desk.environment(), timeout=60)
+    seen = child.read().decode()
+    child.close()
+    assert child.exitstatus == 0, (desk.home / "err.txt").read_text()
+    (words,) = re.findall(r"^ {4}([a-z-]+(?: [a-z-]+){7})\r?$", seen, re.MULTILINE)
+    subprocess.run([need("7zz"), "t", f"-p{words}", "x.zip"], cwd=desk.home, check=True, capture_output=True)
+    assert "weaker than age" in (desk.home / "err.txt").read_text()
+    for path in (*desk.home.rglob("*"), *tmp_path.rglob("*")):
+        if path.is_file():
+            assert words.encode() not in path.read_bytes(), path
+
+
+def test_a_zip_is_not_made_when_nobody_could_be_told_its_passphrase(desk: Desk) -> None:
+    refused = desk.run("export", "Road works", "-o", str(desk.home / "x.zip"), "--zip", code=2)
+    assert "terminal" in refused.err
+    assert "--json" in refused.err
+    assert not list(desk.home.glob("x.zip*"))
+
+
+@pytest.mark.parametrize(
+    "more", [("--to", "editor"), ("--recipient", "age1pq1x"), ("--classic",), ("--volume-size", "20M")]
+)
+def test_a_zip_is_for_nobody_in_particular_and_one_file(desk: Desk, more: tuple[str, ...]) -> None:
+    desk.run("export", "Road works", "-o", str(desk.home / "x.zip"), "--zip", "--json", *more, code=2)
+
+
+def test_a_zip_can_be_signed_by_the_newsroom(desk: Desk, tmp_path: Path) -> None:
+    document = desk.json("export", "Road works", "-o", str(tmp_path / "x.zip"), "--zip", "--as", "newsroom")
+    assert json.dumps(document["signed_as"]) == '"newsroom"'

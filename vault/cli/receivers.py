@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `export` and `open` say and ask where somebody has only older or other programs: an age before 1.3, or 7-Zip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vault import terminal
+from vault.errors import BadInput
+from vault.names import printable
+from vault.terminal import NoTerminal
+
+if TYPE_CHECKING:
+    from keys.secret import Secret
+
+ClassicOption = Annotated[
+    bool,
+    typer.Option("--classic", help="For recipients that begin with age1 but not age1pq1, of age before 1.3."),
+]
+ZipOption = Annotated[
+    bool,
+    typer.Option("--zip", help="An encrypted ZIP instead, for 7-Zip; a passphrase is made and shown once."),
+]
+ZipPassphraseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--zip-passphrase-file", metavar="FILE", show_default=False,
+        help="Read the passphrase of a ZIP from a file's first line.",
+    ),
+]  # fmt: skip
+
+_CLASSIC_NOTE = (
+    "note: not sealed against quantum computers: whoever keeps the file may read it once there are any large enough"
+)
+_ZIP_NOTES = (
+    "note: weaker than age: everybody who learns the passphrase can read it, and pass it on in your name",
+    "note: say the passphrase by another way than the ZIP goes, best by voice; nobody can recover it",
+)
+
+
+def expect_one_way(
+    *, to: list[str] | None, recipients: list[str], classic: bool, as_zip: bool, in_parts: bool
+) -> None:  # fmt: skip
+    """Raise BadInput when the options of `export` do not go together."""
+    if classic and to:
+        raise BadInput(
+            f"{printable(to[0])} has a post-quantum key, which cannot share a file with keys of the older kind",
+            "--classic takes --recipient and --recipients-file alone; seal for contacts in a file of their own",
+        )
+    if as_zip and (to or recipients or classic):
+        raise BadInput(
+            "a ZIP is for whoever has its passphrase, and not for contacts or recipients",
+            "leave out --to, --recipient, --recipients-file and --classic; or leave out --zip",
+        )
+    if as_zip and in_parts:
+        raise BadInput("a ZIP is one file: leave out --volume-size")
+
+
+def new_zip_passphrase(wanted: bool, *, as_json: bool) -> Secret | None:
+    """A passphrase for a ZIP, or None if none is wanted. Raises NoTerminal when nobody could be told it."""
+    if not wanted:
+        return None
+    from vault.zipped import new_words
+
+    if not as_json:
+        terminal.expect_somebody("with --json the passphrase is in the document")
+    return new_words()
+
+
+def notes(*, classic: bool, as_zip: bool) -> list[str]:
+    """What is lost by sealing in this way."""
+    return [*([_CLASSIC_NOTE] if classic else ()), *(_ZIP_NOTES if as_zip else ())]
+
+
+def outside_lines(*, as_zip: bool, me_too: bool) -> list[str]:
+    """Who can open what was sealed, what shows of it from outside, and what remains to be done."""
+    if as_zip:
+        return [
+            "whoever has the passphrase can open it. From outside it shows its size, rounded up, and that it is an "
+            "encrypted ZIP; not what is in it, nor by whom",
+            "on its way, not safe yet: for a ZIP nobody can make a receipt",
+        ]
+    others = "only they can open it" if me_too else "only they can open it; you cannot"
+    return [
+        f"{others}. From outside it shows its size and how many it is for, both rounded up; not whom, nor by whom",
+        "on its way, not safe yet: ask them for a receipt (open FILE --receipt), and take it: sandyk receipt take",
+    ]
+
+
+def show_zip_passphrase(words: Secret, path: str) -> None:
+    """Show the passphrase of the ZIP, once. Raises NoTerminal."""
+    try:
+        terminal.show_once("The passphrase of the ZIP:", words, "It is not shown again, and is stored nowhere.")
+    except NoTerminal as exc:
+        raise NoTerminal(
+            f"the terminal went away before the passphrase was shown: nobody can open {printable(path)}",
+            "remove it, and make another",
+        ) from exc
+
+
+def ask_zip_passphrase(passphrase_file: str | None) -> Secret:
+    """The passphrase of a ZIP that is to be opened. Raises BadInput, NoTerminal."""
+    if passphrase_file is not None:
+        return terminal.read_passphrase_file(passphrase_file)
+    return terminal.ask_passphrase("Passphrase of the ZIP: ", "in a script: --zip-passphrase-file FILE")
