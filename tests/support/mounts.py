@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -35,7 +35,7 @@ def mounted(where: Path, *arguments: str) -> Iterator[str]:
         subprocess.run(["umount", str(where)], check=True)
 
 
-REQUIRED = ("ext4", "xfs", "btrfs", "vfat")
+REQUIRED = ("ext4", "xfs", "btrfs", "vfat", "exfat")
 """Kinds whose tools must be there where ``SANDYK_REQUIRE_TOOLS=1``. That the kernel knows them is asked of nobody."""
 _MKFS = {
     "ext4": ("-q", "-F"), "xfs": ("-q", "-f"), "btrfs": ("-q", "-f"), "vfat": ("-F", "32"), "exfat": (),
@@ -58,9 +58,42 @@ def make_image(image: Path, kind: str, *, mib: int, mkfs: tuple[str, ...] = ()) 
 
 @contextmanager
 def image_mounted(image: Path, kind: str, where: Path, *, options: str = "") -> Iterator[str]:
-    """An image that ``make_image`` made, mounted on a loop device."""
+    """An image that ``make_image`` made, mounted on a loop device; exFAT by FUSE if the kernel does not know it."""
+    if kind in _FUSE and not _kernel_knows(kind):
+        with _by_fuse(image, kind, where) as mount:
+            yield mount
+        return
     with mounted(where, "-t", kind, "-o", f"loop{',' + options if options else ''}", str(image)) as mount:
         yield mount
+
+
+_FUSE = {"exfat": "mount.exfat-fuse"}
+"""Drivers outside the kernel: Debian's package exfat-fuse. (fusefat knows no chmod, so no vault can be made on it.)"""
+
+
+def _kernel_knows(kind: str) -> bool:
+    """Whether the kernel can mount it, perhaps with a module that it has to load first."""
+    with suppress(FileNotFoundError):
+        subprocess.run(["modprobe", "-q", kind], capture_output=True, check=False)
+    return kind in Path("/proc/filesystems").read_text().split()
+
+
+@contextmanager
+def _by_fuse(image: Path, kind: str, where: Path) -> Iterator[str]:
+    """Mounted by a driver of block devices: umount returns when it has written everything and let go of its own."""
+    program = shutil.which(_FUSE[kind]) or shutil.which(f"/usr/sbin/{_FUSE[kind]}")
+    if program is None or not os.path.exists("/dev/fuse"):
+        _lacking(kind, f"the kernel cannot mount {kind}, and {_FUSE[kind]} or /dev/fuse is not there either")
+    where.mkdir(exist_ok=True)
+    device = subprocess.run(["losetup", "-f", "--show", image], capture_output=True, text=True, check=True).stdout
+    try:
+        subprocess.run([program, "-o", "rw", device.strip(), where], check=True, capture_output=True)
+        try:
+            yield str(where)
+        finally:
+            subprocess.run(["umount", str(where)], check=True)
+    finally:
+        subprocess.run(["losetup", "-d", device.strip()], check=True)
 
 
 @contextmanager

@@ -143,8 +143,10 @@ def _learn(room: OldNewsroom, passphrase: Secret, when: str) -> None:
         every = [vault.me.age, *(e.age for e in case.keys.epochs), kdf.compartment_identity(vault.device_secret).age]
         for path in room.desk.vault.rglob("*.age"):
             name = f"{path.relative_to(room.desk.vault)}, {when}"
-            room.ciphertext[name] = path.read_bytes()[-4096:]
-            key = _file_key(path.read_bytes(), every)
+            sealed = path.read_bytes()
+            start = max(0, len(sealed) - 4096) // 8 * 8  # at a multiple of eight, where the search expects large ones
+            room.ciphertext[name] = sealed[start : start + 4096]
+            key = _file_key(sealed, every)
             if key:
                 room.secrets[f"file key of {name}"] = key
 
