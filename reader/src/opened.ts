@@ -13,6 +13,8 @@ import { type Pass, Plaintext } from "./sealed.ts"
 const PART_TRAILER_BYTES = 327
 const PART_START = "\nsandyk part 1\n"
 
+const PIECE = 1 << 20
+
 export interface Opened {
   readonly sealed: Blob
   readonly keys: Keys
@@ -32,30 +34,18 @@ export interface Saved {
 
 /** The first pass: every rule, every byte. */
 export async function verify(sealed: Blob, keys: Keys, pass: Pass): Promise<Opened> {
-  const plaintext = await Plaintext.open(sealed, keys, pass)
   try {
-    const reader = await BundleReader.open(plaintext, keys.own)
-    for await (const document of reader.documents()) await document.finish()
-    return { sealed, keys, tags: reader.tags, size: 0 }
+    const tags = await read(sealed, keys, pass, async (plaintext) => {
+      const reader = await BundleReader.open(plaintext, keys.own)
+      for await (const document of reader.documents()) await document.finish()
+      return reader.tags
+    })
+    return { sealed, keys, tags, size: 0 }
   } catch (cause) {
     if (!(cause instanceof Refusal) || (cause.reason !== "no-bundle" && cause.reason !== "damaged")) throw cause
-    const size = await sizeOfOther(sealed, keys, pass)
+    const size = await read(sealed, keys, pass, sizeOfOther)
     if (cause.reason === "damaged") throw cause
     return { sealed, keys, tags: null, size }
-  } finally {
-    await plaintext.close()
-  }
-}
-
-/** Of an age file that holds no whole bundle, read to its end: bytes of its content. Throws for a part of a bundle. */
-async function sizeOfOther(sealed: Blob, keys: Keys, pass: Pass): Promise<number> {
-  const plaintext = await Plaintext.open(sealed, keys, pass)
-  try {
-    const { size, tail } = await plaintext.drain(PART_TRAILER_BYTES)
-    if (fromUtf8(tail)?.startsWith(PART_START)) throw new Refusal("part")
-    return size
-  } finally {
-    await plaintext.close()
   }
 }
 
@@ -68,50 +58,73 @@ export async function save(opened: Opened, wanted: readonly Item[], place: Place
   const done: Item[] = []
   const failed: Item[] = []
   let ended: unknown = null
-  const plaintext = await Plaintext.open(opened.sealed, opened.keys, pass)
   try {
-    const reader = await BundleReader.open(plaintext, opened.keys.own)
-    if (reader.tags.tagManifestSha256 !== opened.tags?.tagManifestSha256) throw new Refusal("another")
-    for await (const document of reader.documents()) {
-      if (!left.delete(document.item.path)) continue
-      const written = await write(document.pieces(), document.item, place)
-      ;(written ? done : failed).push(document.item)
-      if (left.size === 0) break
-    }
+    await read(opened.sealed, opened.keys, pass, async (plaintext) => {
+      const reader = await BundleReader.open(plaintext, opened.keys.own)
+      if (reader.tags.tagManifestSha256 !== opened.tags?.tagManifestSha256) throw new Refusal("another")
+      for await (const document of reader.documents()) {
+        if (!left.delete(document.item.path)) continue
+        const written = await write(document.pieces(), document.item, place)
+        ;(written ? done : failed).push(document.item)
+        if (left.size === 0) break
+      }
+    })
   } catch (cause) {
     ended = secondTime(cause)
-  } finally {
-    await plaintext.close()
   }
   return { done, failed, ended }
 }
 
-/** The content of an age file that is no bundle. */
-export async function savePlain(opened: Opened, name: string, place: Place, pass: Pass): Promise<void> {
-  const plaintext = await Plaintext.open(opened.sealed, opened.keys, pass)
-  const sink = await place.begin(name)
+/** The content of an age file that is no bundle. Whether it was saved: a place that fails is not the file's fault. */
+export async function savePlain(opened: Opened, name: string, place: Place, pass: Pass): Promise<boolean> {
   try {
-    let size = 0
-    for (let piece = await plaintext.read(1 << 20); piece.length > 0; piece = await plaintext.read(1 << 20)) {
-      size += piece.length
-      await sink.write(piece)
-    }
-    if (size !== opened.size) throw new Refusal("another")
-    await sink.commit()
+    return await read(opened.sealed, opened.keys, pass, (plaintext) =>
+      fill(() => place.begin(name), contentOf(plaintext, opened.size)),
+    )
   } catch (cause) {
-    await discard(sink)
     throw secondTime(cause)
+  }
+}
+
+/** Do something with the plaintext, and give the file back. */
+async function read<T>(sealed: Blob, keys: Keys, pass: Pass, task: (plaintext: Plaintext) => Promise<T>): Promise<T> {
+  const plaintext = await Plaintext.open(sealed, keys, pass)
+  try {
+    return await task(plaintext)
   } finally {
     await plaintext.close()
   }
 }
 
-/** Whether the document was saved. A place that fails is no reason to stop; a document that does is thrown. */
+/** Of an age file that holds no whole bundle: bytes of its content, to the end. Throws for a part of a bundle. */
+async function sizeOfOther(plaintext: Plaintext): Promise<number> {
+  const { size, tail } = await plaintext.drain(PART_TRAILER_BYTES)
+  if (fromUtf8(tail)?.startsWith(PART_START)) throw new Refusal("part")
+  return size
+}
+
+/** All of it; its end means that it is as long as it was the first time. */
+async function* contentOf(plaintext: Plaintext, size: number): AsyncGenerator<Uint8Array> {
+  let left = size
+  for (;;) {
+    const piece = await plaintext.read(PIECE)
+    left -= piece.length
+    if (piece.length > 0) yield piece
+    else if (left === 0) return
+    else throw new Refusal("another")
+  }
+}
+
 async function write(pieces: AsyncIterable<Uint8Array>, item: Item, place: Place): Promise<boolean> {
   if (place.label === "" && item.size > MAX_DOWNLOAD_BYTES) return false
+  return fill(() => place.begin(savedName(item)), pieces)
+}
+
+/** Whether it was saved. A place that fails is no reason to stop; content that is refused is thrown. */
+async function fill(begin: () => Promise<Sink>, pieces: AsyncIterable<Uint8Array>): Promise<boolean> {
   let sink: Sink | null = null
   try {
-    sink = await place.begin(savedName(item))
+    sink = await begin()
     for await (const piece of pieces) await sink.write(piece)
     await sink.commit()
     return true

@@ -188,8 +188,8 @@ async function saveContent(opened: Opened, name: string): Promise<void> {
   if (place === null) return
   await work("saving", opened.sealed.size, async (pass) => {
     outcome.replaceChildren()
-    await savePlain(opened, name, place, pass)
-    outcome.replaceChildren(said("p", "saved", "good"))
+    const saved = await savePlain(opened, name, place, pass)
+    outcome.replaceChildren(saved ? said("p", "saved", "good") : said("p", "saveFailed", "bad"))
   })
 }
 
