@@ -27,6 +27,7 @@ from tests.support.bundles import (
     SIGNED,
     seal,
 )
+from tests.support.commands import LETTER, desk
 from vault.bundle import BundleItem, IdentitySigner, write_bundle
 
 KEY = EDITOR.age.encode().expose().decode()
@@ -180,6 +181,29 @@ def test_a_document_that_changed_since_it_was_checked_is_not_saved(
     assert {k: v for k, v in chromium.do("evaluate", script=FILES).items() if v} == {
         "bundle-00112233/0001 first": "1" * 1000
     }
+    chromium.quiet()
+
+
+def test_what_the_command_exports_an_editor_opens_with_nothing_but_the_page(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    """From `sandyk export --recipient` to files on the editor's disk; the words are those of `sandyk card show`."""
+    one = desk(tmp_path)
+    one.run("case", "new", "Жол иши")
+    one.write("Тинтүү/кат №1.txt", LETTER)
+    one.write("film.bin", os.urandom(3_000_000))
+    one.run("add", "Жол иши", str(one.home / "Тинтүү"), str(one.home / "film.bin"), "--note", "кол менен")
+    sealed = tmp_path / "x.age"
+    one.run("export", "Жол иши", "-o", str(sealed), "--recipient", str(EDITOR.recipient))
+    chromium.open_page(language="ru", before=ONLY_DOWNLOADS)
+    text = opened(chromium, sealed)
+    assert "Тинтүү/кат №1.txt" in text
+    assert "кол менен" in text
+    assert " ".join(chromium.do("texts", at="#words li")) == one.json("card", "show")["words"]
+    chromium.do("click", at="#result > button")
+    names = chromium.do("downloads", folder=str(tmp_path / "saved"), count=2)
+    contents = {(tmp_path / "saved" / name).read_bytes() for name in names}
+    assert contents == {LETTER, (one.home / "film.bin").read_bytes()}
     chromium.quiet()
 
 
