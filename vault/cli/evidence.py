@@ -12,6 +12,7 @@ import typer
 
 from vault import terminal
 from vault.cli import exits
+from vault.cli.cards import read_card
 from vault.cli.session import (
     JsonOption,
     PassphraseOption,
@@ -160,7 +161,7 @@ def _name_problems(problems: list[Problem], *, done: int) -> None:
 
 
 def drop(
-    card: Annotated[str, typer.Argument(metavar="CASE-CARD", help="The card of a case.")],
+    card: Annotated[str, typer.Argument(metavar="CASE-CARD", help="The card of a case, or the texts of its QR codes.")],
     paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files and folders.")],
     output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="Where to put the sealed file.")] = ".",
     note: NoteOption = "",
@@ -173,11 +174,10 @@ def drop(
 
     No vault and no passphrase is needed, and the sealed file cannot be read here. The originals stay where they are.
     """
-    from keys.card import MAX_CARD_SIZE, parse_card
     from vault import filing
 
     about = _about(note, source, tag, about_file)
-    case_card = parse_card(read_text(card, MAX_CARD_SIZE))
+    case_card = read_card(card)
     if case_card.kind != "case":
         raise BadInput("this is a person's card", "a drop goes to a case: ask for the card of the case")
     with terminal.progress("sealing") as advance:

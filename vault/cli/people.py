@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vault import terminal
+from vault.cli.cards import QrOption, check_place, draw, read_card
 from vault.cli.coercion import register as register_coercion
 from vault.cli.raid import register as register_raid
 from vault.cli.session import (
@@ -23,7 +24,6 @@ from vault.cli.session import (
     folder_of,
     opened,
     read_new_passphrase,
-    read_text,
     surroundings,
     table,
 )
@@ -250,10 +250,8 @@ def card_show(
     as_json: JsonOption = False,
 ) -> None:
     """The words of a card, to be compared by voice."""
-    from keys.card import MAX_CARD_SIZE, parse_card
-
     if file is not None:
-        card = parse_card(read_text(file, MAX_CARD_SIZE))
+        card = read_card(file)
     else:
         with opened(vault, passphrase_file, token) as unlocked:
             card = _own_card(unlocked, case)
@@ -285,14 +283,16 @@ def card_export(
     case: Annotated[
         str | None, typer.Option("--case", metavar="CASE", help="The card of this case, to let others file to it.")
     ] = None,
+    qr: QrOption = None,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a card as a small text file. It names nobody."""
+    """Write a card as a small text file, or as QR codes. It names nobody."""
     from keys.card import encode as encode_card
 
+    check_place(qr, as_json=as_json)
     with opened(vault, passphrase_file, token) as unlocked:
         card = _own_card(unlocked, case)
     text = encode_card(card)
@@ -303,9 +303,10 @@ def card_export(
         except FileExistsError as exc:
             raise AlreadyThere(f"{printable(out)} is there already") from exc
         say(f"card written to {printable(out)}")
+    codes = draw(text, qr) if qr is not None else 0
     if as_json:
-        answer({"file": out, "card": text, **card_document(card)}, as_json=True)
-    elif out is None:
+        answer({"file": out, "qr": qr, "codes": codes, "card": text, **card_document(card)}, as_json=True)
+    elif out is None and qr is None:
         typer.echo(text, nl=False)
 
 
@@ -319,19 +320,20 @@ def _own_card(unlocked: Vault, case: str | None) -> Card:
 
 def contact_add(
     name: NameArgument,
-    card_file: Annotated[str, typer.Argument(metavar="CARD", help="The card's file; - for standard input.")],
+    card_file: Annotated[
+        str, typer.Argument(metavar="CARD", help="The card's file, or the texts of its QR codes; - for standard input.")
+    ],
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Keep a card, of a person or of a case to file to, under a name."""
-    from keys.card import MAX_CARD_SIZE, parse_card
     from vault import contacts
     from vault.cases import given_name
 
     name = given_name(name)
-    card = parse_card(read_text(card_file, MAX_CARD_SIZE))
+    card = read_card(card_file)
     with opened(vault, passphrase_file, token) as unlocked:
         contacts.keep(unlocked, name, card)
     answer(
