@@ -11,16 +11,17 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from keys import age, header, labels, preamble, slots, sshsig
+from keys import age, header, labels, preamble, primitives, signing, slots, sshsig
 from keys.access import open_access
 from keys.armor import ArmorReader, ArmorWriter, looks_armored
 from keys.book import open_book
-from keys.canonical import decode_number
+from keys.canonical import decode_number, encode_base64
 from keys.card import encode as encode_card
 from keys.card import parse_card
 from keys.errors import KeysError
@@ -40,6 +41,7 @@ from tests.support.bundles import (
     open_plain,
     rewritten,
 )
+from tests.support.partition import LEAST_TAR, SEED, forged, terms_of
 from vault import arming, bagit, bundle_layout, counter, manifest
 from vault.agent import protocol
 from vault.bag_judge import judge_bag
@@ -48,6 +50,8 @@ from vault.bundle_items import parse_contents, render_custody, render_items
 from vault.errors import VaultError
 from vault.exporting import recipients_in
 from vault.names import SafePath, bag_name, is_bag_name, printable
+from vault.parts import TRAILER_SIZE, Trailer, parse_trailer
+from vault.qr_text import content_of, lines_of
 from vault.tar import TarReader, TarWriter
 from vault.thumbnails import is_plain_thumbnail
 from vault.zipped import ZipBundleReader, zip_sink
@@ -440,6 +444,26 @@ def _header_seeds() -> Iterator[bytes]:
     yield SIGNED[: SIGNED.index(b"\n--- ") + 49]
 
 
+def part_trailer(data: bytes) -> None:
+    """Re-signed with a key that the test has, since a changed trailer is refused for its signature alone."""
+    found = part_of_a_set(data)
+    assert found == part_of_a_set(forged(found.terms, found.number, b"", sha256=found.sha256))
+
+
+def part_of_a_set(data: bytes) -> Trailer:
+    text = data[: TRAILER_SIZE - 99]
+    signature = encode_base64(primitives.sign(signing.signed_bytes(labels.PART_SIGNATURE, text), SEED)).encode()
+    signed = text + b"signature " + signature + b"\n"
+    claimed = re.search(rb"body ([0-9]{15})\n", text)
+    return parse_trailer(signed, TRAILER_SIZE + (int(claimed[1]) if claimed else 0))
+
+
+def scanned_codes(data: bytes) -> None:
+    """What is read from the texts of QR codes gives texts that are read as the same."""
+    content = content_of(data, "CARD", limit=BODY_LIMIT)
+    assert content_of("\n".join(lines_of("CARD", content)).encode(), "CARD", limit=BODY_LIMIT) == content
+
+
 TARGETS = {
     "age-header": Target(age_header, _header_seeds),
     "age-file": Target(age_file, age_files, inputs=600),
@@ -460,6 +484,10 @@ TARGETS = {
     ),
     "access": Target(
         functools.partial(record, labels.ACCESS_SIGNATURE, lambda d: open_access(d, EDITOR)), access_files, 300
+    ),
+    "part-trailer": Target(part_trailer, lambda: iter([forged(terms_of(2, 1, LEAST_TAR), 1, b"", sha256=bytes(32))])),
+    "qr-texts": Target(
+        scanned_codes, lambda: iter(["\n".join(lines_of("CARD", b"card" * n)).encode() for n in (1, 600)])
     ),
     "tar": Target(tar, tars),
     "summed-tar": Target(summed_tar, tars),
