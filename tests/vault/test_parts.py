@@ -618,3 +618,25 @@ def test_the_joined_bundle_is_verified_like_any_other(tmp_path: Path) -> None:
     _, parts = whole(3, 2)
     lay(tmp_path, parts)
     assert documents_in(join(found(tmp_path)))[:5] == list(bundles.DOCUMENTS)
+
+
+class _Forgetful(Disk):
+    """A medium that gives back another byte than was written to it: what fake sticks do."""
+
+    def __init__(self, place: int) -> None:
+        self._place = place
+
+    def sync(self, fd: int, path: str) -> None:
+        super().sync(fd, path)
+        place = os.fstat(fd).st_size + self._place
+        os.pwrite(fd, bytes([os.pread(fd, 1, place)[0] ^ 1]), place)
+
+
+@pytest.mark.parametrize("place", [-1, -BLOCK])
+def test_a_medium_that_gives_back_other_bytes_is_noticed_before_repair_parts_are_made_of_them(
+    tmp_path: Path, place: int
+) -> None:
+    """In a trailer or in a body."""
+    with pytest.raises(DiskFailed, match="other bytes"):
+        write(tmp_path / "stick", bytes(LEAST_TAR), 2, 1, disk=_Forgetful(place))
+    assert not (tmp_path / "stick").exists()
