@@ -19,6 +19,7 @@ from keys import age, primitives
 from keys.errors import BadSignature, KeysError
 from keys.identity import signed_bytes
 from vault import manifest as manifests
+from vault.appending import Appender
 from vault.blocks import Table
 from vault.disk import NAMED_WHILE_OPEN, TEMPORARY_SUFFIX, Disk
 from vault.errors import DamagedPack
@@ -50,17 +51,13 @@ class PackWriter:
         self._path = os.path.join(folder, pack_name(pack))
         self._temporary = f"{self._path}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
         self._fd = disk.create(self._temporary)
+        self._out = Appender(disk, self._fd, self._temporary)
         try:
-            self._sealer = age.Sealer(self, [recipient])
+            self._sealer = age.Sealer(self._out, [recipient])
             self._sealer.write(MAGIC)
         except BaseException:
             self.abandon()
             raise
-
-    def write(self, ciphertext: bytes | bytearray | memoryview) -> int:
-        """The sealer's way out; not for anybody else."""
-        self._disk.write(self._fd, ciphertext, self._temporary)
-        return len(ciphertext)
 
     def add_chunks(self, stored: Sequence[bytes]) -> None:
         """Append blocks of chunks as they are to lie in the pack."""
@@ -74,6 +71,7 @@ class PackWriter:
         self._sealer.write(bytes(padme(end, least=LEAST_PLAINTEXT) - end))
         self._sealer.write(TRAILER_MAGIC + offset.to_bytes(8, "big") + len(compressed_manifest).to_bytes(8, "big"))
         self._sealer.finish()
+        self._out.finish()
         self._disk.sync(self._fd, self._temporary)
         size = os.fstat(self._fd).st_size
         if NAMED_WHILE_OPEN:

@@ -10,23 +10,12 @@ from contextlib import suppress
 from typing import TypeVar
 
 from keys.age import Sink
+from vault.appending import Appender
 from vault.disk import NAMED_WHILE_OPEN, TEMPORARY_SUFFIX, Disk
 from vault.errors import AlreadyThere, DiskFailed
 from vault.names import printable
 
 T = TypeVar("T")
-
-
-class _FileSink:
-    """What a sealer writes to."""
-
-    def __init__(self, disk: Disk, fd: int, path: str) -> None:
-        self._disk, self._fd, self._path = disk, fd, path
-
-    def write(self, data: bytes | memoryview, /) -> int:
-        """Append all of ``data``."""
-        self._disk.write(self._fd, data, self._path)
-        return len(data)
 
 
 def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: bool = False) -> T:
@@ -42,7 +31,9 @@ def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: boo
         fd = disk.create(temporary)
         try:
             try:
-                result = fill(_FileSink(disk, fd, temporary))
+                sink = Appender(disk, fd, temporary)
+                result = fill(sink)
+                sink.finish()
                 disk.sync(fd, temporary)
                 if NAMED_WHILE_OPEN:
                     publish(temporary, path)
