@@ -33,7 +33,7 @@ class ReadyKill:
         self._noise = mmap.mmap(-1, KILL_AREA_SIZE)
         self._noise[:] = os.urandom(KILL_AREA_SIZE)
         self._fds: list[int] = []
-        self._folder_fd: int | None = None
+        self._folder_fd = -1
         self.milliseconds: float | None = None
         """How long ``fire`` took until the medium had said that the bytes are there; None: not fired, or it failed."""
         self.problem = ""
@@ -83,19 +83,17 @@ class ReadyKill:
         try:
             if not os.path.lexists(self._folder):
                 return os.fstat(self._fds[-1]).st_nlink == 0  # else it was not wiped but moved
-            same_folder = os.path.samestat(os.fstat(self._folder_fd or -1), os.stat(self._folder))
+            same_folder = os.path.samestat(os.fstat(self._folder_fd), os.stat(self._folder))
         except (OSError, IndexError):
             return False
         return same_folder and not os.path.lexists(self._path)
 
     def close(self) -> None:
         """Let go of the file. Safe to call twice."""
-        fds, self._fds = self._fds, []
-        if self._folder_fd is not None:
-            fds.append(self._folder_fd)
-            self._folder_fd = None
+        fds, self._fds, self._folder_fd = [*self._fds, self._folder_fd], [], -1
         for fd in fds:
-            os.close(fd)
+            if fd >= 0:
+                os.close(fd)
 
     def _open(self, flags: int) -> None:
         try:

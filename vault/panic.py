@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from vault.medium import Extents, Medium
     from vault.report import Report
+    from vault.wiping import Tally
 
 
 def _now() -> float:
@@ -127,13 +128,12 @@ def panic(
 
     from vault import medium, wiping  # from here on there is time to load what is needed
     from vault.agent.process import mark_at
-    from vault.beside import take_away
 
     tally, agents = wiping.Tally(), mark_at(keyring)
     extents, no_cow = medium.extents(keyring), medium.is_no_cow(keyring)  # (3)
     overwrite_rest(disk, keyring, kill, tally)  # (4)
     verify_killed(disk, keyring, kill)  # (5)
-    beside = take_away(agents, half, tally)
+    beside = _beside(agents, half, tally)
     untrusted_counter = _read_counter(disk, folder)
     facts = _facts(folder, extents, no_cow)
     if not keep:
@@ -329,6 +329,16 @@ def _read_counter(disk: Disk, folder: str) -> bytes | None:
         return disk.read(os.path.join(folder, COUNTER), limit=4096)
     except OSError:
         return None
+
+
+def _beside(agents: str | None, half: str | None, tally: Tally) -> tuple[tuple[str, str], ...]:
+    from vault.beside import take_away
+
+    try:
+        return take_away(agents, half, tally)
+    except Exception as error:  # whatever a strange /proc or tool answers, it must not stop the wipe
+        tally.note(f"find what holds keys beside the disk: {type(error).__name__}")
+        return ()
 
 
 def _facts(folder: str, extents: Extents, no_cow: bool | None) -> Medium:

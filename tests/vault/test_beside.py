@@ -167,3 +167,14 @@ def test_a_copy_of_the_keyring_made_before_does_not_open_any_more(tmp_path: Path
     with pytest.raises(Exception, match="nothing here opens") as refused:
         unlock(str(image))
     assert isinstance(refused.value.__cause__, NoMatch)
+
+
+def test_whatever_goes_wrong_beside_the_disk_the_wipe_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def defect(_mark: str | None) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(beside.process, "end", defect)
+    folder = newsroom(tmp_path / "vault")
+    report = panic(folder, discard=False)
+    assert not os.path.lexists(folder)
+    assert report.not_done == ("find what holds keys beside the disk: RuntimeError",)

@@ -63,8 +63,8 @@ def end(mark: str | None) -> tuple[tuple[int, str], ...]:
             fd = os.pidfd_open(number)
         except ProcessLookupError:
             outcome.append((number, ""))
-        except OSError as error:
-            outcome.append((number, error.strerror or type(error).__name__))
+        except (OSError, AttributeError) as error:  # a kernel before 5.3, or a Python built for one
+            outcome.append((number, getattr(error, "strerror", None) or type(error).__name__))
         else:
             running[fd] = number
     # Held by descriptor; one that took the number of an agent that ended meanwhile is another process.
