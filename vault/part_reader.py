@@ -116,7 +116,7 @@ def read_part(path: str, identities: Sequence[age.Identity]) -> Part | None:
 def find_parts(paths: Sequence[str], identities: Sequence[age.Identity]) -> PartSet | None:
     """The set that these files and folders hold; None when one single file is meant that is no part.
 
-    When parts are missing, they are looked for beside the named ones. Raises BadInput when there are no parts or
+    More parts of the set are looked for beside the named ones. Raises BadInput when there are no parts or
     those of several sets, DamagedBundle for a single file with a bad trailer, DiskFailed.
     """
     search = _Search(identities)
@@ -131,9 +131,8 @@ def find_parts(paths: Sequence[str], identities: Sequence[age.Identity]) -> Part
         if path not in files:
             search.folder(path)
     found = search.only_set()
-    if len(found.parts) < found.terms.data:
-        for folder in dict.fromkeys(map(os.path.dirname, files)):
-            search.folder(folder, like=next(iter(found.parts.values()))[0])
+    for folder in dict.fromkeys(map(os.path.dirname, files)):
+        search.folder(folder, like=search.parts[found.terms][0])
     return search.set_of(found.terms)
 
 

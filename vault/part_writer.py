@@ -134,8 +134,12 @@ class _Run:
     def publish(self) -> WrittenSet:
         """Give all parts their names."""
         for path in self._paths.values():
-            self._named.append(path)
-            self.disk.publish_new(f"{path}{TEMPORARY_SUFFIX}", path)
+            self._named.append(path)  # before, because it may have the name although its sync failed
+            try:
+                self.disk.publish_new(f"{path}{TEMPORARY_SUFFIX}", path)
+            except FileExistsError:
+                self._named.pop()  # somebody else's, made since
+                raise
         parts = tuple(WrittenPart(self._paths[number], number) for number in sorted(self._paths))
         return WrittenSet(self.terms, os.path.getsize(parts[0].path), parts)
 

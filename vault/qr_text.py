@@ -50,8 +50,8 @@ def lines_of(kind: str, content: bytes) -> tuple[str, ...]:
 
 
 def looks_like_lines(untrusted: bytes) -> bool:
-    """Whether this may be the text of QR codes."""
-    return untrusted.removeprefix(b"\xef\xbb\xbf").lstrip()[: len(_BEGINNING)].upper() == _BEGINNING.encode("ascii")
+    """Whether texts of QR codes may be in this."""
+    return _BEGINNING.encode("ascii") in untrusted.upper()
 
 
 def content_of(untrusted: bytes, kind: str, *, limit: int) -> bytes:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The door to zfec, which comes with the extra ``sandyk[repair]`` (docs/format-bundle.md §10.2, docs/decisions/0035-parts.md).
+"""The door to zfec, which comes with the extra ``sandyk[repair]``: docs/format-bundle.md §10.2.
 
 A systematic Reed-Solomon code over GF(2^8): any N of N + K blocks give back the N. It works byte by byte, so a long
-body can be taken in stripes of any length. Knows nothing of files; its caller has authenticated every block.
+body can be taken in stripes of any length. Knows nothing of files; its caller has authenticated every block. Why zfec
+is an extra: docs/decisions/0035-parts.md.
 """
 
 from __future__ import annotations

@@ -276,6 +276,22 @@ def test_a_document_that_changed_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*")) == [tmp_path / "there"]
 
 
+def test_a_file_that_appears_under_a_parts_name_at_the_last_moment_is_not_touched(tmp_path: Path) -> None:
+    class Raced(Disk):
+        """Somebody makes a file of this very name just before the second part gets it."""
+
+        theirs: list[Path] = []  # noqa: RUF012  # one for this class, which one test uses
+
+        def step(self, operation: str, path: str) -> None:
+            if operation == "rename" and list(tmp_path.glob("*.age")) and not self.theirs:
+                self.theirs.append(Path(path))
+                Path(path).write_bytes(b"theirs")
+
+    with pytest.raises(DiskFailed):
+        write(tmp_path, bytes(LEAST_TAR), 2, disk=Raced())
+    assert [(path, path.read_bytes()) for path in tmp_path.iterdir()] == [(Raced.theirs[0], b"theirs")]
+
+
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"mine")
     with pytest.raises(BadInput):
@@ -401,6 +417,15 @@ def test_other_parts_are_found_beside_a_named_one_and_a_rerun_needs_only_the_new
     (third,) = lay(tmp_path, {1: parts[1]})
     assert found(third).recomputed == (3,)
     assert join(found(third)) == tar
+
+
+def test_a_named_part_that_turns_out_to_be_bad_is_replaced_by_repair_parts_beside_it(tmp_path: Path) -> None:
+    tar, parts = whole(3, 2)
+    bad = bytearray(parts[2])
+    bad[BLOCK] ^= 1
+    named = lay(tmp_path, {1: parts[1], 2: bytes(bad), 3: parts[3]})
+    lay(tmp_path, {5: parts[5]})
+    assert join(found(*named)) == tar
 
 
 def test_ten_thousand_other_files_in_the_folder_do_not_matter(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def test_a_text_that_unpacks_to_more_than_may_be_is_refused_without_unpacking_it
         lines_of("CARD", os.urandom(40_000))
 
 
-def test_only_what_begins_like_a_code_is_taken_for_one() -> None:
-    assert looks_like_lines(b"\xef\xbb\xbf \n sandyk-card-1/6-")
+def test_only_what_holds_the_beginning_of_a_code_is_taken_for_one() -> None:
+    assert looks_like_lines(b"\xef\xbb\xbf My card:\n sandyk-card-1/6-")
     assert not looks_like_lines(PERSON)
     assert not looks_like_lines(b"")
