@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
-from vault import arming, counter, layout, whereabouts
+from vault import arming, counter, custody, layout, whereabouts
 from vault.cases import Case, case_folder, list_cases, open_store
 from vault.counter import Counter
 from vault.errors import BadInput, DiskFailed, NotAllowed
@@ -57,10 +57,14 @@ class Sight:
 
 def see(case: Case, store: CaseStore) -> CaseSight:
     """Where the documents of one case are."""
-    events = list(store.index.events(EVENT_EXPORTED, EVENT_RECEIPT))
-    members = {member.signing for member in store.keys.members}
-    places = whereabouts.where(store.index.owners(), events, members)
-    return CaseSight(case, places, whereabouts.tally(places, events, members), len(store.findings))
+    events, vouched = list(store.index.events(EVENT_EXPORTED, EVENT_RECEIPT)), vouched_packs(store)
+    places = whereabouts.where(store.index.owners(), events, vouched)
+    return CaseSight(case, places, whereabouts.tally(places, events, vouched), len(store.findings))
+
+
+def vouched_packs(store: CaseStore) -> frozenset[int]:
+    """The packs of a case whose events count, by their numbers in the index."""
+    return custody.vouched(store.index.packs(), {member.signing for member in store.keys.members})
 
 
 def look(vault: Vault) -> Sight:

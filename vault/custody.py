@@ -6,7 +6,7 @@ No I/O. What it finds are values that ``verify`` prints; it never decides what t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -66,3 +66,42 @@ def judge_former_members(packs: Iterable[PackRow], members: Collection[bytes]) -
                 yield Finding(
                     "by a former member: nothing shows that it was filed before they left", pack.pack.hex()[:8]
                 )
+
+
+def vouched(packs: Iterable[PackRow], members: Collection[bytes]) -> frozenset[int]:
+    """Which packs, by their numbers in the index, somebody vouches for who is a member now.
+
+    Their own; and those of former members that are from before they left, as the links of a chain show: a present
+    member's pack of a later epoch follows, and none of a later epoch comes before. What a former member puts beside a
+    chain, or at its end, is none of these. ``packs`` ordered by device and sequence.
+    """
+    found: set[int] = set()
+    for _, packs_of in groupby(packs, key=attrgetter("device")):
+        chain = list(packs_of)
+        own = [pack for pack in chain if pack.author in members]
+        found |= {pack.n for pack in own}
+        if own and len(own) < len(chain):
+            found |= _from_before_they_left(_linked(own[-1], chain), members)
+    return frozenset(found)
+
+
+def _linked(last: PackRow, chain: Iterable[PackRow]) -> list[PackRow]:
+    """What ``last`` continues, link by link, the earliest first; ``last`` at the end."""
+    by_digest = {pack.digest: pack for pack in chain}
+    linked = [last]
+    while before := by_digest.pop(linked[-1].previous, None):
+        linked.append(before)
+    return linked[::-1]
+
+
+def _from_before_they_left(linked: Sequence[PackRow], members: Collection[bytes]) -> set[int]:
+    later = [0] * (len(linked) + 1)
+    for place in range(len(linked) - 1, -1, -1):
+        pack = linked[place]
+        later[place] = max(later[place + 1], pack.epoch if pack.author in members else 0)
+    found, highest = set(), 0
+    for place, pack in enumerate(linked):
+        if highest <= pack.epoch < later[place + 1]:
+            found.add(pack.n)
+        highest = max(highest, pack.epoch)
+    return found

@@ -247,12 +247,9 @@ def _at_export(vault: Vault, signed: SignedReceipt, then: Callable[[Case, CaseSt
 
 
 def _is_recorded(store: CaseStore, signed: SignedReceipt, items: tuple[ItemId, ...]) -> bool:
-    """Whether a present member recorded this very statement, for all of these items."""
-    members = {member.signing for member in store.keys.members}
-    note = whereabouts.note_of(signed)
+    """Whether an event that counts says of this very statement that it names all of these items."""
+    note, vouched = whereabouts.note_of(signed), abroad.vouched_packs(store)
     return any(
-        whereabouts.is_member_s(row, members)
-        and whereabouts.read_receipt(row.event) == note
-        and set(items) <= set(row.event.items)
+        row.pack.n in vouched and whereabouts.read_receipt(row.event) == note and set(items) <= set(row.event.items)
         for row in store.index.events(EVENT_RECEIPT)
     )

@@ -10,7 +10,7 @@ since. Whether the editor is known, it does not judge: that is in no case's reco
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -115,33 +115,27 @@ def known_by_recipient(recipient: HybridRecipient | X25519Recipient) -> str:
     return f"recipient {shown_recipient(recipient)}"
 
 
-def is_member_s(row: EventRow, members: Collection[bytes]) -> bool:
-    """Whether a present member recorded it. A former one can still sign what is dated back to their time."""
-    return row.pack.author in members
+def where(items: Iterable[bytes], events: Sequence[EventRow], vouched: Collection[int]) -> dict[bytes, Where]:
+    """Where each item is. ``vouched``: the packs whose events count (``vault.custody``). A former member can still sign
+    what is dated back to their time, and it must neither arm a wipe nor hide what is only here."""
+    found = dict.fromkeys(items, Where.HERE)
+    for kind, place in ((EVENT_EXPORTED, Where.SENT), (EVENT_RECEIPT, Where.SAFE)):
+        for row in events:
+            if row.event.kind == kind and row.pack.n in vouched:
+                found.update((item, place) for item in row.event.items if item in found)
+    return found
 
 
-def where(items: Iterable[bytes], events: Iterable[EventRow], members: Collection[bytes]) -> dict[bytes, Where]:
-    """Where each item is. ``members`` are the signing keys of the case's present members: they vouch for receipts."""
-    sent: set[bytes] = set()
-    safe: set[bytes] = set()
-    for row in events:
-        if row.event.kind == EVENT_EXPORTED:
-            sent.update(row.event.items)
-        elif row.event.kind == EVENT_RECEIPT and is_member_s(row, members):
-            safe.update(row.event.items)
-    return {item: Where.SAFE if item in safe else Where.SENT if item in sent else Where.HERE for item in items}
-
-
-def tally(places: Mapping[bytes, Where], events: Iterable[EventRow], members: Collection[bytes]) -> Tally:
+def tally(places: Mapping[bytes, Where], events: Iterable[EventRow], vouched: Collection[int]) -> Tally:
     """The documents counted, and the last times, from the same events."""
     counts = dict.fromkeys(Where, 0)
     for place in places.values():
         counts[place] += 1
     sealed = safe = None
     for row in events:
-        if row.event.kind == EVENT_EXPORTED:
+        if row.event.kind == EVENT_EXPORTED and row.pack.n in vouched:
             sealed = _later(sealed, row.event.at_ns)
-        elif row.event.kind == EVENT_RECEIPT and is_member_s(row, members):
+        elif row.event.kind == EVENT_RECEIPT and row.pack.n in vouched:
             safe = _later(safe, row.event.at_ns)
     return Tally(counts[Where.SAFE], counts[Where.SENT], counts[Where.HERE], sealed, safe)
 

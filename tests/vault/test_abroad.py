@@ -222,16 +222,16 @@ def test_copying_out_and_exporting_leave_it_armed(vault: Vault) -> None:
     assert why(vault) is None
 
 
-def test_a_receipt_recorded_by_who_left_since_arms_nothing(vault: Vault) -> None:
+def test_what_a_colleague_recorded_before_they_left_still_arms(vault: Vault) -> None:
     entry = vault.add_journalist("Бакыт", Secret(COLLEAGUE.encode()))
     case = grant(vault, find_case(vault, "Mine"), entry.card, "Бакыт")
     items = filed(vault, 2)
-    record(vault, EVENT_EXPORTED, items)
     with unlock(vault.folder, COLLEAGUE) as other:
+        record(other, EVENT_EXPORTED, items)
         record(other, EVENT_RECEIPT, items)
     revoke(vault, case, entry.card, "Бакыт")
-    with pytest.raises(BadInput, match="without a receipt"):
-        confirm(vault, look(vault).tally, 0)
+    confirm(vault, look(vault).tally, 0)
+    assert why(vault) is None
 
 
 class _Locked(Disk):

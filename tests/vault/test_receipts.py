@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from keys import labels
@@ -19,9 +20,22 @@ from keys.identity import Identity
 from keys.receipt import seal_receipt
 from keys.record import seal_record
 from keys.secret import Secret
-from tests.support.newsroom import DAY, PASSPHRASE, file, files_below, listing, newsroom, store_of, unlock
+from tests.support.newsroom import (
+    DAY,
+    PASSPHRASE,
+    file,
+    files_below,
+    listing,
+    newsroom,
+    pack_paths,
+    read_manifest,
+    store_of,
+    unlock,
+    write_pack,
+)
 from tests.support.tools import need
 from vault import abroad, counter, receipt_proof, receipts
+from vault import manifest as manifests
 from vault.cases import create_case, find_case, grant, revoke
 from vault.disk import Disk
 from vault.errors import (
@@ -188,20 +202,53 @@ def test_a_colleague_of_the_case_sees_what_is_safe_and_can_take_a_second_receipt
     assert len(recorded(here)) == 2
 
 
-def test_a_receipt_recorded_by_somebody_who_left_does_not_count_and_can_be_taken_again(
-    here: Vault, editor: Vault, tmp_path: Path
-) -> None:
+def test_a_receipt_taken_by_somebody_who_left_later_still_counts(here: Vault, editor: Vault, tmp_path: Path) -> None:
     entry = here.add_journalist("Бакыт", Secret(COLLEAGUE.encode()))
     case = grant(here, find_case(here, "Mine"), entry.card, "Бакыт")
     path = received(here, editor, tmp_path)
-    with unlock(here.folder, COLLEAGUE) as bakyt, store_of(bakyt) as store:
-        items = tuple(item.id for item in listing(store))
-        store.record(Event(DAY, EVENT_RECEIPT, items, "bundle … statement … by a key of nobody"))
-    assert set(places(here).values()) == {Where.SAFE}  # members vouch for what they record
+    with unlock(here.folder, COLLEAGUE) as bakyt:
+        knows(bakyt, "the editor", editor)
+        _, note = last_export(here)
+        with store_of(bakyt) as store:
+            hashes, sender = [item.sha256 for item in listing(store)], store.keys.card().recipient
+        (tmp_path / "theirs").write_bytes(
+            seal_receipt(note.bundle_id, note.tag_manifest_sha256, hashes, DAY, editor=editor.me, sender=sender)
+        )
+        take(bakyt, str(tmp_path / "theirs"))
     revoke(here, case, entry.card, "Бакыт")
-    assert set(places(here).values()) == {Where.SENT}
-    assert take(here, str(path)).new == 3
     assert set(places(here).values()) == {Where.SAFE}
+    assert take(here, str(path)).new == 0
+
+
+@pytest.mark.parametrize("place", ["at the end", "beside the chain"])
+def test_what_a_former_member_dates_back_counts_for_nothing(
+    here: Vault, editor: Vault, tmp_path: Path, place: str
+) -> None:
+    """They kept the keys of their time, and put a pack into the folder: exported, and safe abroad."""
+    entry = here.add_journalist("Бакыт", Secret(COLLEAGUE.encode()))
+    case = grant(here, find_case(here, "Mine"), entry.card, "Бакыт")
+    with unlock(here.folder, COLLEAGUE) as bakyt:
+        former = Identity(Secret(bakyt.me.age_seed.expose()), Secret(bakyt.me.signing_seed.expose()))
+    path = received(here, editor, tmp_path, id_of(here, b"letter"))
+    revoke(here, case, entry.card, "Бакыт")
+    with store_of(here) as store:
+        last = read_manifest(store, pack_paths(store)[-1 if place == "at the end" else 2])
+        items = tuple(item.id for item in listing(store))
+        false = msgspec.structs.replace(
+            last, epoch=1, pack=os.urandom(16), author=former.signing_public, chunks=(), items=(),
+            events=(Event(DAY, EVENT_EXPORTED, items, ""), Event(DAY, EVENT_RECEIPT, items, "")),
+        )  # fmt: skip
+        if place == "at the end":
+            digest = manifests.digest(manifests.encode(last))
+            false = msgspec.structs.replace(false, sequence=last.sequence + 1, previous=digest)
+        write_pack(store, false, [], former)
+    with store_of(here) as store:
+        assert not store.findings  # it is listed: nothing in the pack itself shows when it was made
+    for _ in range(2):  # also when the chain was continued since
+        assert places(here) == {b"letter": Where.SENT, b"photo": Where.HERE, "Кат.txt".encode(): Where.HERE}
+        with store_of(here) as store:
+            store.record(Event(DAY, "copied out", (), ""))
+    assert take(here, str(path)).new == 1
 
 
 # Who is believed
