@@ -89,15 +89,16 @@ def test_what_was_filed_before_an_add_was_interrupted_is_counted(
 ) -> None:
     found_abroad(folder)
     monkeypatch.setattr("vault.intake.MAX_ITEMS_PER_PACK", 1)
-    for number in range(9):
+    monkeypatch.setattr("vault.intake.BATCH_DOCUMENTS", 1)
+    for number in range(80):  # far more than are read ahead of what is written
         (tmp_path / f"letter {number}").write_bytes(bytes([number]) * 5000)
-    paths = [bytes(tmp_path / f"letter {number}") for number in range(9)]
+    paths = [bytes(tmp_path / f"letter {number}") for number in range(80)]
     done = 0
 
     def interrupt(documents: int, size: int) -> None:
         nonlocal done
         done += documents
-        if done == 7:
+        if done == 60:
             raise KeyboardInterrupt
 
     with unlock(folder) as vault, pytest.raises(KeyboardInterrupt):
