@@ -25,6 +25,8 @@ NETWORK = {"socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "asyn
 PARSERS = {"PIL", "pikepdf", "lxml"}
 CONFINED = {f"vault.cleaning.{name}" for name in ("images", "small", "pdf", "office", "office_xml", "package")}
 """Modules that run in confined children (docs/decisions/0034-confined-cleaning.md)."""
+TIMESTAMPING = "vault.timestamping"
+"""The one module that may open a connection to another machine: when somebody asks for a time stamp."""
 LOCAL_SOCKETS = "vault.agent.local"
 """The one module that may open a socket, to processes on the same machine only."""
 
@@ -68,7 +70,23 @@ def test_what_parses_hostile_documents_is_loaded_by_confined_children_only(modul
 def test_no_module_can_open_a_network_connection(module: str) -> None:
     named = imports(module)
     network = (named | {name.split(".")[0] for name in named}) & NETWORK
-    assert network == ({"socket"} if module == LOCAL_SOCKETS else set())
+    allowed = {LOCAL_SOCKETS: {"socket"}, TIMESTAMPING: {"http", "ssl", "urllib.request"}}
+    assert network == allowed.get(module, set())
+
+
+def test_the_one_module_with_a_network_is_imported_only_where_a_time_stamp_is_asked_for() -> None:
+    """Inside of one function of the command line: no other command loads it, nor does `export` without the option."""
+    importing = {module for module in MODULES if TIMESTAMPING in imports(module)}
+    assert importing == {"vault.cli.stamps"}
+    tree = ast.parse(MODULES["vault.cli.stamps"].read_bytes())
+    where = {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and f"from {TIMESTAMPING} import" in ast.unparse(node)
+    }
+    assert where == {"stamper"}
+    elsewhere = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == TIMESTAMPING]
+    assert elsewhere == []
 
 
 def test_the_one_module_with_sockets_can_only_reach_this_machine() -> None:

@@ -44,7 +44,7 @@ README = "README.txt"
 CATALOGUE = "index.html"
 
 UNLISTED = (TAG_MANIFEST, SIGNATURE, MLDSA_SIGNATURE, TIMESTAMP)
-"""Made after the tag manifest, or from it: it cannot list them. The last is reserved."""
+"""Made after the tag manifest, or from it: it cannot list them."""
 SIGNED_WITH = (SIGNATURE, MLDSA_SIGNATURE, CARD, MLDSA_KEY)
 """What a signed bundle has, all of it, and a drop has not."""
 

@@ -44,7 +44,7 @@ from vault.tar import PIECE, Member, Source, TarReader
 from vault.thumbnails import is_plain_thumbnail
 
 _ROOT = re.compile(r"bundle-[0-9a-f]{8}")
-_KEPT = frozenset(layout.MAX_BYTES) - {layout.README, layout.CATALOGUE, layout.TIMESTAMP}
+_KEPT = frozenset(layout.MAX_BYTES) - {layout.README, layout.CATALOGUE}
 """Tag files whose content is looked at; of the others only the digest is."""
 _THUMBNAILS = layout.thumbnail_path("").removesuffix(".png")
 _REQUIRED = (
@@ -83,6 +83,10 @@ class Tags:
     tag_manifest_sha256: bytes
     not_examined: tuple[str, ...]
     """Names of files that a later version may know; only their digests were checked, if anything."""
+    signature: bytes = b""
+    """The text of the ``.sig``, which a time stamp is over; nothing for a drop."""
+    untrusted_timestamp: bytes | None = None
+    """What is said to be a server's answer (RFC 3161): ``vault.timestamp`` judges it."""
     thumbnails: tuple[str, ...] = ()
     """Numbers, spelled as in the paths, of the documents with a small picture that was judged to be nothing else."""
 
@@ -269,9 +273,7 @@ def _judge(files: dict[str, _TagFile], root: str) -> Tags:
     _expect_agreement(files, binding, contents)
     pictures = {layout.thumbnail_path(number): number for number in (i.path.split("/")[1] for i in contents.items)}
     shown = {name: n for name, n in pictures.items() if name in files and is_plain_thumbnail(files[name].kept)}
-    unknown = [
-        name for name in files if name not in shown and (name not in layout.MAX_BYTES or name == layout.TIMESTAMP)
-    ]
+    unknown = [name for name in files if name not in shown and name not in layout.MAX_BYTES]
     return Tags(
         binding.bundle_id,
         contents.title,
@@ -281,6 +283,8 @@ def _judge(files: dict[str, _TagFile], root: str) -> Tags:
         signer,
         files[layout.TAG_MANIFEST].digest,
         tuple(unknown),
+        files[layout.SIGNATURE].kept if signer else b"",
+        files[layout.TIMESTAMP].kept if layout.TIMESTAMP in files else None,
         tuple(shown.values()),
     )
 
@@ -311,6 +315,8 @@ def _verify_signer(files: dict[str, _TagFile], binding: layout.Binding) -> Signe
     present = {binding.sealed_by is not None, *(name in files for name in layout.SIGNED_WITH)}
     if len(present) > 1:
         raise DamagedBundle("the bundle is half signed: a signature, a key, the sender's card or Sealed-By is missing")
+    if layout.TIMESTAMP in files and binding.sealed_by is None:
+        raise DamagedBundle("the bundle has a time stamp over a signature that it does not have")
     if binding.sealed_by is None:
         return None
     card = _card(files[layout.CARD].kept)

@@ -176,24 +176,28 @@ def compose(
     title: str = "",
     thumbnails: Mapping[int, bytes] = MappingProxyType({}),
     by_passphrase: bool = False,
+    stamp: Callable[[bytes], bytes] | None = None,
 ) -> Composed:
     """Describe and sign a bundle of ``items`` for ``recipients``; without a ``signer`` it is a drop.
 
     With ``by_passphrase`` it is for nobody in particular, and there are no ``recipients``. ``bundle_id`` is 16 bytes
     (``bundle_layout.new_bundle_id``). ``thumbnails`` are small pictures (``vault.thumbnails``) of items by their
-    indices. Raises BadInput for arguments that no bundle can be made of.
+    indices. ``stamp`` is asked once for a time stamp over the text of the signature. Raises BadInput for arguments
+    that no bundle can be made of, and what ``stamp`` raises.
     """
     raws = _distinct(recipients)
     if by_passphrase and raws:
         raise BadInput("a bundle is sealed with a passphrase or to people's keys, not both")
     if len(bundle_id) != layout.ID_SIZE:
         raise BadInput("a bundle's identifier has 16 bytes")
+    if stamp and not signer:
+        raise BadInput("a time stamp is made over a signature, and a drop has none")
     contents = Contents(bundle_id, title, clock_ns, place_items(items))
     check_contents(contents)
     sealed_for = (layout.NOBODY_NAMED,) if by_passphrase else tuple(sorted(map(layout.key_digest, raws)))
     signed_by = signer.signing_public if signer else None
     binding = layout.Binding(bundle_id, sealed_for, sshsig.fingerprint(signed_by) if signed_by else None)
-    tag_files = _tag_files(contents, binding, signer, _carrier(recipients), thumbnails)
+    tag_files = _tag_files(contents, binding, signer, _carrier(recipients), thumbnails, stamp)
     root = layout.root_of(bundle_id)
     members = [(f"{root}/{name}", len(text)) for name, text in tag_files]
     members += [(f"{root}/{item.path}", item.size) for item in contents.items]
@@ -211,6 +215,7 @@ def write_bundle(
     clock_ns: int,
     bundle_id: bytes,
     title: str = "",
+    stamp: Callable[[bytes], bytes] | None = None,
     progress: Callable[[int], object] | None = None,
     workers: int = 1,
 ) -> BundleSummary:
@@ -221,7 +226,9 @@ def write_bundle(
     is the number of threads that encrypt. Raises BadInput for arguments that no bundle can be made of, before
     anything is written; ContentChanged; and what the sink or ``content`` raise.
     """
-    composed = compose(recipients, items, signer=signer, clock_ns=clock_ns, bundle_id=bundle_id, title=title)
+    composed = compose(
+        recipients, items, signer=signer, clock_ns=clock_ns, bundle_id=bundle_id, title=title, stamp=stamp
+    )
     crowd = composed.crowd()
     sealer = age.Sealer(sink, crowd, workers=workers)
     composed.write(sealer, content, progress=progress)
@@ -248,7 +255,7 @@ def _copy(
 
 def _tag_files(
     contents: Contents, binding: layout.Binding, signer: BundleSigner | None, carrier: Carrier,
-    thumbnails: Mapping[int, bytes],
+    thumbnails: Mapping[int, bytes], stamp: Callable[[bytes], bytes] | None,
 ) -> tuple[tuple[str, bytes], ...]:  # fmt: skip
     """All files before the documents, in their order in the tar."""
     pictures = {contents.items[index].path.split("/")[1]: picture for index, picture in thumbnails.items()}
@@ -277,6 +284,8 @@ def _tag_files(
     if signer:
         files[layout.SIGNATURE] = _signature(signer, tag_manifest)
         files[layout.MLDSA_SIGNATURE] = _mldsa_signature(signer, tag_manifest)
+        if stamp:
+            files[layout.TIMESTAMP] = stamp(files[layout.SIGNATURE])
     for name, text in files.items():
         if len(text) > layout.MAX_BYTES.get(name, layout.MAX_OTHER_BYTES):
             raise BadInput(f"{name} would be too large: put fewer documents, or shorter notes, into one bundle")

@@ -16,6 +16,7 @@
     ├── DiskFailed              the medium refused: full, gone, read-only
     ├── PartsMissing            a bundle came in parts, and too few of them are here
     ├── LibraryMissing          an optional part of the program is not installed
+    ├── TimestampFailed         no time stamp was to be had, and nothing was done without it
     ├── ConfinedFailed          the confined process that was to read a document gave no answer
     │   └── ConfinedRefused     it said why it will not
     ├── Damaged                 bytes that were changed, reordered or cut off
@@ -24,6 +25,7 @@
     │   └── DamagedVault        the header, the keyring, an access file, a book or a roster
     └── NotTrusted              what was read is whole, but nobody we trust vouches for it
         ├── BrokenSignature     a signature that does not verify
+        ├── BrokenTimestamp     a time stamp that is not one over the signature, or not by whom it must be
         ├── UnknownSigner       a good signature by a key that is no verified contact
         └── Resealed            a bundle that was sealed for others and passed on
 
@@ -97,6 +99,10 @@ class LibraryMissing(VaultError):
     """Raised when what was asked for needs a library that comes with an extra, and it is not installed."""
 
 
+class TimestampFailed(VaultError):
+    """Raised when a time stamp was asked for and none was to be had: no server, no answer, a refusal."""
+
+
 class ConfinedFailed(VaultError):
     """Raised when the confined process that was to read a document crashed, hung, ran into a limit or lied."""
 
@@ -127,6 +133,10 @@ class NotTrusted(VaultError):
 
 class BrokenSignature(NotTrusted):
     """Raised when a signature does not verify."""
+
+
+class BrokenTimestamp(NotTrusted):
+    """Raised when a time stamp is damaged, over something else, or not vouched for by the roots that were given."""
 
 
 class UnknownSigner(NotTrusted):

@@ -136,6 +136,7 @@ def export(
     vault: Vault, case: Case, references: list[str], to: list[Addressee], path: str, *,
     as_newsroom: bool = False, sources: bool = True, folders: bool = True, thumbnails: bool = True,
     force: bool = False, in_parts: InParts | None = None, zip_passphrase: Secret | None = None,
+    stamp: Callable[[bytes], bytes] | None = None,
     progress: Callable[[int, int], None] = lambda documents, size: None,
 ) -> Exported:  # fmt: skip
     """Seal a case, or the items that were named, for people. ``path`` is a file, or a folder to name one in.
@@ -143,7 +144,8 @@ def export(
     ``as_newsroom`` signs with the case's key, and names nobody who recorded anything. Without ``sources`` the
     documents' source fields stay here; what notes and names tell goes along. Without ``folders`` a document is called
     by the last part of its path. ``thumbnails`` are for the catalogue. ``in_parts`` needs a folder, which is made if it
-    is missing. With ``zip_passphrase`` it becomes a ZIP, for nobody in particular.
+    is missing. With ``zip_passphrase`` it becomes a ZIP, for nobody in particular. ``stamp`` gives a time stamp over the
+    signature; when it raises, nothing is exported.
 
     Raises NotFound, BadInput, DamagedPack, AlreadyThere, LibraryMissing, DiskFailed; nothing is left behind then.
     """
@@ -174,7 +176,7 @@ def export(
         bundle = compose(
             [a.recipient for a in to], described, signer=IdentitySigner(identity, card), clock_ns=vault.clock(),
             bundle_id=bundle_id, title=case.name, thumbnails=_thumbnails(store, items) if thumbnails else {},
-            by_passphrase=zip_passphrase is not None,
+            by_passphrase=zip_passphrase is not None, stamp=stamp,
         )  # fmt: skip
         crowd = bundle.crowd() if zip_passphrase is None else []
 

@@ -21,6 +21,7 @@ from tests.support.cli_docs import (
 )
 from tests.support.commands import Desk, colleague
 from tests.support.telling_documents import picture
+from tests.support.tsa import authority, tsa
 from vault import layout
 from vault.cli import app as app  # every module of the command line is loaded, and with it every error class
 from vault.cli import exits
@@ -127,6 +128,11 @@ def test_the_fields_of_each_document_are_the_documented_ones(bundle: tuple[Desk,
     run(one, "export", "Road works", "-o", str(one.home / "x.age"), "--to", "editor")
     run(one, "add", "Road works", one.write("photo.png", picture("PNG")))
     run(one, "export", "Road works", "-o", str(one.home / "y.age"), "--to", "editor", "--clean-only", code=3)
+    stamped, root = str(one.home / "stamped.age"), str(authority().root)
+    with tsa() as server:
+        stamp = ("--timestamp", server.url(), "--tsa-ca", root)
+        run(one, "export", "Road works", "-o", stamped, "--to", "editor", *stamp)
+    run(editor, "open", stamped, "-o", str(editor.home / "stamped"))
     run(editor, "case", "new", "In")
     receipt = str(editor.home / "receipt")
     run(editor, "open", sealed, "-o", str(editor.home / "out"), "--receipt", receipt)

@@ -259,11 +259,22 @@ def test_a_sender_who_signs_nonsense_is_refused(what: str) -> None:
 def test_files_of_a_later_version_are_tolerated_and_named() -> None:
     def change(files: dict[str, bytes]) -> None:
         files["metadata/proofs/1.tlog-proof"] = b"proof"
-        files["tagmanifest-sha256.txt.tsr"] = b"token"
 
     reader = TarBundleReader(io.BytesIO(hostile(change)))
-    assert reader.tags.not_examined == ("metadata/proofs/1.tlog-proof", "tagmanifest-sha256.txt.tsr")
+    assert reader.tags.not_examined == ("metadata/proofs/1.tlog-proof",)
     assert read_all(reader) == list(DOCUMENTS)
+
+
+def test_a_time_stamp_is_handed_on_unjudged_with_the_signature_that_it_must_be_over() -> None:
+    tags = TarBundleReader(io.BytesIO(hostile(_set(layout.TIMESTAMP, b"token")))).tags
+    assert tags.untrusted_timestamp == b"token"
+    assert tags.signature.startswith(b"-----BEGIN SSH SIGNATURE-----")
+    assert TarBundleReader(io.BytesIO(SIGNED_PLAIN)).tags.untrusted_timestamp is None
+
+
+def test_a_time_stamp_without_a_signature_is_refused() -> None:
+    with pytest.raises(DamagedBundle, match="time stamp"):
+        TarBundleReader(io.BytesIO(hostile(_set(layout.TIMESTAMP, b"token"), DROP_PLAIN, signer=None)))
 
 
 MARKS_OF_A_SIGNER = (*layout.SIGNED_WITH, "Sealed-By")

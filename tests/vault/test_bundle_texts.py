@@ -67,7 +67,7 @@ def test_the_format_document_says_what_the_code_does() -> None:
         assert constant in text
     drawn = re.findall(r"[├└]── ((?:[a-z]+/)?[A-Za-z0-9-]+\.[a-z.0-9]+)", text.partition("## 1.")[0])
     assert drawn == sorted(drawn, key=layout.place_of)
-    assert set(drawn) == {name for name in layout.MAX_BYTES if name != layout.TIMESTAMP}
+    assert set(drawn) == set(layout.MAX_BYTES)
 
 
 @given(st.binary(max_size=100), st.binary(max_size=100))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vault import terminal
-from vault.cli import copies, parts, receivers
+from vault.cli import copies, parts, receivers, stamps
 from vault.cli.copies import CleanOnlyOption, CleanOption
 from vault.cli.parts import RepairOption, VolumeOption
 from vault.cli.receivers import ClassicOption, ZipOption
@@ -22,6 +22,7 @@ from vault.cli.session import (
     opened,
     read_text,
 )
+from vault.cli.stamps import RootsOption, TimestampOption
 from vault.names import printable
 from vault.terminal import say, size_text
 
@@ -70,6 +71,8 @@ def export(
     sign_as: Annotated[
         SignAs, typer.Option("--as", help="Who signs: you, or the newsroom with the case's key, naming none of you.")
     ] = SignAs.ME,
+    timestamp: TimestampOption = None,
+    tsa_ca: RootsOption = None,
     clean: CleanOption = False,
     clean_only: CleanOnlyOption = False,
     classic: ClassicOption = False,
@@ -89,6 +92,7 @@ def export(
     from vault import exporting
     from vault.cases import find_case
 
+    stamper = stamps.stamper(timestamp, tsa_ca)
     in_parts = parts.wanted(volume_size, repair, force=force)
     bare = list(recipient or ())
     if recipients_file is not None:
@@ -106,7 +110,7 @@ def export(
             done = exporting.export(
                 unlocked, case, working.references, people, output, as_newsroom=sign_as is SignAs.NEWSROOM,
                 sources=not no_sources, folders=not clean_only, thumbnails=not no_thumbnails, force=force,
-                in_parts=in_parts, zip_passphrase=zip_passphrase, progress=advance,
+                in_parts=in_parts, zip_passphrase=zip_passphrase, stamp=stamper, progress=advance,
             )  # fmt: skip
     for note in receivers.notes(classic=classic, as_zip=as_zip):
         say(note)
@@ -118,6 +122,7 @@ def export(
             "file": done.path if done.parts is None else None,
             "parts": parts.written_document(done.parts),
             "bundle": done.summary.bundle_id.hex(), "items": done.summary.items,
+            "timestamp": stamps.stamp_document(stamper.stamp if stamper else None),
             "signed_as": sign_as.value, "words": done.words, "bytes": done.size,
             "to": [person.name for person in people],
             "not_verified": [person.name for person in people if not person.verified],
@@ -129,6 +134,7 @@ def export(
         lines=(
             f"sealed {done.summary.items} document(s) for {names} into {printable(done.path)}, {size_text(done.size)}",
             *_signed_lines(sign_as, done.words),
+            *stamps.stamp_lines(stamper.stamp if stamper else None),
             *parts.written_lines(done.parts),
             *working.lines(),
             *receivers.outside_lines(as_zip=as_zip, me_too=any(person.me for person in people)),
