@@ -2,30 +2,32 @@
 """Opening what was sealed: bundles, drops, and plain age files, into a folder or into a case.
 
 A document is in the folder, or in the case, only when everything was verified to the
-last byte: before that it lies in a folder named ``….partial``, or in packs that no item points to.
+last byte: before that it lies in a folder named ``….partial``, or in packs that no item points to. When a disk fails,
+what was verified of a bundle so far stays in that folder, and the next run goes on from it; after damage, after a
+signature that is not to be trusted, and after Ctrl-C nothing stays.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from io import BufferedWriter, FileIO
-from typing import Literal
 
 from keys import age, sshsig
-from keys.errors import KeysError, NoMatch
+from keys.secret import Secret
 from vault import catalogue
-from vault.bundle import BundleReader, NotABundle, Tags, TarBundleReader, own_keys
+from vault.bundle import NotABundle, Tags, TarBundleReader
+from vault.bundle_reader import Document
 from vault.cases import Case, list_cases, open_store
-from vault.errors import AlreadyThere, BadInput, DamagedBundle, DiskFailed, DoesNotOpen
+from vault.errors import BadInput, DiskFailed
 from vault.intake import Intake
 from vault.model import EVENT_TAKEN_IN, ORIGIN_AGE, ORIGIN_BUNDLE, ORIGIN_DROP, Event, Item
 from vault.names import bag_name, printable
-from vault.part_reader import BadPart, JoinedParts, PartSet, find_parts
+from vault.part_reader import BadPart, PartSet, find_parts
+from vault.partial import PartialFolder, may_go_on
+from vault.sealed_files import PlainStream, Sealed, Zipped, is_zip, open_plain, plain_name, reading
 from vault.senders import Sender, sender_of
 from vault.sources import About, Incoming, StreamIncoming
 from vault.vaults import Vault
@@ -63,6 +65,8 @@ class Opened:
     """The verified description of a bundle or drop."""
     joined: PartSet | None = None
     """The parts that it came in."""
+    kept: int = 0
+    """How many documents an earlier run had written to the folder; they were verified again."""
 
     @property
     def trusted(self) -> bool:
@@ -85,18 +89,22 @@ def read_identity_file(path: str) -> list[age.Identity]:
         raise BadInput(f"{printable(path)} cannot be read: {exc.strerror}") from exc
 
 
-def what_to_open(paths: Sequence[str], identities: Sequence[age.Identity]) -> str | PartSet:
-    """A single sealed file's path, or the parts of one bundle that these files and folders hold.
+def what_to_open(
+    paths: Sequence[str], identities: Sequence[age.Identity], zip_passphrase: Callable[[], Secret]
+) -> Sealed:
+    """A single sealed file, or the parts of one bundle that these files and folders hold.
 
-    Raises BadInput, DamagedBundle, DiskFailed (``part_reader.find_parts``).
+    ``zip_passphrase`` is asked if it is a ZIP. Raises BadInput, DamagedBundle, DiskFailed (``part_reader.find_parts``).
     """
+    if len(paths) == 1 and is_zip(paths[0]):
+        return Zipped(paths[0], zip_passphrase())
     return find_parts(paths, identities) or paths[0]
 
 
 def open_into_folder(
-    sealed: str | PartSet, identities: Sequence[age.Identity], folder: str, vault: Vault | None, *, progress: Progress
+    sealed: Sealed, identities: Sequence[age.Identity], folder: str, vault: Vault | None, *, progress: Progress
 ) -> Opened:
-    """Open a sealed file, by its path, or a bundle in parts, and write what is inside below ``folder``.
+    """Open a sealed file, or a bundle in parts, and write what is inside below ``folder``.
 
     A bundle becomes the folder ``bundle-<8 hex>``, exactly as stock age and tar would leave it. Raises
     DoesNotOpen, DamagedBundle, BrokenSignature, Resealed, AlreadyThere, DiskFailed; for parts also PartsMissing and
@@ -117,49 +125,75 @@ def _joined(parts: PartSet, attempt: Callable[[PartSet], Opened]) -> Opened:
 
 
 def _into_folder(
-    sealed: str | PartSet, identities: Sequence[age.Identity], folder: str, vault: Vault | None, progress: Progress
+    sealed: Sealed, identities: Sequence[age.Identity], folder: str, vault: Vault | None, progress: Progress
 ) -> Opened:
-    out = _Partial(folder)
+    out = PartialFolder(folder)
     try:
-        if isinstance(sealed, PartSet):
-            return _bundle_into_folder(_joining(sealed, identities, out.append), out, vault, progress)
-        path = sealed
         try:
-            with _sealed(path) as source:
-                reader = _reader(source, identities, out.append)
+            with reading(sealed, identities, out.append, skipping=may_go_on(folder)) as reader:
                 return _bundle_into_folder(reader, out, vault, progress)
         except NotABundle:
             out.discard()
-            with _sealed(path) as source:
-                return _plain_into_folder(path, _plain(source, identities), out, progress)
-    except BaseException as exc:
+            if not isinstance(sealed, str):
+                raise
+            with open_plain(sealed, identities) as plain:
+                return _plain_into_folder(sealed, plain, out, progress)
+    except (OSError, DiskFailed) as exc:
+        raise _disk_failed(exc, folder, out.keep()) from exc
+    except BaseException:
         out.discard()
-        if isinstance(exc, OSError):
-            raise DiskFailed(
-                f"the folder {printable(folder)} cannot be written: {(exc.strerror or str(exc)).lower()}",
-                "nothing of it was kept; make room, then open it again",
-            ) from exc
         raise
 
 
-def _bundle_into_folder(reader: TarBundleReader, out: _Partial, vault: Vault | None, progress: Progress) -> Opened:
-    tags = reader.tags
+def _disk_failed(exc: OSError | DiskFailed, folder: str, kept: str | None) -> DiskFailed:
+    """What happened to which disk, and what to do about what is left."""
+    if isinstance(exc, OSError):
+        problem = f"the folder {printable(folder)} cannot be written: {(exc.strerror or str(exc)).lower()}"
+    else:
+        problem = str(exc)
+    if kept is None:
+        return DiskFailed(problem, "nothing of it was kept; when the disk is well, or has room, open it again")
+    return DiskFailed(
+        problem,
+        f"the documents that were verified so far are in {printable(kept)}, in clear",
+        "open it again to the same place, and it goes on from them; or remove that folder",
+    )
+
+
+def _bundle_into_folder(reader: TarBundleReader, out: PartialFolder, vault: Vault | None, progress: Progress) -> Opened:
+    tags, kept = reader.tags, 0
+    out.go_on()
     _distrust_page(tags, out)
     for item, document in reader.payload():
-        with out.create(f"{out.root}/{item.path}") as f:
-            while piece := document.read(PIECE):
-                f.write(piece)
-                progress(0, len(piece))
+        path = f"{out.root}/{item.path}"
+        if out.take(path, item.size, item.sha256, lambda size: progress(0, size)):
+            document.pass_over()
+            kept += 1
+        else:
+            _write(out, path, document, progress)
         if item.mtime_ns is not None:
             with suppress(OSError, OverflowError):
-                os.utime(f.name, ns=(item.mtime_ns, item.mtime_ns))
+                os.utime(out.path(path), ns=(item.mtime_ns, item.mtime_ns))
+        out.whole += 1
         progress(1, 0)
     place = out.finish()
     documents = tuple(Arrived(i.name, os.path.join(place, *i.path.split("/")), i.size, i.sha256) for i in tags.items)
-    return Opened(_kind(tags), place, tags.title, _sender(vault, tags), documents, tags=tags)
+    return Opened(_kind(tags), place, tags.title, _sender(vault, tags), documents, tags=tags, kept=kept)
 
 
-def _distrust_page(tags: Tags, out: _Partial) -> None:
+def _write(out: PartialFolder, path: str, document: Document, progress: Progress) -> None:
+    try:
+        with out.create(path) as f:
+            while piece := document.read(PIECE):
+                f.write(piece)
+                progress(0, len(piece))
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(out.path(path))
+        raise
+
+
+def _distrust_page(tags: Tags, out: PartialFolder) -> None:
     """Keep the sender's catalogue page under its name only when it is the page that this program would make.
 
     A page is opened in a browser with a click, and a hostile sender's may hold anything. Another page (of a newer
@@ -181,13 +215,13 @@ def _distrust_page(tags: Tags, out: _Partial) -> None:
         ours.write(page)
 
 
-def _plain_into_folder(path: str, plain: age.Opener, out: _Partial, progress: Progress) -> Opened:
+def _plain_into_folder(path: str, plain: PlainStream, out: PartialFolder, progress: Progress) -> Opened:
     import hashlib
 
-    name, digest, size = _name_of_plain(path), hashlib.sha256(), 0
+    name, digest, size = plain_name(path), hashlib.sha256(), 0
     inside = bag_name(name)
     with out.create(f"opened-{secrets.token_hex(4)}/{inside}") as f:
-        while piece := _read_plain(plain):
+        while piece := plain.read(PIECE):
             digest.update(piece)
             size += len(piece)
             f.write(piece)
@@ -196,7 +230,7 @@ def _plain_into_folder(path: str, plain: age.Opener, out: _Partial, progress: Pr
     return Opened("age", place, "", None, (Arrived(name, os.path.join(place, inside), size, digest.digest()),))
 
 
-def open_into_case(vault: Vault, case: Case, sealed: str | PartSet, *, progress: Progress) -> Opened:
+def open_into_case(vault: Vault, case: Case, sealed: Sealed, *, progress: Progress) -> Opened:
     """Take what is sealed in a file, or in parts, into a case: all of it, or, when anything is wrong, nothing.
 
     Raises DoesNotOpen, DamagedBundle, BrokenSignature, Resealed, DiskFailed; for parts also PartsMissing and
@@ -204,18 +238,23 @@ def open_into_case(vault: Vault, case: Case, sealed: str | PartSet, *, progress:
     """
     identities = identities_for(vault, case)
     if isinstance(sealed, PartSet):
-        return _joined(
-            sealed, lambda parts: _bundle_into_case(vault, case, _joining(parts, identities, None), progress)
-        )
+        return _joined(sealed, lambda parts: _sealed_into_case(vault, case, parts, identities, progress))
     try:
-        with _sealed(sealed) as source:
-            return _bundle_into_case(vault, case, _reader(source, identities, None), progress)
+        return _sealed_into_case(vault, case, sealed, identities, progress)
     except NotABundle:
-        with _sealed(sealed) as source:
-            stream = _PlainStream(_plain(source, identities))
-            one = StreamIncoming(_name_of_plain(sealed), stream, None, ORIGIN_AGE)
+        if not isinstance(sealed, str):
+            raise
+        with open_plain(sealed, identities) as plain:
+            one = StreamIncoming(plain_name(sealed), plain, None, ORIGIN_AGE)
             intake = _take_in(vault, case, iter([one]), "age file, unsigned", progress)
         return _filed("age", case, intake)
+
+
+def _sealed_into_case(
+    vault: Vault, case: Case, sealed: Sealed, identities: Sequence[age.Identity], progress: Progress
+) -> Opened:
+    with reading(sealed, identities, None) as reader:
+        return _bundle_into_case(vault, case, reader, progress)
 
 
 def identities_for(vault: Vault, case: Case) -> list[age.Identity]:
@@ -266,134 +305,3 @@ def _kind(tags: Tags) -> str:
 
 def _sender(vault: Vault | None, tags: Tags) -> Sender | None:
     return sender_of(vault, tags.signer) if tags.signer else None
-
-
-@contextmanager
-def _sealed(path: str) -> Iterator[age.Source]:
-    try:
-        f = open(path, "rb", buffering=0)  # noqa: SIM115  # closed below; its opening has an error of its own
-    except OSError as exc:
-        raise BadInput(f"{printable(path)} cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
-    with f:
-        try:
-            yield _SealedFile(f, path)
-        except NoMatch as exc:
-            raise DoesNotOpen(
-                f"{printable(path)} is sealed for somebody else", "ask the sender whom they sealed it for"
-            ) from exc
-
-
-class _SealedFile:
-    """A file being read. That it cannot be read is neither damage of the seal nor a failure to write."""
-
-    def __init__(self, f: FileIO, path: str) -> None:
-        self._f, self._path = f, path
-
-    def read(self, size: int = -1, /) -> bytes:
-        """At most ``size`` bytes; nothing at the end. Raises DiskFailed."""
-        with self._failing():
-            return self._f.read(size)
-
-    def readinto(self, buffer: memoryview) -> int:
-        """Fill a buffer, or a part of it. Raises DiskFailed."""
-        with self._failing():
-            return self._f.readinto(buffer)
-
-    @contextmanager
-    def _failing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as exc:
-            raise DiskFailed(f"{printable(self._path)} cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
-
-
-def _reader(
-    source: age.Source, identities: Sequence[age.Identity], on_tag: Callable[[str, bytes], object] | None
-) -> BundleReader:
-    return BundleReader(source, identities, on_tag=on_tag, workers=2)
-
-
-def _joining(
-    parts: PartSet, identities: Sequence[age.Identity], on_tag: Callable[[str, bytes], object] | None
-) -> TarBundleReader:
-    return TarBundleReader(JoinedParts(parts), own_keys(identities), on_tag=on_tag)
-
-
-def _plain(source: age.Source, identities: Sequence[age.Identity]) -> age.Opener:
-    try:
-        return age.Opener(source, identities, workers=2)
-    except NoMatch:
-        raise
-    except KeysError as exc:
-        raise DamagedBundle(f"this is no age file, or it is damaged: {exc}") from exc
-
-
-def _read_plain(plain: age.Opener, size: int = PIECE) -> bytes:
-    try:
-        return plain.read(size)
-    except KeysError as exc:
-        raise DamagedBundle(f"the sealed file was changed or cut off: {exc}") from exc
-
-
-class _PlainStream:
-    def __init__(self, plain: age.Opener) -> None:
-        self._plain = plain
-
-    def read(self, size: int = -1, /) -> bytes:
-        return _read_plain(self._plain, size)
-
-
-def _name_of_plain(path: str) -> bytes:
-    return os.fsencode(os.path.basename(path)).removesuffix(b".age") or b"opened"
-
-
-class _Partial:
-    """A folder being filled under a name that says so; ``finish`` gives it its own."""
-
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-        self._partial = os.path.join(folder, f"opening-{secrets.token_hex(4)}.partial")
-        self.root = ""
-
-    def append(self, path: str, piece: bytes) -> None:
-        """Add to a file below the folder. Pieces of one file come one behind the other."""
-        with self.create(path, mode="ab") as f:
-            f.write(piece)
-
-    def create(self, path: str, mode: Literal["xb", "ab"] = "xb") -> BufferedWriter:
-        """Open a file below the folder; ``path`` begins with the root folder that everything lies in."""
-        root = path.partition("/")[0]
-        if not self.root:
-            self.root = root
-            if os.path.lexists(os.path.join(self._folder, root)):
-                raise AlreadyThere(
-                    f"{printable(os.path.join(self._folder, root))} is there already",
-                    "it was opened before; remove it, or choose another folder",
-                )
-        where = self.path(path)
-        self._make_folder(os.path.dirname(where))
-        return open(where, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
-
-    def _make_folder(self, path: str) -> None:
-        """``makedirs``, whose ``mode`` holds for the last folder alone."""
-        if not os.path.isdir(path):
-            if path != self._partial:
-                self._make_folder(os.path.dirname(path))
-            else:
-                os.makedirs(self._folder, mode=0o700, exist_ok=True)
-            os.mkdir(path, 0o700)
-
-    def path(self, path: str) -> str:
-        """Where a file lies until the folder is finished."""
-        return os.path.join(self._partial, *path.split("/")[1:])
-
-    def finish(self) -> str:
-        """Give the folder its name; the path."""
-        place = os.path.join(self._folder, self.root)
-        os.rename(self._partial, place)
-        return place
-
-    def discard(self) -> None:
-        """Remove everything that was written."""
-        shutil.rmtree(self._partial, ignore_errors=True)
-        self.root = ""

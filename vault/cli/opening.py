@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vault import terminal
-from vault.cli import exits
+from vault.cli import exits, receivers
 from vault.cli.parts import joined_document, joined_lines
+from vault.cli.receivers import ZipPassphraseOption
 from vault.cli.session import (
     JsonOption,
     PassphraseOption,
@@ -40,7 +42,8 @@ def open_command(
         list[str],
         typer.Argument(
             metavar="FILE",
-            help="A bundle, a drop, or any age file sealed for you; or parts of one bundle, or the folder they are in.",
+            help="A bundle, a drop, or any age file sealed for you; a ZIP of sandyk's; or parts of one bundle, or the "
+            "folder they are in.",
         ),
     ],
     output: Annotated[
@@ -57,6 +60,7 @@ def open_command(
             help="Open with an age identity file instead of a vault; no sender is known then.",
         ),
     ] = None,
+    zip_passphrase_file: ZipPassphraseOption = None,
     receipt: Annotated[
         str | None,
         typer.Option(
@@ -84,23 +88,26 @@ def open_command(
         raise BadInput("a case is in a vault: open it with your passphrase, not with --identity")
     if receipt is not None and identity is not None:
         raise BadInput("a receipt is signed with a key from a vault: open it with your passphrase, not with --identity")
+    if {passphrase_file, zip_passphrase_file} == {"-"}:
+        raise BadInput("standard input cannot be both passphrases")
     if receipt is not None:
         receipts.check_place(receipt)
+    zip_passphrase = partial(receivers.ask_zip_passphrase, zip_passphrase_file)
     no_receipt: VaultError | None = None
     way = nullcontext(None) if identity is not None else opened(vault, passphrase_file, token)
     with way as unlocked, terminal.progress("opening") as advance:
         if unlocked is None:
             harden()
             keys = opening.read_identity_file(identity or "")
-            sealed = opening.what_to_open(files, keys)
+            sealed = opening.what_to_open(files, keys, receivers.no_zip_passphrase)
             result = opening.open_into_folder(sealed, keys, output or ".", None, progress=advance)
         elif into is not None:
             case = find_case(unlocked, into)
-            sealed = opening.what_to_open(files, opening.identities_for(unlocked, case))
+            sealed = opening.what_to_open(files, opening.identities_for(unlocked, case), zip_passphrase)
             result = opening.open_into_case(unlocked, case, sealed, progress=advance)
         else:
             keys = opening.identities_of(unlocked)
-            sealed = opening.what_to_open(files, keys)
+            sealed = opening.what_to_open(files, keys, zip_passphrase)
             result = opening.open_into_folder(sealed, keys, output or ".", unlocked, progress=advance)
         if unlocked is not None and receipt is not None:
             try:
@@ -115,6 +122,7 @@ def open_command(
                 "name": sender.name, "kind": sender.kind, "words": sender.words, "trusted": sender.trusted,
                 "remark": sender.remark,
             },
+            "kept": result.kept,
             "receipt": receipt if no_receipt is None else None,
             "parts": joined_document(result.joined),
             "items": [
@@ -175,6 +183,8 @@ def _opened_lines(result: Opened, filed: bool) -> list[str]:
         lines.append(f"filed into {printable(result.place)}: {count - result.filed_before} document(s)")
     else:
         lines.append(f"written to {printable(result.place)}, in clear")
+    if result.kept:
+        lines.append(f"of these, written by an earlier run and verified again: {result.kept}")
     if result.filed_before:
         lines.append(f"filed before, under the same name and with the same content: {result.filed_before}")
     if result.sender is None:

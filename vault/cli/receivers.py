@@ -100,6 +100,11 @@ def show_zip_passphrase(words: Secret, path: str) -> None:
         ) from exc
 
 
+def no_zip_passphrase() -> Secret:
+    """For ``open --identity``. Raises BadInput."""
+    raise BadInput("a ZIP is opened with its passphrase, not with an identity: leave out --identity")
+
+
 def ask_zip_passphrase(passphrase_file: str | None) -> Secret:
     """The passphrase of a ZIP that is to be opened. Raises BadInput, NoTerminal."""
     if passphrase_file is not None:
