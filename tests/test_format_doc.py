@@ -70,7 +70,7 @@ def value_of(dotted: str) -> object:
 def test_the_tables_were_found() -> None:
     """A table that this test can no longer read must not pass for one that is right."""
     assert len(CONSTANTS) > 60
-    assert len(PATTERNS) == 15
+    assert len(PATTERNS) == 17
     assert len(FIELDS) == 14
     assert set(EXAMPLE) == {
         *("chunk id key", "chunk id", "device id", "author", "manifest", "digest", "signature", "trailer")
@@ -252,7 +252,7 @@ def test_a_real_vault_has_the_files_and_sizes_of_the_document(tmp_path: Path) ->
     for name in files:
         assert any(shape.fullmatch(name) for shape in shapes.values()), name
     seen = {p for p, shape in shapes.items() if any(shape.fullmatch(name) for name in files)}
-    assert len(seen) == 10, "all but the outbox, the copy abroad, and what SQLite keeps only while an index is open"
+    assert len(seen) == 10, "all but the outbox, the copy abroad, parity, quarantine, and what SQLite keeps only while an index is open"
     assert f"{files['keyring']:,} bytes, random-looking" in DOCUMENT
     for name in ("rosters/0.age", "books/63.age"):
         assert f"files of {files[name]:,} bytes" in DOCUMENT

@@ -16,6 +16,7 @@
     ├── DiskFailed              the medium refused: full, gone, read-only
     ├── PartsMissing            a bundle came in parts, and too few of them are here
     ├── LibraryMissing          an optional part of the program is not installed
+    ├── NewerFormat             a file was made by a newer version of this program; nothing is damaged
     ├── TimestampFailed         no time stamp was to be had, and nothing was done without it
     ├── ConfinedFailed          the confined process that was to read a document gave no answer
     │   └── ConfinedRefused     it said why it will not
@@ -101,6 +102,16 @@ class LibraryMissing(VaultError):
 
 class TimestampFailed(VaultError):
     """Raised when a time stamp was asked for and none was to be had: no server, no answer, a refusal."""
+
+
+class NewerFormat(VaultError):
+    """Raised when a file says that it is of a version of its format which this program does not know yet."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"this {what} was made by a newer sandyk than this one",
+            "nothing was changed, and nothing is damaged as far as can be told: bring this program up to date",
+        )
 
 
 class ConfinedFailed(VaultError):

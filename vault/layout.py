@@ -10,6 +10,8 @@
     books/<00..63>.age           contacts and case names, one file for each pair of slots
     cases/<32 hex>/access/<epoch, 6 digits>.age
     cases/<32 hex>/packs/<32 hex>.age
+    cases/<32 hex>/parity/<32 hex>.par          what mends a pack that rots, if somebody asked for it
+    cases/<32 hex>/quarantine/<32 hex>-<8 hex>.age  packs that did not read, put aside
     cases/<32 hex>/index, index-wal, index-shm, index-journal
     cases/<32 hex>/lock          empty; held while a pack is given its place in the chain
     outbox/<8 hex>.age           sealed drops that wait to leave
@@ -32,11 +34,14 @@ BOOKS = "books"
 CASES = "cases"
 ACCESS = "access"
 PACKS = "packs"
+PARITY = "parity"
+QUARANTINE = "quarantine"
 INDEX = "index"
 OUTBOX = "outbox"
 
 _NEW = ".new"
 _AGE = ".age"
+PARITY_SUFFIX = ".par"
 _HEX = frozenset("0123456789abcdef")
 _DIGITS = frozenset("0123456789")
 _AT_THE_TOP = frozenset((HEADER, KEYRING, COUNTER, ABROAD, LOCK))
@@ -55,6 +60,8 @@ def is_ours(relative: str) -> bool:
         return name in _AT_THE_TOP
     if kind == CASES + "/":
         return name in _IN_A_CASE
+    if kind == PARITY:
+        return name.endswith(PARITY_SUFFIX) and _is(name[: -len(PARITY_SUFFIX)], 32, _HEX)
     if not name.endswith(_AGE):
         return False
     name = name[: -len(_AGE)]
@@ -69,6 +76,8 @@ def is_ours(relative: str) -> bool:
             return _is(name, 6, _DIGITS)
         case "packs":
             return _is(name, 32, _HEX)
+        case "quarantine":
+            return name[32:33] == "-" and _is(name[:32], 32, _HEX) and _is(name[33:], 8, _HEX)
     return False
 
 
@@ -91,7 +100,7 @@ def _kind_of_folder(relative: str) -> str | None:
         return None
     if len(rest) == 1:
         return CASES + "/"
-    return rest[1] if len(rest) == 2 and rest[1] in (ACCESS, PACKS) else None
+    return rest[1] if len(rest) == 2 and rest[1] in (ACCESS, PACKS, PARITY, QUARANTINE) else None
 
 
 def _whole_name(name: str) -> str:

@@ -105,11 +105,14 @@ class PackReader:
     when it cannot be read.
     """
 
-    def __init__(self, folder: str, pack: PackId, identities: Sequence[age.Identity]) -> None:
+    def __init__(
+        self, folder: str, pack: PackId, identities: Sequence[age.Identity], *, name: str | None = None
+    ) -> None:
+        """``name`` is that of the file, where it is not the pack's own: one that was put aside, or is not whole yet."""
         self.pack = pack
         self._near: tuple[tuple[int, bytes], ...] = ()
         self._last_end = len(MAGIC)
-        path = os.path.join(folder, pack_name(pack))
+        path = os.path.join(folder, name or pack_name(pack))
         # A pipe in its place would make an open wait for ever; a link could lead anywhere.
         if not stat.S_ISREG(os.lstat(path).st_mode):
             raise DamagedPack(f"pack {pack.hex()[:8]} is not a regular file")

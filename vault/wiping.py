@@ -13,7 +13,20 @@ import os
 import stat
 
 from vault.disk import Disk, noise
-from vault.layout import ACCESS, BOOKS, CASES, HEADER, INDEX, KEYRING, OUTBOX, PACKS, ROSTERS, is_our_folder, is_ours
+from vault.layout import (
+    ACCESS,
+    BOOKS,
+    CASES,
+    HEADER,
+    INDEX,
+    KEYRING,
+    OUTBOX,
+    PACKS,
+    QUARANTINE,
+    ROSTERS,
+    is_our_folder,
+    is_ours,
+)
 
 _SWEEPS = 32
 """How often the folder is gone through again because another process still creates files."""
@@ -310,6 +323,6 @@ def _kind(relative: str) -> tuple[str, int]:
         return "sealed_files", _WHOLE
     if parts[0] == CASES and parts[-1].startswith(INDEX):
         return "indexes", _HEAD
-    if len(parts) == 4 and parts[2] == PACKS:
+    if len(parts) == 4 and parts[2] in (PACKS, QUARANTINE):
         return "packs", 0
     return ("drops" if parts[0] == OUTBOX else "other_files"), 0

@@ -48,6 +48,7 @@ _CODES: dict[type[Exception], int] = {
     errors.DiskFailed: FAILED,
     errors.PartsMissing: FAILED,
     errors.LibraryMissing: FAILED,
+    errors.NewerFormat: FAILED,
     errors.TimestampFailed: FAILED,
     errors.ConfinedFailed: FAILED,
     errors.Damaged: DAMAGED,
