@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 
 from keys import age, sshsig
 from keys.secret import Secret
-from vault import catalogue
+from vault import catalogue, timestamp
 from vault.bundle import NotABundle, Tags, TarBundleReader
 from vault.bundle_reader import Document
 from vault.cases import Case, list_cases, open_store
-from vault.errors import BadInput, DiskFailed
+from vault.errors import BadInput, DiskFailed, LibraryMissing
 from vault.intake import Intake
 from vault.model import EVENT_TAKEN_IN, ORIGIN_AGE, ORIGIN_BUNDLE, ORIGIN_DROP, Event, Item
 from vault.names import bag_name, printable
@@ -30,6 +30,7 @@ from vault.partial import PartialFolder, may_go_on
 from vault.sealed_files import PlainStream, Sealed, Zipped, is_zip, open_plain, plain_name, reading
 from vault.senders import Sender, sender_of
 from vault.sources import About, Incoming, StreamIncoming
+from vault.timestamp import Stamp
 from vault.vaults import Vault
 
 PIECE = 1 << 20
@@ -67,6 +68,8 @@ class Opened:
     """The parts that it came in."""
     kept: int = 0
     """How many documents an earlier run had written to the folder; they were verified again."""
+    stamp: Stamp | None = None
+    """A time stamp over the signature, not checked against any root."""
 
     @property
     def trusted(self) -> bool:
@@ -161,7 +164,7 @@ def _disk_failed(exc: OSError | DiskFailed, folder: str, kept: str | None) -> Di
 
 
 def _bundle_into_folder(reader: TarBundleReader, out: PartialFolder, vault: Vault | None, progress: Progress) -> Opened:
-    tags, kept = reader.tags, 0
+    tags, kept, stamp = reader.tags, 0, _stamp(reader.tags)
     out.go_on()
     _distrust_page(tags, out)
     for item, document in reader.payload():
@@ -178,7 +181,7 @@ def _bundle_into_folder(reader: TarBundleReader, out: PartialFolder, vault: Vaul
         progress(1, 0)
     place = out.finish()
     documents = tuple(Arrived(i.name, os.path.join(place, *i.path.split("/")), i.size, i.sha256) for i in tags.items)
-    return Opened(_kind(tags), place, tags.title, _sender(vault, tags), documents, tags=tags, kept=kept)
+    return Opened(_kind(tags), place, tags.title, _sender(vault, tags), documents, tags=tags, kept=kept, stamp=stamp)
 
 
 def _write(out: PartialFolder, path: str, document: Document, progress: Progress) -> None:
@@ -264,11 +267,11 @@ def identities_for(vault: Vault, case: Case) -> list[age.Identity]:
 
 def _bundle_into_case(vault: Vault, case: Case, reader: TarBundleReader, progress: Progress) -> Opened:
     tags = reader.tags
-    sender = _sender(vault, tags)
+    sender, stamp = _sender(vault, tags), _stamp(tags)
     signed = f"signed by {sender.words}" if sender else "unsigned"
     incoming = _from_bundle(reader, ORIGIN_BUNDLE if tags.signer else ORIGIN_DROP)
     intake = _take_in(vault, case, incoming, f"{_kind(tags)} {tags.bundle_id.hex()}, {signed}", progress)
-    return _filed(_kind(tags), case, intake, sender, tags)
+    return replace(_filed(_kind(tags), case, intake, sender, tags), stamp=stamp)
 
 
 def _filed(kind: str, case: Case, intake: Intake, sender: Sender | None = None, tags: Tags | None = None) -> Opened:
@@ -277,6 +280,19 @@ def _filed(kind: str, case: Case, intake: Intake, sender: Sender | None = None, 
     )
     before = sum(one.item is None for one in intake.filed)
     return Opened(kind, case.name, tags.title if tags else "", sender, documents, before, tags)
+
+
+def _stamp(tags: Tags) -> Stamp | None:
+    """A time stamp that comes along. One that is not over the signature is refused; none can be read without a library.
+
+    Raises BrokenTimestamp.
+    """
+    if tags.untrusted_timestamp is None:
+        return None
+    try:
+        return timestamp.judge(tags.untrusted_timestamp, tags.signature)
+    except LibraryMissing:
+        return None
 
 
 def _from_bundle(reader: TarBundleReader, origin: str) -> Iterator[Incoming]:

@@ -23,6 +23,7 @@ from vault.cli.session import (
     opened,
     shown_path,
 )
+from vault.cli.stamps import stamp_document, stamp_lines
 from vault.errors import BadInput, VaultError
 from vault.names import printable
 from vault.terminal import say
@@ -123,6 +124,7 @@ def open_command(
                 "remark": sender.remark,
             },
             "kept": result.kept,
+            "timestamp": stamp_document(result.stamp),
             "receipt": receipt if no_receipt is None else None,
             "parts": joined_document(result.joined),
             "items": [
@@ -187,6 +189,7 @@ def _opened_lines(result: Opened, filed: bool) -> list[str]:
         lines.append(f"of these, written by an earlier run and verified again: {result.kept}")
     if result.filed_before:
         lines.append(f"filed before, under the same name and with the same content: {result.filed_before}")
+    lines += stamp_lines(result.stamp, result.tags)
     if result.sender is None:
         lines.append("unsigned: nothing in it shows who made it")
     elif result.sender.name is None:
