@@ -147,10 +147,13 @@ def check_contents(contents: Contents) -> None:
     if not 1 <= len(contents.items) <= layout.MAX_ITEMS:
         raise BadInput(f"a bundle holds 1 to {layout.MAX_ITEMS} items")
     digits = max(4, len(str(len(contents.items))))
+    checked: dict[int, Event] = {}  # thousands of documents share the event of their filing
     for number, item in enumerate(contents.items, 1):
         problem = _problem_of(item) or _problem_of_path(item.path, f"{number:0{digits}}")
-        if problem or not all(map(_is_event, item.custody)):
+        if problem or not all(id(event) in checked or _is_event(event) for event in item.custody):
             raise BadInput(f"item {number}: {problem or 'its custody record holds something that cannot be written'}")
+        if isinstance(item.custody, tuple):
+            checked |= {id(event): event for event in item.custody}
     if sum(len(item.custody) for item in contents.items) > MAX_EVENTS:
         raise BadInput(f"a bundle holds at most {MAX_EVENTS} custody events")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,12 @@ from keys.age import HybridRecipient, Recipient, Sealer, Sink, X25519Recipient, 
 from keys.errors import KeysError
 from keys.secret import Secret
 from vault import abroad, counter, tar
+from vault.ahead import read_in_order
 from vault.bundle import BundleItem, BundleSummary, IdentitySigner, compose, file_name_of, new_bundle_id
 from vault.cases import Case, open_store
 from vault.catalogue_words import kind_of
 from vault.contacts import person
+from vault.elsewhere import expect_outside_vaults
 from vault.errors import Ambiguous, BadInput, DamagedPack, NotFound, ReadFailed
 from vault.exported_custody import told
 from vault.model import EVENT_EXPORTED, Event, Item
@@ -30,6 +33,8 @@ from vault.whereabouts import ExportNote, known_as, known_by_recipient, shown_re
 
 WHOEVER = "whoever has the passphrase"
 """Whom the record says that a ZIP is for."""
+WORKERS = 2
+"""Threads that encrypt."""
 MAX_RECIPIENTS_FILE = 256 << 10
 """More than 32 people, the most that a bundle is sealed to, with a comment each."""
 MAX_PICTURE_BYTES = 64 << 20
@@ -156,6 +161,7 @@ def export(
             "a bundle that the newsroom signs is not sealed for you: it would name your key among its recipients",
             "leave yourself out of --to: you have the case itself",
         )
+    expect_outside_vaults(path)
     identity, card = (case.keys.current, case.keys.card()) if as_newsroom else (vault.me, vault.me.card())
     bundle_id = new_bundle_id()
     if os.path.isdir(path) and in_parts is None:
@@ -169,10 +175,6 @@ def export(
         custody = told(store.index.events(), {item.id for item in items}, by_newsroom=as_newsroom)
         described = [_described(item, custody.get(item.id, ()), sources=sources, folders=folders) for item in items]
 
-        def content(index: int) -> Iterator[bytes]:
-            yield from store.read(items[index])
-            progress(1, 0)
-
         bundle = compose(
             [a.recipient for a in to], described, signer=IdentitySigner(identity, card), clock_ns=vault.clock(),
             bundle_id=bundle_id, title=case.name, thumbnails=_thumbnails(store, items) if thumbnails else {},
@@ -181,7 +183,13 @@ def export(
         crowd = bundle.crowd() if zip_passphrase is None else []
 
         def write(sink: tar.Sink) -> None:
-            bundle.write(sink, content, progress=lambda size: progress(0, size))
+            with closing(read_in_order(store, items)) as documents:
+
+                def content(_: int) -> Iterator[bytes]:
+                    yield from next(documents)[1]
+                    progress(1, 0)
+
+                bundle.write(sink, content, progress=lambda size: progress(0, size))
 
         parts = None
         try:
@@ -217,7 +225,7 @@ def _zip(sink: Sink, passphrase: Secret, write: Callable[[tar.Sink], None]) -> N
 
 
 def _seal(sink: Sink, crowd: Sequence[Recipient], write: Callable[[tar.Sink], None]) -> None:
-    sealer = Sealer(sink, crowd)
+    sealer = Sealer(sink, crowd, workers=WORKERS)
     write(sealer)
     sealer.finish()
 

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading many documents in a given order, ahead of whoever takes them: worker threads read, decrypt, unpack and check
+while the caller hashes and seals what came before.
+
+Owns what is read together and how far ahead; what a document's bytes are is ``vault.unpacking``'s. Memory is
+bounded: at most ``AHEAD`` batches of about ``BATCH_BYTES`` wait.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain, groupby
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from vault.errors import DamagedPack, VaultError
+from vault.model import Extent, Item
+
+WORKERS = 2
+AHEAD = 6
+BATCH_BYTES = 3 << 20
+BATCH_DOCUMENTS = 128
+CHUNKS_TOGETHER = 3
+"""Of a large document: about as many bytes as a batch of small ones."""
+
+
+class Readable(Protocol):
+    """What this module needs of a store."""
+
+    def read(self, item: Item) -> Iterator[bytes]:
+        """The bytes of an item's extents, chunk by chunk, each checked against its id. Raises DamagedPack."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A document, or some chunks of a large one."""
+
+    number: int
+    item: Item
+    part: Item
+    """The item with these chunks alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    job: _Job
+    pieces: list[bytes]
+    error: VaultError | OSError | None
+    """Why it ends before its end."""
+
+
+def read_in_order(store: Readable, items: Iterable[Item]) -> Generator[tuple[Item, Iterator[bytes]]]:
+    """Each item with its bytes, chunk by chunk, each checked against its id; to be taken one after the other.
+
+    An item's bytes raise DamagedPack or OSError where they do not read, which costs the other items nothing; what is
+    not taken of an item is skipped. Size and SHA-256 of the whole are for the caller to compare.
+    """
+    with ThreadPoolExecutor(WORKERS, "ahead") as pool:
+        waiting: deque[Future[list[_Read]]] = deque()
+        try:
+            for _, group in groupby(_results(pool, waiting, store, _batches(_jobs(items))), _number):
+                first = next(group)
+                yield first.job.item, _bytes_of(first.job.item, chain([first], group))  # noqa: B031  # what is behind it
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _number(read: _Read) -> int:
+    return read.job.number
+
+
+def _bytes_of(item: Item, parts: Iterator[_Read]) -> Iterator[bytes]:
+    left = item.size
+    for part in parts:
+        for piece in part.pieces:
+            left -= len(piece)
+            if left < 0:  # the parts cannot know: a member could point at one chunk a million times
+                raise DamagedPack("it is longer than the size that was filed")
+            yield piece
+        if part.error is not None:
+            raise part.error
+
+
+def _jobs(items: Iterable[Item]) -> Iterator[_Job]:
+    for number, item in enumerate(items):
+        if item.size <= BATCH_BYTES:
+            yield _Job(number, item, item)
+            continue
+        for extent in item.extents:
+            for first in range(extent.first, extent.first + extent.count, CHUNKS_TOGETHER):
+                count = min(CHUNKS_TOGETHER, extent.first + extent.count - first)
+                yield _Job(number, item, replace(item, extents=(Extent(extent.pack, first, count),)))
+
+
+def _batches(jobs: Iterable[_Job]) -> Iterator[list[_Job]]:
+    batch: list[_Job] = []
+    size = 0
+    for job in jobs:
+        batch.append(job)
+        size += min(job.item.size, BATCH_BYTES)
+        if len(batch) >= BATCH_DOCUMENTS or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _results(
+    pool: ThreadPoolExecutor, waiting: deque[Future[list[_Read]]], store: Readable, batches: Iterable[list[_Job]]
+) -> Iterator[_Read]:
+    for batch in batches:
+        waiting.append(pool.submit(_read_batch, store, batch))
+        if len(waiting) > AHEAD:
+            yield from waiting.popleft().result()
+    while waiting:
+        yield from waiting.popleft().result()
+
+
+def _read_batch(store: Readable, batch: list[_Job]) -> list[_Read]:
+    return [_read(store, job) for job in batch]
+
+
+def _read(store: Readable, job: _Job) -> _Read:
+    pieces: list[bytes] = []
+    try:
+        pieces.extend(store.read(job.part))
+    except (VaultError, OSError) as exc:
+        return _Read(job, pieces, exc)
+    return _Read(job, pieces, None)
