@@ -13,6 +13,7 @@ from keys.card import Card
 from vault import arming, counter, layout
 from vault.cases import Case, case_folder, find_case, list_cases, load_case, open_store
 from vault.dropping import Drop, drop_paths
+from vault.elsewhere import expect_outside_vaults
 from vault.errors import Ambiguous, BadInput, DiskFailed, NotFound
 from vault.intake import Filed
 from vault.model import EVENT_FILED, CaseId, Event, Item, ItemId
@@ -152,6 +153,7 @@ def _add_to_outbox(
 def drop(card: Card, paths: list[bytes], folder: str, *, about: About, progress: Progress, clock_ns: int) -> Drop:
     """Seal documents for a case into a new file in ``folder``, with nothing but the case's card."""
     check_about(about)
+    expect_outside_vaults(folder)
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError as exc:

@@ -88,14 +88,11 @@ def refuse_taken(folder: str) -> None:
 
 def _make_folders(folder: str, disk: Disk) -> None:
     refuse_taken(folder)
-    above = os.path.dirname(os.path.realpath(folder))
-    while above != (higher := os.path.dirname(above)):
-        if all(os.path.lexists(os.path.join(above, name)) for name in (layout.HEADER, layout.KEYRING)):
-            raise AlreadyThere(
-                "this folder lies inside another vault, whose emergency wipe would leave it alone",
-                "another folder: --vault DIR",
-            )
-        above = higher
+    if layout.vault_around(os.path.dirname(os.path.realpath(folder))) is not None:
+        raise AlreadyThere(
+            "this folder lies inside another vault, whose emergency wipe would leave it alone",
+            "another folder: --vault DIR",
+        )
     os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
     if not os.path.isdir(folder):
         disk.make_folder(folder)

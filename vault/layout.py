@@ -91,6 +91,17 @@ def is_vault(folder: str) -> bool:
     return any(os.path.lexists(os.path.join(folder, name)) for name in (HEADER, KEYRING))
 
 
+def vault_around(folder: str) -> str | None:
+    """The vault that a folder is, or lies in, through all links; the folder need not be there. None: in no vault."""
+    above = os.path.realpath(folder)
+    while not all(os.path.lexists(os.path.join(above, name)) for name in (HEADER, KEYRING)):
+        higher = os.path.dirname(above)
+        if higher == above:
+            return None
+        above = higher
+    return above
+
+
 def _kind_of_folder(relative: str) -> str | None:
     """``""`` the vault itself, ``cases/`` one case, else the folder's last name; None for a stranger's."""
     if relative in ("", ROSTERS, BOOKS, CASES, OUTBOX):

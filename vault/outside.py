@@ -18,6 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from vault.disk import take_lock
+from vault.elsewhere import expect_outside_vaults
 from vault.errors import AlreadyThere, DiskFailed, UnsafeName
 from vault.names import SafePath, printable
 
@@ -32,9 +33,10 @@ _AT = os.open in os.supports_dir_fd and os.mkdir in os.supports_dir_fd
 
 
 class OutFolder:
-    """A folder to write into. Created if it is not there. Raises DiskFailed."""
+    """A folder to write into, in no vault. Created if it is not there. Raises BadInput, DiskFailed."""
 
     def __init__(self, path: str) -> None:
+        expect_outside_vaults(path)
         self.path = path
         self._swept: set[tuple[bytes, ...]] = set()
         try:

@@ -23,6 +23,7 @@ from typing import Literal
 
 from vault.bagit import INFO_NAME
 from vault.disk import take_lock
+from vault.elsewhere import expect_outside_vaults
 from vault.errors import AlreadyThere
 from vault.names import printable
 
@@ -49,6 +50,8 @@ class PartialFolder:
     """A folder being filled below ``folder``; ``finish`` gives it its own name, ``discard`` removes it."""
 
     def __init__(self, folder: str) -> None:
+        """Raises BadInput for a folder in a vault."""
+        expect_outside_vaults(folder)
         self._folder = folder
         self._path = ""
         self._lock = -1

@@ -22,6 +22,7 @@ from vault.bundle import Signer, Tags, key_digest
 from vault.cases import Case, list_cases, open_store
 from vault.contacts import name_of
 from vault.disk import Disk
+from vault.elsewhere import expect_outside_vaults
 from vault.errors import (
     AlreadyThere,
     BadInput,
@@ -73,6 +74,7 @@ class Shown:
 
 def check_place(path: str) -> None:
     """Raise AlreadyThere, BadInput when no receipt can be written there: asked before anything is opened."""
+    expect_outside_vaults(path)
     if os.path.lexists(path):
         raise AlreadyThere(f"{printable(path)} is there already", "another name for the receipt; nothing was opened")
     if not os.path.isdir(os.path.dirname(path) or "."):

@@ -98,8 +98,10 @@ def show(
 def _write(signed: SignedReceipt, folder: str) -> None:
     from vault import receipt_proof
     from vault.disk import Disk
+    from vault.elsewhere import expect_outside_vaults
     from vault.sealing import write_new
 
+    expect_outside_vaults(folder)
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError as exc:
