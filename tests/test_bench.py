@@ -7,10 +7,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
-from bench import corpora, report, rounds, single
+from bench import corpora, report, rounds, scale, single
 from bench.measure import Failed, run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,3 +86,31 @@ def test_a_page_without_a_place_for_the_figures_is_left_as_it_is(tmp_path: Path)
     with pytest.raises(report.NoMarkers):
         report.write_into(page, "figures")
     assert page.read_text() == "nothing to see\n"
+
+
+# --- how cost grows ------------------------------------------------------------------------------------------------
+
+
+def test_the_benchmark_of_scale_runs_through_and_writes_its_table_and_its_plot(tmp_path: Path) -> None:
+    page, curves = tmp_path / "page.md", tmp_path / "curves.svg"
+    page.write_text(f"before\n{scale.BEGIN}\nold\n{scale.END}\nafter\n")
+    words = ["--steps", "5,20", "--document-bytes", "100", "--times", "1", "--work", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.scale", *words, "--write", str(page), "--plot", str(curves)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    text = page.read_text()
+    assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
+    assert "| search |" in text and "| seconds | 5 | 20 |" in text
+    assert {element.tag.rpartition("}")[2] for element in ElementTree.parse(curves).iter()} >= {"svg", "polyline"}
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0, 2.0])
+def test_the_exponent_of_a_power_law_is_found(power: float) -> None:
+    found = scale.exponent([(x, 3 * x**power) for x in (10.0, 100.0, 1000.0)])
+    assert found == pytest.approx(power)
+
+
+def test_of_one_point_no_exponent_is_told() -> None:
+    assert scale.exponent([(10.0, 1.0)]) is None

@@ -16,13 +16,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import repeat
+from random import SystemRandom
 from typing import Any
 
+from vault import quarantine
 from vault.blocks import Table, unpack_block
-from vault.custody import Finding, judge_chains, judge_former_members
+from vault.custody import Finding, judge_chains, judge_former_members, vouched
 from vault.errors import Damaged, DamagedPack
 from vault.index import IndexUnusable, PackRow
-from vault.model import Chunk, Item, PackId
+from vault.model import EVENT_PUT_ASIDE, Chunk, Item, PackId
 from vault.pack import PackReader, table_of
 from vault.store import CaseStore
 
@@ -49,8 +51,12 @@ class Verdict:
     size: int = 0
     findings: list[Finding] = field(default_factory=list)
     damaged: list[DamagedItem] = field(default_factory=list)
+    broken: list[PackId] = field(default_factory=list)
+    """The packs that the index knows and that do not read back whole."""
     remarks: list[Finding] = field(default_factory=list)
     """What nobody can decide from the packs alone; not damage."""
+    sample_of: int | None = None
+    """How many packs there are, when only some of them were read."""
 
     @property
     def whole(self) -> bool:
@@ -77,8 +83,14 @@ class _Run:
         return self.size == self.item.size and bool(self.hasher.digest() == self.item.sha256)
 
 
-def verify(store: CaseStore, *, progress: Callable[[int, int], None] = lambda packs, size: None) -> Verdict:
-    """Read the whole case back. ``progress`` is told of packs and ciphertext bytes read."""
+def verify(
+    store: CaseStore, *, sample: int | None = None,
+    progress: Callable[[int, int], None] = lambda packs, size: None,
+) -> Verdict:  # fmt: skip
+    """Read the whole case back, or a ``sample`` of so many packs, drawn anew each time with the documents in them.
+
+    Missing packs and broken chains are found either way. ``progress`` is told of packs and ciphertext bytes read.
+    """
     store.forget_readers()
     verdict = Verdict()
     try:
@@ -89,16 +101,25 @@ def verify(store: CaseStore, *, progress: Callable[[int, int], None] = lambda pa
     verdict.findings += store.findings
     missing = store.missing_packs()
     verdict.findings += [Finding("this pack is missing from the disk", pack.hex()[:8]) for pack in sorted(missing)]
-    verdict.findings += judge_chains(store.index.packs())
     members = {member.signing for member in store.keys.members}
+    put_aside = quarantine.notes(
+        store.index.events(EVENT_PUT_ASIDE), vouched(store.index.packs(), members), store.index.pack_ids()
+    )
+    chains = judge_chains(quarantine.with_places(store.index.packs(), put_aside))
+    verdict.findings += quarantine.explained(chains, put_aside)
+    verdict.remarks += quarantine.remarks(put_aside)
     verdict.remarks += judge_former_members(store.index.packs(), members)
     rows = list(store.index.packs())
+    if sample is not None and sample < len(rows):
+        verdict.sample_of = len(rows)
+        rows = sorted(SystemRandom().sample(rows, sample), key=lambda row: row.n)
     runs, scattered = _sort_items(store, {row.pack for row in rows}, verdict)
     owners = store.index.owners()
     with ThreadPoolExecutor(WORKERS) as pool:
         results = pool.map(lambda row: _verify_pack(store, row, runs[row.pack], owners), rows)
         for row, found in zip(rows, results, strict=True):
             if found[0]:
+                verdict.broken.append(row.pack)
                 store.index.forget_chunks_of(row.pack)  # so that what is lost can be filed again
             verdict.packs += 1
             verdict.findings += found[0]
@@ -113,6 +134,8 @@ def _sort_items(store: CaseStore, known: set[PackId], verdict: Verdict) -> tuple
     runs: dict[PackId, list[_Run]] = defaultdict(list)
     scattered = []
     for item in store.index.items():
+        if verdict.sample_of is not None and not known.issuperset(PackId(extent.pack) for extent in item.extents):
+            continue
         verdict.items += 1
         verdict.size += item.size
         # Of a pack that is not there, or in several runs: read by itself at the end.
@@ -142,6 +165,21 @@ def _verify_pack(
         return [Finding(str(exc), row.pack.hex()[:8])], lost
 
 
+def check_pack(store: CaseStore, pack: PackId, name: str) -> None:
+    """Raise DamagedPack or OSError unless a file is this pack, whole, by an author of the case, and the one that the
+    index remembers, if it remembers any. ``name`` is the file's path from the folder of packs."""
+    with store.open_pack(pack, name) as reader:
+        manifest, digest = reader.manifest(store.keys.authors)
+        if manifest.case != store.keys.case_id:
+            raise DamagedPack("it was made for another case")
+        if any(row.pack == pack and row.digest != digest for row in store.index.packs()):
+            raise DamagedPack("it is not the pack that was filed under this name")
+        reader.check_padding()
+        findings, _ = _verify_chunks(store, reader, manifest.chunks, [])
+        if findings:
+            raise DamagedPack(findings[0].what)
+
+
 def _verify_chunks(
     store: CaseStore, reader: PackReader, chunks: tuple[Chunk, ...], runs: list[_Run]
 ) -> tuple[list[Finding], list[DamagedItem]]:
@@ -150,7 +188,7 @@ def _verify_chunks(
     active: list[_Run] = []
     damaged: list[DamagedItem] = []
     wrong = ""
-    for no, data in enumerate(_unpacked(store, reader, chunks)):
+    for no, data in enumerate(unpacked(store, reader, chunks)):
         while waiting and waiting[-1].first == no:
             run = waiting.pop()
             run.hasher = hashlib.sha256()
@@ -169,7 +207,7 @@ def _verify_chunks(
     return [Finding(wrong, reader.pack.hex()[:8])] if wrong else [], damaged
 
 
-def _unpacked(
+def unpacked(
     store: CaseStore, reader: PackReader, chunks: tuple[Chunk, ...]
 ) -> Iterator[bytes | DamagedPack]:
     """Each chunk in order, checked against its id, or what is wrong with it."""

@@ -464,3 +464,26 @@ def test_a_sweep_never_takes_a_file_that_is_being_written(tmp_path: Path) -> Non
         for sweeper in sweepers:
             sweeper.join()
     assert sorted(os.listdir(tmp_path)) == sorted(str(n) for n in range(200))
+
+
+# A sample
+
+
+def test_a_sample_reads_so_many_packs_and_the_documents_in_them(store: CaseStore, five: list[Path]) -> None:
+    verdict = verify(store, sample=2)
+    assert (verdict.packs, verdict.sample_of, verdict.whole) == (2, 6, True)
+    assert verdict.items <= 2
+    whole = verify(store, sample=6)
+    assert (whole.packs, whole.sample_of, whole.items) == (6, None, 5)
+
+
+def test_samples_find_a_harmed_pack_when_they_draw_it_and_a_missing_one_always(
+    store: CaseStore, five: list[Path]
+) -> None:
+    harmed = bytearray(five[2].read_bytes())
+    harmed[-100] ^= 1
+    five[2].write_bytes(harmed)
+    drawn = [verify(store, sample=5).whole for _ in range(40)]  # each draws it with five chances in six
+    assert False in drawn
+    five[2].unlink()
+    assert not verify(store, sample=1).whole

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vault import terminal
-from vault.cli import exits
+from vault.cli import checking, exits
+from vault.cli.checking import BundleOptions, IdentityOption, ReportOption
+from vault.cli.receivers import ZipPassphraseOption
 from vault.cli.session import (
     JsonOption,
     PassphraseOption,
@@ -24,6 +26,7 @@ from vault.cli.session import (
     tally_text,
     unusable_documents,
 )
+from vault.cli.stamps import RootsOption
 from vault.names import printable
 from vault.terminal import size_text, time_text
 
@@ -193,29 +196,51 @@ def case_revoke(
 
 
 def verify_command(
-    case_name: Annotated[str | None, typer.Argument(metavar="CASE", show_default=False, help="Only this case.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CASE|FILE", show_default=False,
+            help="Only this case; or a sealed bundle, or one of its parts, to check it without opening it.",
+        ),
+    ] = None,
+    identity: IdentityOption = None,
+    zip_passphrase_file: ZipPassphraseOption = None,
+    tsa_ca: RootsOption = None,
+    output: ReportOption = None,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", metavar="N", min=1, show_default=False, help="Read only N packs, drawn by chance."),
+    ] = None,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
     as_json: JsonOption = False,
-) -> None:
-    """Read everything back and check it against what was filed.
+) -> None:  # fmt: skip
+    """Read everything back and check it against what was filed; or check a sealed bundle.
 
     Encryption, hashes, signatures, and that no pack is missing from a device's chain. Every document that
-    does not read back is named.
+    does not read back is named. Of a bundle nothing is written but a report, which says what was proven and what not.
     """
     from vault.cases import open_store
     from vault.verifying import verify
 
+    bundle = BundleOptions(identity, zip_passphrase_file, tsa_ca, output, as_json)
+    if identity is not None:
+        checking.end(checking.verify_bundle(name, None, bundle))
+        return
     documents, lines, whole = [], [], True
     with opened(vault, passphrase_file, token) as unlocked:
-        cases, unusable = _chosen(unlocked, case_name)
+        checked = checking.named_bundle(unlocked, name, bundle)
+        cases, unusable = ([], []) if checked else _chosen(unlocked, name)
         for case in cases:
             with open_store(unlocked, case, remark=False) as store, terminal.progress("verifying") as advance:
-                verdict = verify(store, progress=advance)
+                verdict = verify(store, sample=sample, progress=advance)
             whole = whole and verdict.whole
             documents.append(_verdict_document(case, verdict))
             lines += _verdict_lines(case, verdict)
+    if checked is not None:
+        checking.end(checked)
+        return
     whole = whole and not unusable
     lines += [f"case {case_id.hex()[:8]}: DAMAGED: {one_line(reason)}" for case_id, reason in unusable]
     answer(
@@ -244,6 +269,7 @@ def _verdict_document(case: Case, verdict: Verdict) -> dict[str, Any]:
         "case": case.name,
         "whole": verdict.whole,
         "packs": verdict.packs,
+        "sample_of": verdict.sample_of,
         "items": verdict.items,
         "bytes": verdict.size,
         "findings": [{"pack": f.about, "what": f.what} for f in verdict.findings],
@@ -256,7 +282,10 @@ def _verdict_document(case: Case, verdict: Verdict) -> dict[str, Any]:
 
 def _verdict_lines(case: Case, verdict: Verdict) -> list[str]:
     read = f"{verdict.items} items, {size_text(verdict.size)}, {verdict.packs} packs read back"
-    lines = [f"{printable(case.name)}: {'whole' if verdict.whole else 'DAMAGED'}: {read}"]
+    state = "whole" if verdict.whole else "DAMAGED"
+    if verdict.sample_of is not None:
+        state = f"a sample of {verdict.packs} of {verdict.sample_of} packs is {state}, the others were not read"
+    lines = [f"{printable(case.name)}: {state}: {read}"]
     lines += [f"  pack {f.about}: {one_line(f.what)}" for f in verdict.findings]
     lines += [f"  {d.item.id.hex()[:8]} {shown_path(d.item.name)}: {one_line(d.reason)}" for d in verdict.damaged]
     lines += [f"  remark: pack {f.about}: {one_line(f.what)}" for f in verdict.remarks]
