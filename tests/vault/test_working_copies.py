@@ -204,15 +204,24 @@ def bundle_of(vault: Vault, case: Case, references: list[str], path: Path, *, fo
     return [(item.name, str(list(item.custody))) for item in reader.tags.items]
 
 
-def test_a_bundle_of_copies_says_of_what_they_are_copies_and_not_in_which_folder(
+def test_a_bundle_of_copies_tells_neither_the_hash_of_an_original_that_stays_here_nor_its_folder(
     vault: Vault, filled: Case, tmp_path: Path
 ) -> None:
     done = make(vault, filled, ["in/photo.jpg"])
     found = bundle_of(vault, filled, [done.copies[0].item.id.hex()], tmp_path / "b.age", folders=False)
     ((name, custody),) = found
     assert name == b"photo (clean).jpg"
-    assert f"clean copy of SHA-256 {hashlib.sha256(PHOTO).hexdigest()}" in custody
-    assert "sandyk clean 1, pillow" in custody
+    assert hashlib.sha256(PHOTO).hexdigest() not in custody
+    assert "clean copy of a document that is not here, by sandyk clean 1, pillow" in custody
+
+
+def test_a_bundle_of_copies_and_originals_says_of_what_they_are_copies(
+    vault: Vault, filled: Case, tmp_path: Path
+) -> None:
+    done = make(vault, filled, ["in/photo.jpg"])
+    named = ["in/photo.jpg", done.copies[0].item.id.hex()]
+    found = dict(bundle_of(vault, filled, named, tmp_path / "b.age", folders=True))
+    assert f"clean copy of SHA-256 {hashlib.sha256(PHOTO).hexdigest()}" in found[b"in/photo (clean).jpg"]
 
 
 def test_the_module_asks_for_no_parser(store: CaseStore) -> None:
