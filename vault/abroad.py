@@ -28,7 +28,7 @@ from vault.whereabouts import Tally, Where
 
 @dataclass(frozen=True, slots=True)
 class CaseSight:
-    """One case: where each item is, how many are where, and how many packs could not be read."""
+    """One case: where each item is, how many are where, and how many packs could not be read or were put aside."""
 
     case: Case
     places: dict[bytes, Where]
@@ -59,7 +59,16 @@ def see(case: Case, store: CaseStore) -> CaseSight:
     """Where the documents of one case are."""
     events, vouched = list(store.index.events(EVENT_EXPORTED, EVENT_RECEIPT)), vouched_packs(store)
     places = whereabouts.where(store.index.owners(), events, vouched)
-    return CaseSight(case, places, whereabouts.tally(places, events, vouched), len(store.findings))
+    unread = len(store.findings) + _put_aside(store)
+    return CaseSight(case, places, whereabouts.tally(places, events, vouched), unread)
+
+
+def _put_aside(store: CaseStore) -> int:
+    """How many packs lie in quarantine: what they hold is counted nowhere, and may be nowhere else."""
+    try:
+        return len(os.listdir(os.path.join(store.folder, layout.QUARANTINE)))
+    except FileNotFoundError:
+        return 0
 
 
 def vouched_packs(store: CaseStore) -> frozenset[int]:

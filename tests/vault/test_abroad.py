@@ -22,7 +22,7 @@ from tests.support.newsroom import (
     store_of,
     unlock,
 )
-from vault import arming, counter
+from vault import arming, counter, layout
 from vault.abroad import confirm, look
 from vault.cases import create_case, find_case, grant, revoke
 from vault.counter import Counter
@@ -180,15 +180,19 @@ def test_an_empty_vault_cannot_be_confirmed(vault: Vault) -> None:
         confirm(vault, Tally(), 0)
 
 
-@pytest.mark.parametrize("damage", ["pack", "access"])
+@pytest.mark.parametrize("damage", ["pack", "access", "quarantine"])
 def test_what_cannot_be_read_cannot_be_confirmed(vault: Vault, damage: str) -> None:
     """It may hold documents that are only here."""
     all_safe(vault)
     create_case(vault, "Second")
     with store_of(vault, "Second") as store:
-        path = pack_paths(store)[0] if damage == "pack" else Path(store.folder) / "access" / "000001.age"
+        path = Path(store.folder) / "access" / "000001.age" if damage == "access" else pack_paths(store)[0]
         Path(store.folder, "index").unlink()
     path.write_bytes(path.read_bytes()[:-1])
+    if damage == "quarantine":
+        aside = path.parents[1] / layout.QUARANTINE
+        aside.mkdir()
+        path.rename(aside / f"{path.stem}-0123abcd.age")
     with pytest.raises(NotAllowed, match="not everything"):
         confirm(vault, look(vault).tally, 0)
     assert why(vault) is not None
