@@ -28,10 +28,11 @@ from vault.whereabouts import Tally, Where
 
 @dataclass(frozen=True, slots=True)
 class CaseSight:
-    """One case: where each item is, how many are where, and how many packs could not be read or were put aside."""
+    """One case: where its items are, how many are where, and how many packs could not be read or were put aside."""
 
     case: Case
     places: dict[bytes, Where]
+    """Of the items that an export or a receipt names: all others are only here."""
     tally: Tally
     unread_packs: int
 
@@ -58,9 +59,10 @@ class Sight:
 def see(case: Case, store: CaseStore) -> CaseSight:
     """Where the documents of one case are."""
     events, vouched = list(store.index.events(EVENT_EXPORTED, EVENT_RECEIPT)), vouched_packs(store)
-    places = whereabouts.where(store.index.owners(), events, vouched)
+    named = {item for row in events for item in row.event.items}
+    places = whereabouts.where(store.index.owners().keys() & named if named else (), events, vouched)
     unread = len(store.findings) + _put_aside(store)
-    return CaseSight(case, places, whereabouts.tally(places, events, vouched), unread)
+    return CaseSight(case, places, whereabouts.tally(store.index.totals()[0], places, events, vouched), unread)
 
 
 def _put_aside(store: CaseStore) -> int:

@@ -10,6 +10,7 @@ since. Whether the editor is known, it does not judge: that is in no case's reco
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -126,18 +127,19 @@ def where(items: Iterable[bytes], events: Sequence[EventRow], vouched: Collectio
     return found
 
 
-def tally(places: Mapping[bytes, Where], events: Iterable[EventRow], vouched: Collection[int]) -> Tally:
-    """The documents counted, and the last times, from the same events."""
-    counts = dict.fromkeys(Where, 0)
-    for place in places.values():
-        counts[place] += 1
+def tally(
+    total: int, places: Mapping[bytes, Where], events: Iterable[EventRow], vouched: Collection[int]
+) -> Tally:
+    """The documents counted, of ``total``, and the last times, from the same events."""
+    counts = Counter(places.values())
+    here = total - counts[Where.SAFE] - counts[Where.SENT]
     sealed = safe = None
     for row in events:
         if row.event.kind == EVENT_EXPORTED and row.pack.n in vouched:
             sealed = _later(sealed, row.event.at_ns)
         elif row.event.kind == EVENT_RECEIPT and row.pack.n in vouched:
             safe = _later(safe, row.event.at_ns)
-    return Tally(counts[Where.SAFE], counts[Where.SENT], counts[Where.HERE], sealed, safe)
+    return Tally(counts[Where.SAFE], counts[Where.SENT], here, sealed, safe)
 
 
 def confirmed(receipt: Receipt, export: Event, note: ExportNote, hashes: Mapping[bytes, bytes]) -> tuple[ItemId, ...]:

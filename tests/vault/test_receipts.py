@@ -109,7 +109,7 @@ def received(here: Vault, editor: Vault, folder: Path, *references: str) -> Path
 def places(vault: Vault, case: str = "Mine") -> dict[bytes, Where]:
     with store_of(vault, case) as store:
         seen = abroad.see(find_case(vault, case), store)
-        return {item.name: seen.places[item.id] for item in listing(store)}
+        return {item.name: seen.places.get(item.id, Where.HERE) for item in listing(store)}
 
 
 def recorded(vault: Vault) -> list[Event]:

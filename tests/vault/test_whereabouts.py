@@ -50,7 +50,7 @@ def test_each_document_is_in_exactly_one_place(listed: tuple[bytes, ...], sent: 
     for item in listed:
         expected = Where.SAFE if item in safe else Where.SENT if item in sent else Where.HERE
         assert places[item] is expected
-    tally = whereabouts.tally(places, events, {OURS})
+    tally = whereabouts.tally(len(places), places, events, {OURS})
     assert (tally.total, tally.safe) == (len(listed), len(set(listed) & set(safe)))
     assert tally.here == len(set(listed) - set(sent) - set(safe))
 

@@ -285,12 +285,13 @@ def show(
     """Everything that is known of a document."""
     from vault import abroad, filing
     from vault.cases import open_store
+    from vault.whereabouts import Where
 
     with opened(vault, passphrase_file, token) as unlocked:
         case, item = filing.find_item(unlocked, case_name, reference)
         with open_store(unlocked, case) as store:
             events = [row.event for row in store.index.events() if item.id in row.event.items]
-            where = abroad.see(case, store).places[item.id].value
+            where = abroad.see(case, store).places.get(item.id, Where.HERE).value
     document = {"case": case.name, **item_document(item), "where": where,
                 "custody": [{"at_ns": e.at_ns, "event": e.kind, "detail": e.detail} for e in events]}  # fmt: skip
     lines = [
