@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,14 +18,21 @@ from vault.names import printable
 
 T = TypeVar("T")
 
+_LEFT = re.compile(r"(?P<name>.+)-[0-9a-f]{8}" + re.escape(TEMPORARY_SUFFIX), re.DOTALL)
+_GIVEN = re.compile(r"[0-9a-f]{8}\.(age|zip)", re.ASCII)
+"""A name that this program gave: another each time, so what a killed run left has another one than the next run's."""
+
 
 def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: bool = False) -> T:
     """Call ``fill`` with a sink, then sync and publish the file at ``path``; what ``fill`` returned.
 
-    Whatever ``fill`` raises leaves nothing behind. Raises AlreadyThere unless ``force``, DiskFailed.
+    Whatever ``fill`` raises leaves nothing behind; what a run that was killed left is removed by the next that writes
+    a file of the same name there. Raises AlreadyThere unless ``force``, DiskFailed.
     """
     if not force and os.path.lexists(path):
         raise _already_there(path)
+    with suppress(OSError):
+        disk.sweep(os.path.dirname(path) or ".", lambda name: _was_to_become(os.path.basename(path), name))
     publish = disk.publish if force else disk.publish_new
     temporary = f"{path}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
     try:
@@ -53,6 +61,13 @@ def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: boo
             "nothing was left behind that looks like a whole file",
         ) from exc
     return result
+
+
+def _was_to_become(wanted: str, name: str) -> bool:
+    left = _LEFT.fullmatch(name)
+    if left is None:
+        return False
+    return left["name"] == wanted or bool(_GIVEN.fullmatch(left["name"]) and _GIVEN.fullmatch(wanted))
 
 
 def write_new(path: str, content: bytes, *, disk: Disk) -> None:
