@@ -17,7 +17,8 @@ MODULES = {
 }
 
 JUDGES = ("vault.model", "vault.manifest", "vault.custody", "vault.padding", "vault.names", "vault.bagit", "keys.kdf",
-          "vault.guard", "vault.whereabouts", "vault.agent.lease")  # fmt: skip
+          "vault.guard", "vault.whereabouts", "vault.agent.lease", "vault.timestamp",
+          "vault.bundle_report")  # fmt: skip
 """Modules that decide from values alone."""
 DOING = {"os", "io", "socket", "subprocess", "time", "pathlib", "shutil", "tempfile", "sqlcipher3", "vault.disk"}
 NETWORK = {"socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "asyncio", "requests", "xmlrpc",

@@ -133,6 +133,7 @@ def test_the_fields_of_each_document_are_the_documented_ones(bundle: tuple[Desk,
         stamp = ("--timestamp", server.url(), "--tsa-ca", root)
         run(one, "export", "Road works", "-o", stamped, "--to", "editor", *stamp)
     run(editor, "open", stamped, "-o", str(editor.home / "stamped"))
+    run(editor, "verify", stamped, "--tsa-ca", root, "-o", str(editor.home / "report.txt"))
     run(editor, "case", "new", "In")
     receipt = str(editor.home / "receipt")
     run(editor, "open", sealed, "-o", str(editor.home / "out"), "--receipt", receipt)

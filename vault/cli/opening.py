@@ -23,6 +23,7 @@ from vault.cli.session import (
     opened,
     shown_path,
 )
+from vault.cli.signers import say_how_to_trust, signer_document
 from vault.cli.stamps import stamp_document, stamp_lines
 from vault.errors import BadInput, VaultError
 from vault.names import printable
@@ -30,7 +31,6 @@ from vault.terminal import say
 
 if TYPE_CHECKING:
     from vault.opening import Opened
-    from vault.senders import Sender
 
 
 def register(app: typer.Typer) -> None:
@@ -119,10 +119,7 @@ def open_command(
     answer(
         {
             "kind": result.kind, "place": result.place, "title": result.title,
-            "signer": None if sender is None else {
-                "name": sender.name, "kind": sender.kind, "words": sender.words, "trusted": sender.trusted,
-                "remark": sender.remark,
-            },
+            "signer": signer_document(sender),
             "kept": result.kept,
             "timestamp": stamp_document(result.stamp),
             "receipt": receipt if no_receipt is None else None,
@@ -144,22 +141,10 @@ def open_command(
     if not result.trusted:
         assert sender is not None
         say("sandyk: it is whole, and it was kept; but nobody you trust vouches for it")
-        say("hint: let the sender read their words to you by voice: " + sender.words)
-        _say_how_to_verify(sender)
+        say_how_to_trust(sender)
         raise typer.Exit(exits.NOT_TRUSTED)
     if no_receipt is not None:
         raise typer.Exit(exits.PARTLY)
-
-
-def _say_how_to_verify(sender: Sender) -> None:
-    if sender.name is not None:
-        say(f"hint: if they are the same: sandyk contact verify {printable(sender.name)}")
-    elif sender.instead_of is not None:
-        name = printable(sender.instead_of)
-        say(f"hint: if they are the same: sandyk contact remove {name}, sandyk contact add {name} CARD")
-        say(f"hint: then: sandyk contact verify {name}")
-    else:
-        say("hint: if they are the same: sandyk contact add NAME CARD, then sandyk contact verify NAME")
 
 
 def _receipt_lines(path: str, result: Opened) -> list[str]:

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What commands print of whoever signed a bundle, and of what to do when nobody trusted did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vault.names import printable
+from vault.terminal import say
+
+if TYPE_CHECKING:
+    from vault.senders import Sender
+
+
+def signer_document(sender: Sender | None) -> dict[str, Any] | None:
+    """Who signed, as JSON shows it."""
+    if sender is None:
+        return None
+    return {
+        "name": sender.name, "kind": sender.kind, "words": sender.words, "trusted": sender.trusted,
+        "remark": sender.remark,
+    }  # fmt: skip
+
+
+def say_how_to_trust(sender: Sender) -> None:
+    """What to do so that somebody who is not trusted may be, as lines of hints."""
+    say("hint: let the sender read their words to you by voice: " + sender.words)
+    if sender.name is not None:
+        say(f"hint: if they are the same: sandyk contact verify {printable(sender.name)}")
+    elif sender.instead_of is not None:
+        name = printable(sender.instead_of)
+        say(f"hint: if they are the same: sandyk contact remove {name}, sandyk contact add {name} CARD")
+        say(f"hint: then: sandyk contact verify {name}")
+    else:
+        say("hint: if they are the same: sandyk contact add NAME CARD, then sandyk contact verify NAME")
