@@ -21,7 +21,7 @@ from blake3 import blake3
 from vault.errors import DamagedPack
 from vault.model import PACKING_JOINED, PACKING_NONE, PACKING_ZSTD, Chunk
 
-BLOCK_SIZE = 512 << 10
+BLOCK_SIZE = 256 << 10
 """A block of small chunks is full when it has so many bytes, unpacked: measured, docs/decisions/0039-blocks.md."""
 ALONE_SIZE = 256 << 10
 """A chunk of this size or more has a block of its own."""

@@ -202,7 +202,9 @@ def lies(store: CaseStore) -> dict[str, tuple[Manifest, bytes]]:
             b"hello",
         ),
         "block of more than 4 MiB": (
-            replace(honest, chunks=(Chunk(b"c" * 32, 5, 4 << 20, PACKING_ZSTD), Chunk(b"c" * 32, 0, 1, PACKING_JOINED))),
+            replace(
+                honest, chunks=(Chunk(b"c" * 32, 5, 4 << 20, PACKING_ZSTD), Chunk(b"c" * 32, 0, 1, PACKING_JOINED))
+            ),
             b"hello",
         ),
         "plain chunk of two lengths": (replace(honest, chunks=(replace(honest.chunks[0], raw=6),)), b"hello"),
@@ -226,7 +228,8 @@ LIES = [
     "unknown author", "another case", "another version", "no place in the chain",
     "previous of the wrong size", "place nought", "chunk longer than the pack", "chunk shorter than the pack",
     "chunk of 4 GiB", "chunk of nothing", "chunk packed unknown", "chunk joined to nothing",
-    "chunk joined to a plain one", "joined chunk with bytes of its own", "block of more than 4 MiB", "plain chunk of two lengths", "extent outside",
+    "chunk joined to a plain one", "joined chunk with bytes of its own", "block of more than 4 MiB",
+    "plain chunk of two lengths", "extent outside",
     "extent far outside", "extent of nothing", "extent into half a pack id", "negative size", "size beyond 63 bits",
     "no name", "a name of 4,097 bytes", "a short hash", "a tag with NUL", "101 tags", "a signer of 33 bytes",
     "an author of 31 bytes",
