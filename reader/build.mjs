@@ -33,6 +33,7 @@ const policy = [
   "default-src 'none'",
   `script-src ${hash(script)}`,
   `style-src ${hash(style)}`,
+  "img-src blob:", // small pictures, out of the page's own memory
   "connect-src 'none'",
   "base-uri 'none'",
   "form-action 'none'",

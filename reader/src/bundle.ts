@@ -32,6 +32,10 @@ export interface Tags {
   /** Who signed; null for a drop: nothing shows who sent it. */
   readonly signer: { readonly card: Card; readonly fingerprint: string } | null
   readonly tagManifestSha256: string
+  /** Whether there is a time stamp. This page cannot check one. */
+  readonly stamped: boolean
+  /** Small pictures by the document's number as its path spells it. Nobody has judged them yet. */
+  readonly untrustedThumbnails: ReadonlyMap<string, Uint8Array>
   /** Names of files that a later version may know; only their digests were checked, if anything. */
   readonly notExamined: readonly string[]
 }
@@ -140,7 +144,7 @@ async function readTagFiles(
     if (otherLeft < 0 || member.size > (layout.MAX_BYTES.get(name) ?? layout.MAX_OTHER_BYTES)) {
       throw damaged("a file that describes the bundle is larger than it may be")
     }
-    files.set(name, await readTagFile(tar, layout.KEPT.includes(name)))
+    files.set(name, await readTagFile(tar, layout.KEPT.includes(name) || layout.numberOfThumbnail(name) !== null))
   }
   throw damaged("the bundle holds no documents")
 }
@@ -156,7 +160,7 @@ async function readTagFile(tar: TarReader, keep: boolean): Promise<TagFile> {
   }
 }
 
-/** Rules 3 to 9. Returns with the tags what rule 10 needs. */
+/** Rules 3 to 10. Returns with the tags what rule 11 needs. */
 function judge(files: Map<string, TagFile>, root: string): { tags: Tags; sealedFor: readonly string[] } {
   const missing = layout.REQUIRED.find((name) => !files.has(name))
   if (missing !== undefined) throw damaged(`the bundle has no ${missing}`)
@@ -166,13 +170,18 @@ function judge(files: Map<string, TagFile>, root: string): { tags: Tags; sealedF
   const signer = verifySigner(files, binding)
   const contents = parseContents(kept(files, layout.ITEMS), kept(files, layout.CUSTODY))
   expectAgreement(files, binding, contents)
+  const numbers = new Set(contents.items.map((item) => layout.numberOf(item.path)))
+  const isThumbnail = (name: string): boolean => numbers.has(layout.numberOfThumbnail(name) ?? "")
+  const thumbnails = [...files].filter(([name]) => isThumbnail(name))
   const tags = {
     ...contents,
     root,
     recipients: binding.sealedFor.length,
     signer,
     tagManifestSha256: hex(files.get(layout.TAG_MANIFEST)?.digest ?? new Uint8Array(0)),
-    notExamined: [...files.keys()].filter((name) => !layout.MAX_BYTES.has(name) || name === layout.TIMESTAMP),
+    stamped: files.has(layout.TIMESTAMP),
+    untrustedThumbnails: new Map(thumbnails.map(([name, { kept }]) => [layout.numberOfThumbnail(name) ?? "", kept])),
+    notExamined: [...files.keys()].filter((name) => !layout.MAX_BYTES.has(name) && !isThumbnail(name)),
   }
   return { tags, sealedFor: binding.sealedFor }
 }
@@ -204,6 +213,9 @@ function verifySigner(files: Map<string, TagFile>, binding: layout.Binding): Tag
   const present = [binding.sealedBy !== null, ...layout.SIGNED_WITH.map((name) => files.has(name))]
   if (new Set(present).size > 1) {
     throw damaged("the bundle is half signed: a signature, a key, the sender's card or Sealed-By is missing")
+  }
+  if (files.has(layout.TIMESTAMP) && binding.sealedBy === null) {
+    throw damaged("the bundle has a time stamp over a signature that it does not have")
   }
   if (binding.sealedBy === null) return null
   const card = parseCard(kept(files, layout.CARD))

@@ -13,7 +13,9 @@ const MESSAGES: Record<Reason, PlainWord> = {
   passphrase: "reasonPassphrase",
   changed: "reasonChanged",
   "no-bundle": "plainText",
-  part: "reasonPart",
+  "parts-missing": "reasonPartsMissing",
+  "no-parts": "reasonNoParts",
+  zip: "reasonZip",
   newer: "reasonNewer",
   damaged: "reasonDamaged",
   signature: "reasonSignature",
@@ -62,7 +64,8 @@ export function refuse(cause: unknown, ...more: readonly Node[]): void {
   const message = said("p", refusal === null ? "reasonDefect" : MESSAGES[refusal.reason])
   const detail = refusal === null ? String(cause) : refusal.detail
   const technical = detail === "" ? [] : [make("p", [said("span", "detail"), make("span", ` ${detail}`)], "aside")]
-  panel.replaceChildren(said("h2", "refused"), message, ...more, ...technical)
+  const notes = (refusal?.notes ?? []).map((note) => said("p", note))
+  panel.replaceChildren(said("h2", "refused"), message, ...notes, ...more, ...technical)
   panel.hidden = false
   panel.scrollIntoView({ block: "nearest" })
 }

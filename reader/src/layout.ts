@@ -126,6 +126,16 @@ export function manifestText(digests: readonly (readonly [string, Uint8Array])[]
   return utf8(lines.join(""))
 }
 
+/** The number in a document's path. */
+export function numberOf(path: string): string {
+  return path.split("/")[1] ?? ""
+}
+
+/** The number of the document, as its path spells it, whose small picture this may be; else null. */
+export function numberOfThumbnail(name: string): string | null {
+  return /^metadata\/thumbnails\/([0-9]{4,6})\.png$/.exec(name)?.[1] ?? null
+}
+
 /** Sorts tag files in the order in which they must stand; throws for one that may not be there. */
 export function placeOf(name: string): string {
   const place = FIRST.includes(name) ? FIRST.indexOf(name) : LAST.includes(name) ? 100 + LAST.indexOf(name) : 50

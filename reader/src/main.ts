@@ -8,12 +8,15 @@ import {
 } from "./keys.ts"
 import { beginKeyMaking } from "./keymaking.ts"
 import { begin } from "./language.ts"
-import { verify } from "./opened.ts"
+import { type Sealed, verify } from "./opened.ts"
+import { findParts } from "./partset.ts"
 import { Refusal } from "./refusal.ts"
 import { clearResult, showBundle, showPlain } from "./result.ts"
+import { bytesOf } from "./sealed.ts"
 
 /** An armored file is taken apart in memory. Bundles are never armored. */
 const MAX_ARMORED_BYTES = 32 << 20
+const ZIP = "PK\u0003\u0004"
 
 const file = byId<HTMLInputElement>("file")
 const keyFile = byId<HTMLInputElement>("key-file")
@@ -29,6 +32,8 @@ for (const radio of document.querySelectorAll<HTMLInputElement>("input[name=way]
 }
 showWay() // a browser that reloads the page may have kept the choice
 file.addEventListener("change", clearAll)
+document.addEventListener("dragover", (event) => event.preventDefault())
+document.addEventListener("drop", takeDropped)
 keyFile.addEventListener("change", () => void askForPassphrase())
 void askForPassphrase()
 byId("open").addEventListener("click", () => void open())
@@ -42,6 +47,16 @@ function way(): string {
 
 function showWay(): void {
   for (const part of document.querySelectorAll<HTMLElement>("[data-way]")) part.hidden = part.dataset.way !== way()
+}
+
+/** Files that are dropped anywhere are chosen: the browser would leave the page and show them. */
+function takeDropped(event: DragEvent): void {
+  event.preventDefault()
+  const dropped = event.dataTransfer?.files
+  if (dropped === undefined || dropped.length === 0 || byId<HTMLButtonElement>("open").disabled) return
+  const target = event.target === keyFile ? keyFile : file
+  target.files = dropped
+  target.dispatchEvent(new Event("change"))
 }
 
 function clearAll(): void {
@@ -59,15 +74,16 @@ async function askForPassphrase(): Promise<void> {
 
 async function open(): Promise<void> {
   clearAll()
-  const sealed = file.files?.[0]
-  if (sealed === undefined) return ask("missingFile")
+  const chosen = [...(file.files ?? [])]
+  if (chosen.length === 0) return ask("missingFile")
   if (!hasKey()) return ask("missingKey")
-  await work(way() === "paste" ? "opening" : "deriving", sealed.size, async (pass) => {
+  const size = chosen.reduce((total, { size }) => total + size, 0)
+  await work(way() === "paste" ? "opening" : "deriving", size, async (pass) => {
     const keys = await givenKeys()
     status(keys.passphrase === null ? "opening" : "deriving")
-    const binary = await binaryOf(sealed)
-    const opened = await verify(binary, keys, { ...pass, onRead: (bytes) => (status("opening"), pass.onRead(bytes)) })
-    if (opened.tags === null) showPlain(opened, sealed.name)
+    const sealed = await sealedIn(chosen, keys, pass.signal)
+    const opened = await verify(sealed, keys, { ...pass, onRead: (bytes) => (status("opening"), pass.onRead(bytes)) })
+    if (opened.tags === null) showPlain(opened, chosen[0]?.name ?? "")
     else showBundle(opened, opened.tags)
     keyText.value = passphrase.value = keyFilePassphrase.value = ""
   })
@@ -91,17 +107,18 @@ async function contentOfKeyFile(): Promise<Uint8Array> {
   return bytesOf(chosen)
 }
 
+async function sealedIn(chosen: readonly File[], keys: Keys, signal: AbortSignal): Promise<Sealed> {
+  const [first] = chosen
+  if (first !== undefined && chosen.length === 1) {
+    if (new TextDecoder().decode(await bytesOf(first.slice(0, ZIP.length))) === ZIP) throw new Refusal("zip")
+    return (await findParts([first], keys, signal)) ?? binaryOf(first)
+  }
+  return (await findParts(chosen, keys, signal)) ?? new Blob()
+}
+
 /** The age file itself, also where it was put into text to go through a mail. */
 async function binaryOf(sealed: File): Promise<Blob> {
   if (sealed.size > MAX_ARMORED_BYTES) return sealed
   const bytes = unarmored(await bytesOf(sealed))
   return bytes === null ? sealed : new Blob([bytes as Uint8Array<ArrayBuffer>])
-}
-
-async function bytesOf(chosen: Blob): Promise<Uint8Array> {
-  try {
-    return new Uint8Array(await chosen.arrayBuffer())
-  } catch (cause) {
-    throw new Refusal("unreadable", "", cause)
-  }
 }

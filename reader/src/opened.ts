@@ -2,26 +2,31 @@
 /** A sealed file that was verified from end to end, and the second pass that saves what is in it. No page here. */
 
 import { BundleReader, type Tags } from "./bundle.ts"
-import { fromUtf8 } from "./encoding.ts"
 import type { Item } from "./items.ts"
 import type { Keys } from "./keys.ts"
+import type { Say } from "./language.ts"
+import { BadPart, JoinedParts, PartSet } from "./partset.ts"
 import { MAX_DOWNLOAD_BYTES, type Place, type Sink } from "./places.ts"
-import { Refusal } from "./refusal.ts"
+import { damaged, type Reason, Refusal } from "./refusal.ts"
 import { type Pass, Plaintext } from "./sealed.ts"
-
-/** Of a bundle that was cut into parts (docs/format-bundle.md §10.1). */
-const PART_TRAILER_BYTES = 327
-const PART_START = "\nsandyk part 1\n"
+import type { Source } from "./tar.ts"
 
 const PIECE = 1 << 20
+/** Reasons that lie in what the parts hold. */
+const OF_CONTENT: readonly Reason[] = ["no-bundle", "newer", "damaged", "signature", "resealed"]
+
+/** One file, or a bundle in parts. */
+export type Sealed = Blob | PartSet
 
 export interface Opened {
-  readonly sealed: Blob
+  readonly sealed: Sealed
   readonly keys: Keys
   /** Null for an age file that holds no bundle. */
   readonly tags: Tags | null
   /** Bytes of the content of such a file. */
   readonly size: number
+  /** Files that were chosen and belong to no part of what was opened. */
+  readonly notUsed: readonly Say[]
 }
 
 /** What became of the documents that were to be saved. */
@@ -33,19 +38,46 @@ export interface Saved {
 }
 
 /** The first pass: every rule, every byte. */
-export async function verify(sealed: Blob, keys: Keys, pass: Pass): Promise<Opened> {
+export async function verify(sealed: Sealed, keys: Keys, pass: Pass): Promise<Opened> {
+  if (sealed instanceof PartSet) return verifyParts(sealed, keys, pass)
   try {
-    const tags = await read(sealed, keys, pass, async (plaintext) => {
-      const reader = await BundleReader.open(plaintext, keys.own)
-      for await (const document of reader.documents()) await document.finish()
-      return reader.tags
-    })
-    return { sealed, keys, tags, size: 0 }
+    return { sealed, keys, tags: await read(sealed, keys, pass, wholeBundle(keys)), size: 0, notUsed: [] }
   } catch (cause) {
     if (!(cause instanceof Refusal) || (cause.reason !== "no-bundle" && cause.reason !== "damaged")) throw cause
-    const size = await read(sealed, keys, pass, sizeOfOther)
+    const size = await read(sealed, keys, pass, drain) // where cut-off bytes show
     if (cause.reason === "damaged") throw cause
-    return { sealed, keys, tags: null, size }
+    return { sealed, keys, tags: null, size, notUsed: [] }
+  }
+}
+
+/** The same for parts, beginning anew without each that turns out to be bad: it may be there twice. */
+async function verifyParts(found: PartSet, keys: Keys, pass: Pass): Promise<Opened> {
+  for (let set = found; ; ) {
+    try {
+      return { sealed: set, keys, tags: await verifyJoined(set, keys, pass), size: 0, notUsed: set.notUsed }
+    } catch (cause) {
+      if (!(cause instanceof BadPart)) throw cause
+      set = set.without(cause)
+    }
+  }
+}
+
+/** A broken rule can be one part's fault, which shows when each was read to its end. */
+async function verifyJoined(set: PartSet, keys: Keys, pass: Pass): Promise<Tags> {
+  try {
+    return await read(set, keys, pass, wholeBundle(keys))
+  } catch (cause) {
+    if (!(cause instanceof Refusal) || cause instanceof BadPart || !OF_CONTENT.includes(cause.reason)) throw cause
+    await read(set, keys, pass, drain)
+    throw cause.reason === "no-bundle" ? damaged("the parts do not hold a bundle") : cause
+  }
+}
+
+function wholeBundle(keys: Keys): (plaintext: Source) => Promise<Tags> {
+  return async (plaintext) => {
+    const reader = await BundleReader.open(plaintext, keys.own)
+    for await (const document of reader.documents()) await document.finish()
+    return reader.tags
   }
 }
 
@@ -87,8 +119,9 @@ export async function savePlain(opened: Opened, name: string, place: Place, pass
 }
 
 /** Do something with the plaintext, and give the file back. */
-async function read<T>(sealed: Blob, keys: Keys, pass: Pass, task: (plaintext: Plaintext) => Promise<T>): Promise<T> {
-  const plaintext = await Plaintext.open(sealed, keys, pass)
+async function read<T>(sealed: Sealed, keys: Keys, pass: Pass, task: (plaintext: Source) => Promise<T>): Promise<T> {
+  const joined = sealed instanceof PartSet
+  const plaintext = joined ? new JoinedParts(sealed, keys, pass) : await Plaintext.open(sealed, keys, pass)
   try {
     return await task(plaintext)
   } finally {
@@ -96,15 +129,17 @@ async function read<T>(sealed: Blob, keys: Keys, pass: Pass, task: (plaintext: P
   }
 }
 
-/** Of an age file that holds no whole bundle: bytes of its content, to the end. Throws for a part of a bundle. */
-async function sizeOfOther(plaintext: Plaintext): Promise<number> {
-  const { size, tail } = await plaintext.drain(PART_TRAILER_BYTES)
-  if (fromUtf8(tail)?.startsWith(PART_START)) throw new Refusal("part")
-  return size
+/** Read to the end: how many bytes there were. */
+async function drain(plaintext: Source): Promise<number> {
+  for (let size = 0; ; ) {
+    const piece = await plaintext.read(PIECE)
+    if (piece.length === 0) return size
+    size += piece.length
+  }
 }
 
 /** All of it; its end means that it is as long as it was the first time. */
-async function* contentOf(plaintext: Plaintext, size: number): AsyncGenerator<Uint8Array> {
+async function* contentOf(plaintext: Source, size: number): AsyncGenerator<Uint8Array> {
   let left = size
   for (;;) {
     const piece = await plaintext.read(PIECE)

@@ -7,9 +7,11 @@ import { button, byId, make, said } from "./element.ts"
 import { hex } from "./encoding.ts"
 import { eventOf, type Item } from "./items.ts"
 import type { Json } from "./json.ts"
-import { type PlainWord, say } from "./language.ts"
+import { type PlainWord, type Say, say } from "./language.ts"
+import { numberOf } from "./layout.ts"
 import { printable, printableLines } from "./names.ts"
 import { type Opened, save, savedName, savePlain } from "./opened.ts"
+import { pictureOf } from "./picture.ts"
 import { canChooseFolder, chooseFile, chooseFolder, downloads, MAX_DOWNLOAD_BYTES, type Place } from "./places.ts"
 
 const NANO = 1_000_000_000n
@@ -27,7 +29,7 @@ export function showBundle(opened: Opened, tags: Tags): void {
     said("h2", (words) => printable(tags.title) || words.untitled),
     said("p", (words) => words.whole(words.documents(tags.items.length)), "good"),
     ...proven(tags),
-    ...notProven(tags),
+    ...notProven(tags, opened.notUsed),
     make("dl", [
       ...row("sealedAt", make("dd", time(tags.sealedNs))),
       ...row("identifier", make("dd", [make("code", tags.urn)])),
@@ -37,7 +39,7 @@ export function showBundle(opened: Opened, tags: Tags): void {
     said("p", "clearWarning", "aside"),
     button(canChooseFolder ? "saveAllFolder" : "saveAll", () => void saveAll(opened, tags)),
     outcome,
-    catalogue(opened, tags.items),
+    catalogue(opened, tags),
   ])
 }
 
@@ -76,15 +78,15 @@ function proven(tags: Tags): Node[] {
   return [said("h3", "proven"), make("ul", about)]
 }
 
-function notProven(tags: Tags): Node[] {
+function notProven(tags: Tags, notUsed: readonly Say[]): Node[] {
   const items: PlainWord[] = ["notProvenWhen", "notProvenTrue"]
   if (tags.signer !== null) items.unshift(tags.signer.card.kind === "case" ? "notProvenWhoCase" : "notProvenWho")
+  if (tags.stamped) items.push("stamped")
   const list = items.map((item) => said("li", item))
+  if (notUsed.length > 0) list.push(make("li", [said("span", "notUsed"), ...notUsed.map((file) => said("div", file))]))
   if (tags.notExamined.length > 0) {
-    const grouped = tags.notExamined.map((name) => name.replace(/^metadata\/thumbnails\/.*/, "metadata/thumbnails/…"))
-    const all = [...new Set(grouped)]
-    const names = all.slice(0, MAX_LISTED_FILES).map((name) => make("div", [make("code", name)]))
-    const more = all.length - names.length
+    const names = tags.notExamined.slice(0, MAX_LISTED_FILES).map((name) => make("div", [make("code", name)]))
+    const more = tags.notExamined.length - names.length
     const rest = more > 0 ? [said("div", (words) => words.notExaminedMore(more))] : []
     list.push(make("li", [said("span", "notExamined"), ...names, ...rest]))
   }
@@ -92,12 +94,14 @@ function notProven(tags: Tags): Node[] {
 }
 
 /** The list, some hundreds at a time: a page with a hundred thousand documents stands still. */
-function catalogue(opened: Opened, items: readonly Item[]): HTMLElement {
+function catalogue(opened: Opened, { items, untrustedThumbnails }: Tags): HTMLElement {
   const list = make("ol", [], "documents")
   list.id = "documents"
   const wrapper = make("div", [list])
   const showMore = (from: number): void => {
-    list.append(...items.slice(from, from + AT_ONCE).map((item) => entry(opened, item)))
+    for (const item of items.slice(from, from + AT_ONCE)) {
+      list.append(entry(opened, item, untrustedThumbnails.get(numberOf(item.path))))
+    }
     const left = items.length - from - AT_ONCE
     if (left <= 0) return
     const next = button((words) => words.more(left), () => {
@@ -110,9 +114,9 @@ function catalogue(opened: Opened, items: readonly Item[]): HTMLElement {
   return wrapper
 }
 
-function entry(opened: Opened, item: Item): HTMLElement {
+function entry(opened: Opened, item: Item, untrustedThumbnail: Uint8Array | undefined): HTMLElement {
   const name = printable(item.name)
-  const title = make("span", [make("span", `${item.path.split("/")[1]} `, "number"), document.createTextNode(name)])
+  const title = make("span", [make("span", `${numberOf(item.path)} `, "number"), document.createTextNode(name)])
   const saver = button("save", () => void saveOne(opened, item))
   say(saver, (words) => words.saveNamed(name), "aria-label")
   const rows = [
@@ -125,7 +129,8 @@ function entry(opened: Opened, item: Item): HTMLElement {
     ...textRow("tags", item.tags.map(printable).join(" · ")),
     ...textRow("custody", item.custody.map(event).join("\n")),
   ]
-  return make("li", [make("div", [title, saver], "title"), make("dl", rows)])
+  const picture = untrustedThumbnail === undefined ? [] : [pictureOf(untrustedThumbnail)]
+  return make("li", [make("div", [title, saver], "title"), ...picture, make("dl", rows)])
 }
 
 function row(label: PlainWord, content: HTMLElement): HTMLElement[] {

@@ -382,15 +382,6 @@ def test_an_armored_file_opens_too(page: Browser, tmp_path: Path) -> None:
     assert "6 bytes" in opened(page, path, str(classic))
 
 
-def test_a_part_of_a_bundle_is_called_a_part(page: Browser, tmp_path: Path) -> None:
-    """This page cannot join them, and must not call them damaged."""
-    trailer = (b"\nsandyk part 1\n" + b"x" * 400)[:327]
-    path = tmp_path / "x.age"
-    for body in (DROP_PLAIN[:131_072], os.urandom(65_536)):
-        path.write_bytes(age.seal(body + trailer, [EDITOR.recipient]))
-        assert page.try_file(path, KEY).reason == "part"
-
-
 @pytest.fixture
 def made(page: Browser) -> Iterator[Browser]:
     """The part of the page that makes keys."""

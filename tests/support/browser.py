@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,11 +56,12 @@ class Browser:
         self.do("open", **more)
 
     def try_file(self, sealed: Path, key: str) -> Outcome:
-        """Choose a sealed file, paste a key, and wait for what the page says."""
-        self.do("choose", at="#file", files=str(sealed))
-        self.do("check", at="input[value=paste]")
-        self.do("fill", at="#key-text", text=key)
-        return self.outcome()
+        """Choose a sealed file, paste a key, open it, and wait for what the page says."""
+        return self.try_files([sealed], key)
+
+    def try_files(self, sealed: Sequence[Path], key: str) -> Outcome:
+        """The same with several files at once, in this order."""
+        return Outcome(**self.do("attempt", files=[str(path) for path in sealed], key=key))
 
     def outcome(self, seconds: int = 60) -> Outcome:
         """Click `Open and check`, and what the page says then."""
