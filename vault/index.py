@@ -183,6 +183,15 @@ class Index:
             self._db.execute("DELETE FROM chunks WHERE pack = (SELECT n FROM packs WHERE id = ?)", (pack,))
             self._db.execute("DELETE FROM marks")  # whatever is filed again is read again
 
+    def forget_pack(self, pack: PackId) -> None:
+        """Know nothing of a pack any more, nor of what it lists."""
+        with self._guarded(), self._transaction():
+            for n, in self._rows("SELECT n FROM packs WHERE id = ?", pack):
+                for table in ("chunks", "items", "events"):
+                    self._db.execute(f"DELETE FROM {table} WHERE pack = ?", (n,))  # noqa: S608  # from the line above
+                self._db.execute("DELETE FROM packs WHERE n = ?", (n,))
+            self._db.execute("DELETE FROM marks")  # a mark stands for an item's number, which may be given again
+
     def forget_everything(self) -> None:
         """Empty all tables, to be filled again from the packs."""
         with self._guarded(), self._transaction():

@@ -278,14 +278,20 @@ class CaseStore:
             manifest, digest = reader.manifest(self.keys.authors)
         return manifest, digest, os.stat(os.path.join(self._packs, pack_name(pack))).st_size
 
-    def open_pack(self, pack: PackId) -> PackReader:
+    def unread_packs(self) -> set[PackId]:
+        """Packs that are on the disk and not in the index: they do not read, or nobody may have filed them."""
+        return self._packs_on_disk() - self.index.pack_ids()
+
+    def open_pack(self, pack: PackId, name: str | None = None) -> PackReader:
         """A reader for one pack, which the caller closes. Raises DamagedPack when it is gone, and Wiped.
+
+        ``name`` is the path from the folder of packs, of a file that does not bear the pack's name.
 
         A wipe that leaves the packs in place (``panic --keep``) ends here what another process is copying out.
         """
         self._alive()
         try:
-            return PackReader(self._packs, pack, self._identities)
+            return PackReader(self._packs, pack, self._identities, name=name)
         except FileNotFoundError as exc:
             self._alive()
             raise DamagedPack(f"pack {pack.hex()[:8]} is missing") from exc
