@@ -48,7 +48,7 @@ def server_at(url: str) -> Server:
     address = _split(url)
     if address is None or address.scheme not in _PORTS or address.fragment:
         raise BadInput(
-            f"{printable(url[:80])} is no address of a time stamp server",
+            "what --timestamp names is no address of a time stamp server",
             "it begins with https:// or http://, and has no name or password in it",
         )
     proxies = getproxies()
@@ -75,11 +75,12 @@ class Stamper:
     def __call__(self, signature: bytes) -> bytes:
         """The server's answer for the text of a ``.sig`` file. Raises TimestampFailed, LibraryMissing."""
         request = timestamp.request_for(signature)
-        untrusted = ask(self._server, request.der, limit=timestamp.MAX_SIZE, deadline=self._deadline)
         try:
+            untrusted = ask(self._server, request.der, limit=timestamp.MAX_SIZE, deadline=self._deadline)
             self.stamp = timestamp.judge(untrusted, signature, nonce=request.nonce, roots=self._roots)
-        except BrokenTimestamp as exc:
-            raise TimestampFailed(str(exc), *exc.hints) from exc
+        except (TimestampFailed, BrokenTimestamp) as exc:
+            hint = "nothing was exported; try again, ask another server, or leave the time stamp out"
+            raise TimestampFailed(str(exc), *exc.hints, hint) from exc
         return untrusted
 
 
