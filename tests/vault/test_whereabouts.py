@@ -60,12 +60,12 @@ def test_what_nobody_vouches_for_counts_for_nothing() -> None:
     events = [row(EVENT_EXPORTED, *ITEMS, pack=STRANGE), row(EVENT_RECEIPT, *ITEMS, pack=STRANGE)]
     places = whereabouts.where(ITEMS, events, {OURS})
     assert set(places.values()) == {Where.HERE}
-    assert whereabouts.tally(places, events, {OURS}) == Tally(0, 0, len(ITEMS))
+    assert whereabouts.tally(len(ITEMS), places, events, {OURS}) == Tally(0, 0, len(ITEMS))
 
 
 def test_the_last_times_are_those_of_the_latest_events() -> None:
     events = [row(EVENT_EXPORTED, at_ns=7), row(EVENT_RECEIPT, at_ns=9), row(EVENT_EXPORTED, at_ns=3)]
-    assert whereabouts.tally({}, events, {OURS}) == Tally(0, 0, 0, 7, 9)
+    assert whereabouts.tally(0, {}, events, {OURS}) == Tally(0, 0, 0, 7, 9)
 
 
 @given(*[st.builds(Tally, *[st.integers(0, 99)] * 3, *[st.none() | st.integers(0, 99)] * 2)] * 2)

@@ -257,7 +257,7 @@ def test_files_can_be_dropped_anywhere_on_the_page(page: Browser, written: dict[
 
 
 def test_what_the_command_exports_in_parts_opens_with_the_page(page: Browser, tmp_path: Path) -> None:
-    """And a ZIP with a passphrase is called one."""
+    """Signed by the newsroom."""
     one = desk(tmp_path)
     one.run("case", "new", "Road works")
     one.write("letter.txt", LETTER)
@@ -271,5 +271,3 @@ def test_what_the_command_exports_in_parts_opens_with_the_page(page: Browser, tm
     assert outcome.reason == OPENED, outcome.text
     assert "letter.txt" in outcome.text
     assert "Any member of the case can sign so" in outcome.text
-    one.json("export", "Road works", "-o", str(tmp_path / "x.zip"), "--zip")
-    assert "a program such as 7-Zip opens it" in refused(page, "zip", tmp_path / "x.zip")
