@@ -134,3 +134,70 @@ def test_a_zip_is_for_nobody_in_particular_and_one_file(desk: Desk, more: tuple[
 def test_a_zip_can_be_signed_by_the_newsroom(desk: Desk, tmp_path: Path) -> None:
     document = desk.json("export", "Road works", "-o", str(tmp_path / "x.zip"), "--zip", "--as", "newsroom")
     assert json.dumps(document["signed_as"]) == '"newsroom"'
+
+
+@pytest.fixture
+def zipped(bundle: tuple[Desk, Desk, str]) -> tuple[Desk, str, str, str]:
+    """An editor, a ZIP that was made for whoever has the passphrase, a file with it, and the passphrase."""
+    desk, editor, _ = bundle
+    path = editor.home / "x.zip"
+    words = desk.json("export", "Road works", "-o", str(path), "--zip")["passphrase"]
+    return editor, str(path), editor.write("words", words + "\n"), words
+
+
+def test_an_editor_with_sandyk_opens_the_zip_and_knows_the_sender(zipped: tuple[Desk, str, str, str]) -> None:
+    editor, path, words, _ = zipped
+    opened = editor.json("open", path, "-o", str(editor.home / "out"), "--zip-passphrase-file", words)
+    assert (opened["kind"], opened["signer"]["name"], opened["signer"]["trusted"]) == ("bundle", "news", True)
+    assert Path(opened["items"][0]["path"]).read_bytes() == LETTER
+    editor.run("case", "new", "Received")
+    editor.run("open", path, "--into", "Received", "--zip-passphrase-file", words)
+    assert editor.run("get", "letter.txt", "-o", "-").stdout == LETTER
+
+
+def test_another_passphrase_and_a_changed_zip_are_told_apart_and_leave_nothing(
+    zipped: tuple[Desk, str, str, str],
+) -> None:
+    editor, path, words, _ = zipped
+    out = ("-o", str(editor.home / "out"))
+    editor.run("open", path, *out, "--zip-passphrase-file", editor.write("other", "other words"), code=11)
+    data = bytearray(Path(path).read_bytes())
+    data[len(data) // 2] ^= 1
+    changed = editor.write("changed.zip", bytes(data))
+    editor.run("open", changed, *out, "--zip-passphrase-file", words, code=12)
+    editor.run(
+        "open", editor.write("none.zip", b"PK\x03\x04" + bytes(500)), *out, "--zip-passphrase-file", words, code=12
+    )
+    assert not list((editor.home / "out").glob("*"))
+
+
+def test_a_zip_is_not_opened_with_an_identity_nor_both_passphrases_from_one_input(
+    zipped: tuple[Desk, str, str, str], tmp_path: Path
+) -> None:
+    editor, path, _, _ = zipped
+    key, _ = keygen(tmp_path, need("age-keygen"))
+    out = ("-o", str(editor.home / "out"))
+    assert "passphrase" in editor.run("open", path, *out, "--identity", str(key), code=2).err
+    editor.run("open", path, *out, "--passphrase-file", "-", "--zip-passphrase-file", "-", code=2)
+    assert "--zip-passphrase-file" in editor.run("open", path, *out, code=2).err, "nobody can be asked"
+
+
+def test_the_passphrase_of_a_zip_is_asked_for_at_the_terminal(zipped: tuple[Desk, str, str, str]) -> None:
+    editor, path, _, words = zipped
+    command = [*editor.words("open", path, "-o", str(editor.home / "out"))]
+    child = pexpect.spawn(command[0], command[1:], cwd=str(editor.home), env=editor.environment(), timeout=60)
+    child.expect("Passphrase of the ZIP: ")
+    child.sendline(f"  {words.replace(' ', '  ')} ")
+    seen = child.read().decode()
+    child.close()
+    assert child.exitstatus == 0, seen
+    assert words not in seen
+
+
+def test_no_receipt_is_made_for_a_zip(zipped: tuple[Desk, str, str, str]) -> None:
+    editor, path, words, _ = zipped
+    receipt = editor.home / "receipt"
+    out = ("-o", str(editor.home / "out"), "--zip-passphrase-file", words)
+    refused = editor.run("open", path, *out, "--receipt", str(receipt), code=3)
+    assert "not sealed for your own key" in refused.err
+    assert not receipt.exists()
