@@ -42,7 +42,8 @@ def test_the_policy_allows_one_script_one_style_and_nothing_else() -> None:
     assert POLICY is not None
     assert POLICY[1] == (
         f"default-src 'none'; script-src '{digest(script)}'; style-src '{digest(style)}'; img-src blob:; "
-        "connect-src 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+        "connect-src 'none'; base-uri 'none'; form-action 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
     )
 
 

@@ -99,6 +99,27 @@ def test_what_both_judges_open(page: Browser, tmp_path: Path) -> None:
     assert "and 2 more" in page.do("text", at="#result")
 
 
+def test_a_time_stamp_is_said_to_be_there_and_unchecked(page: Browser, tmp_path: Path) -> None:
+    """And without a signature that it could be over, it is refused."""
+
+    def stamp(files: dict[str, bytes]) -> None:
+        files[layout.TIMESTAMP] = b"what a server is said to have answered"
+
+    expect(page, tmp_path, sealed_for_editor(hostile(stamp)), OPENED)
+    assert "It has a time stamp, which this page does not check." in page.do("text", at="#result")
+    expect(page, tmp_path, sealed_for_editor(hostile(lambda files: None)), OPENED)
+    assert "time stamp" not in page.do("text", at="#result")
+    expect(page, tmp_path, sealed_for_editor(hostile(stamp, DROP_PLAIN, None)), "damaged")
+
+
+def test_a_zip_is_called_one(page: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "00112233.zip"
+    file.write_bytes(b"PK\3\4" + bytes(100))
+    outcome = page.try_file(file, KEY)
+    assert outcome.reason == "zip"
+    assert "a program such as 7-Zip opens it" in outcome.text
+
+
 def with_events(*events: bytes) -> bytes:
     def change(files: dict[str, bytes]) -> None:
         files[layout.CUSTODY] = b"".join(b'{"item":1,"event":%s}\n' % event for event in events)
