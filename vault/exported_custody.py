@@ -28,7 +28,8 @@ Told = Mapping[bytes, tuple[dict[str, Any], ...]]
 
 def told(rows: Iterable[EventRow], items: Collection[bytes], *, by_newsroom: bool) -> Told:
     """The events of ``items``, in the order of ``rows``."""
-    chosen = [row for row in rows if not set(items).isdisjoint(row.event.items)]
+    wanted = frozenset(items)
+    chosen = [row for row in rows if not wanted.isdisjoint(row.event.items)]
     authors = _ordinals((row.pack.author for row in chosen), "journalist")
     devices = _ordinals((row.pack.device for row in chosen), "device")
     events: dict[bytes, list[dict[str, Any]]] = defaultdict(list)
@@ -42,7 +43,7 @@ def told(rows: Iterable[EventRow], items: Collection[bytes], *, by_newsroom: boo
             }  # fmt: skip
         if row.event.kind == EVENT_CLEANED:
             text["detail"] = _detail(row.event, items)
-        for item in row.event.items:
+        for item in wanted.intersection(row.event.items):
             events[item].append(text)
     return {item: tuple(of_item) for item, of_item in events.items()}
 

@@ -17,14 +17,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from keys import age, header, labels, preamble, primitives, signing, slots, sshsig
+from keys import age, header, labels, mldsa, preamble, primitives, signing, slots, sshsig
 from keys.access import open_access
 from keys.armor import ArmorReader, ArmorWriter, looks_armored
 from keys.book import open_book
 from keys.canonical import decode_number, encode_base64
 from keys.card import encode as encode_card
 from keys.card import parse_card
-from keys.errors import KeysError
+from keys.errors import BadSignature, KeysError
 from keys.identity import Identity
 from keys.receipt import open_receipt
 from keys.secret import Secret
@@ -42,7 +42,8 @@ from tests.support.bundles import (
     rewritten,
 )
 from tests.support.partition import LEAST_TAR, SEED, forged, terms_of
-from vault import arming, bagit, bundle_layout, counter, manifest
+from tests.support.tsa import authority
+from vault import arming, bagit, bundle_layout, counter, manifest, timestamp
 from vault.agent import protocol
 from vault.bag_judge import judge_bag
 from vault.bundle import file_name_of
@@ -171,6 +172,31 @@ def ssh_signature(data: bytes) -> None:
 
 def ssh_signatures() -> Iterator[bytes]:
     yield sshsig.sign(b"message", bundle_layout.NAMESPACE, SENDER.signing_seed).encode()
+
+
+def mldsa_key(data: bytes) -> None:
+    """A public key has one spelling, and verifies nothing that it did not sign."""
+    public = mldsa.parse_pem(data)
+    assert mldsa.encode_pem(public) == data
+    try:
+        mldsa.verify(b"message", bundle_layout.NAMESPACE, bytes(mldsa.SIGNATURE_SIZE), public)
+    except BadSignature:
+        return
+    raise AssertionError("zeros are a signature")
+
+
+def mldsa_keys() -> Iterator[bytes]:
+    yield mldsa.encode_pem(SENDER.mldsa_public)
+
+
+def time_stamp(data: bytes) -> None:
+    """Without roots: what is shown of a token is text of one line."""
+    stamp = timestamp.judge(data, b"signature")
+    assert printable(stamp.name.replace("\\", "")) == stamp.name.replace("\\", "")
+
+
+def time_stamps() -> Iterator[bytes]:
+    yield authority().reply(timestamp.request_for(b"signature").der)
 
 
 def card(data: bytes) -> None:
@@ -472,6 +498,8 @@ TARGETS = {
     "identity-file": Target(age.parse_identity_file, lambda: iter([b"# one\n" + next(identity_text()) + b"\n"])),
     "recipients-file": Target(recipients_file, lambda: iter([b"# one\n" + list(identity_text())[3] + b"\n"])),
     "ssh-signature": Target(ssh_signature, ssh_signatures),
+    "mldsa-key": Target(mldsa_key, mldsa_keys),
+    "time-stamp": Target(time_stamp, time_stamps),
     "card": Target(card, cards),
     "vault-header": Target(vault_header, vault_headers),
     "slot-payload": Target(slot_payload, slot_payloads),
