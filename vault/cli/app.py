@@ -22,6 +22,7 @@ from vault.cli.opening import register as register_opening
 from vault.cli.people import register as register_people
 from vault.cli.reader import register as register_reader
 from vault.cli.receipts import register as register_receipts
+from vault.cli.repairing import register as register_repairing
 from vault.cli.session import VaultOption, one_line, vault_said_first
 from vault.cli.status import register as register_status
 from vault.errors import VaultError
@@ -29,7 +30,7 @@ from vault.names import printable
 from vault.terminal import say
 
 ORDER = (
-    "init", "case", "add", "list", "search", "show", "get", "verify", "log", "export", "open", "reader",
+    "init", "case", "add", "list", "search", "show", "get", "verify", "parity", "log", "export", "open", "reader",
     "receipt", "drop", "journalist", "card", "contact", "unlock", "lock", "status", "rebuild", "guard", "drill",
     "panic",
 )  # fmt: skip
@@ -98,6 +99,7 @@ def before_any_command(
 
 register_people(app)
 register_casework(app)
+register_repairing(app)
 register_evidence(app)
 register_exporting(app)
 register_opening(app)

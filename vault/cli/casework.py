@@ -11,6 +11,7 @@ from vault import terminal
 from vault.cli import checking, exits
 from vault.cli.checking import BundleOptions, IdentityOption, ReportOption
 from vault.cli.receivers import ZipPassphraseOption
+from vault.cli.repairing import RepairOption, repaired_document, repaired_lines
 from vault.cli.session import (
     JsonOption,
     PassphraseOption,
@@ -27,6 +28,7 @@ from vault.cli.session import (
     unusable_documents,
 )
 from vault.cli.stamps import RootsOption
+from vault.errors import BadInput
 from vault.names import printable
 from vault.terminal import size_text, time_text
 
@@ -211,6 +213,7 @@ def verify_command(
         int | None,
         typer.Option("--sample", metavar="N", min=1, show_default=False, help="Read only N packs, drawn by chance."),
     ] = None,
+    repair_too: RepairOption = False,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
@@ -222,8 +225,11 @@ def verify_command(
     does not read back is named. Of a bundle nothing is written but a report, which says what was proven and what not.
     """
     from vault.cases import open_store
+    from vault.repairing import repair
     from vault.verifying import verify
 
+    if repair_too and (sample is not None or identity is not None):
+        raise BadInput("--repair reads everything, and is for cases of this vault")
     bundle = BundleOptions(identity, zip_passphrase_file, tsa_ca, output, as_json)
     if identity is not None:
         checking.end(checking.verify_bundle(name, None, bundle))
@@ -234,10 +240,11 @@ def verify_command(
         cases, unusable = ([], []) if checked else _chosen(unlocked, name)
         for case in cases:
             with open_store(unlocked, case, remark=False) as store, terminal.progress("verifying") as advance:
-                verdict = verify(store, sample=sample, progress=advance)
-            whole = whole and verdict.whole
-            documents.append(_verdict_document(case, verdict))
-            lines += _verdict_lines(case, verdict)
+                done = repair(unlocked, store, progress=advance) if repair_too else None
+                verdict = done.verdict if done else verify(store, sample=sample, progress=advance)
+            whole = whole and verdict.whole and not (done and done.lost)
+            documents.append(_verdict_document(case, verdict) | {"repair": repaired_document(done) if done else None})
+            lines += _verdict_lines(case, verdict) + (repaired_lines(done) if done else [])
     if checked is not None:
         checking.end(checked)
         return
@@ -251,6 +258,8 @@ def verify_command(
     if not whole:
         terminal.say("sandyk: not everything is whole")
         terminal.say("hint: what still reads can be copied out: sandyk get --all CASE -o DIR")
+        if not repair_too:
+            terminal.say("hint: sandyk verify --repair mends what has parity, and puts aside what does not read")
         terminal.say("hint: a copy of the vault made before, or an export, may still have the rest")
         raise typer.Exit(exits.DAMAGED)
 
