@@ -2,9 +2,10 @@
 """The ZIP around a bundle, for receivers who have nothing but 7-Zip or its like.
 
 Owns docs/format-bundle.md §9: one member, encrypted with AES-256 as WinZip specified it ("AES Encryption Information",
-AE-2), whose name and date say nothing. Weaker than age, and chosen only by name: docs/decisions/0038. The cipher and
-the framing are pyzipper's, which is imported when a ZIP is made or opened and not before. What is inside is judged as
-any bundle is; a ZIP of another shape is refused before anything in it is decrypted, so there is nothing to inflate.
+AE-2), whose name and date say nothing. Weaker than age, and used only when it is asked for by name
+(docs/decisions/0038-receivers-with-other-programs.md). The cipher and the framing are pyzipper's, which is imported
+when a ZIP is made or opened and not before. What is inside is judged as any bundle is; a ZIP of another shape is
+refused before anything in it is decrypted, so there is nothing to inflate.
 """
 
 from __future__ import annotations
