@@ -56,6 +56,9 @@ class Checked:
     stamp_problem: str | None
     """Why there is no time stamp that counts, where one is there or was to be checked against roots."""
 
+    joined: PartSet | None = None
+    """The parts that it came in."""
+
     @property
     def trusted(self) -> bool:
         """Whether somebody trusted signed it, or nobody did, and a time stamp is what it should be."""
@@ -95,7 +98,8 @@ def _check(
             progress(1, 0)
     stamp, problem = _judge_stamp(tags, roots)
     sender = sender_of(vault, tags.signer) if tags.signer else None
-    return Checked(_carrier(sealed), _files(sealed), tags, len(names), sender, stamp, problem)
+    joined = sealed if isinstance(sealed, PartSet) else None
+    return Checked(_carrier(sealed), _files(sealed), tags, len(names), sender, stamp, problem, joined)
 
 
 def _judge_stamp(tags: Tags, roots: Roots) -> tuple[Stamp | None, str | None]:

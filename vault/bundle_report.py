@@ -26,14 +26,15 @@ from vault.timestamp import Stamp
 
 if TYPE_CHECKING:
     from vault.bundle_checking import Checked
+    from vault.part_reader import PartSet
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CARRIERS = {
     "age": "decrypted as an age v1 file; each block, from the first to the last, authenticated (ChaCha20-Poly1305)",
     "zip": "decrypted as a ZIP with AES-256 (WinZip AE-2); its authentication code (HMAC-SHA-1, 80 bits) compared",
     "parts": (
-        "each part decrypted as an age v1 file, its blocks authenticated (ChaCha20-Poly1305), its own signature "
-        "(Ed25519) verified and its SHA-256 compared; then joined"
+        "as many parts as it takes decrypted as age v1 files, their blocks authenticated (ChaCha20-Poly1305), the "
+        "signature of the set's key in each (Ed25519) verified and the SHA-256 of each compared; then joined"
     ),
 }
 """How the seal was taken off, by ``Checked.carrier``."""
@@ -119,7 +120,7 @@ def how_checked(checked: Checked) -> Iterator[str]:
         f"ten words: {' '.join(card.words)}."
     )
     if tags.sealed_for != (NOBODY_NAMED,):
-        yield "Recipients: the key that opened the file is among those that the signatures cover."
+        yield "Recipients: a key of whoever made this report is among those that the signatures cover."
     yield from _how_stamp_checked(checked)
 
 
@@ -217,6 +218,8 @@ def _examined(checked: Checked) -> Iterator[str]:
     tags = checked.tags
     for file in checked.files:
         yield f"File {printable(file.path)}: {file.size} bytes, SHA-256 {file.sha256.hex()}."
+    if checked.joined is not None:
+        yield from _parts(checked.joined)
     kind = "a bundle, signed" if tags.signer else "a drop: a bundle without a signature"
     yield f"It is {kind}. Identifier: {urn_of(tags.bundle_id)}."
     yield f"Title given by the sender: {printable(tags.title) or 'none'}."
@@ -230,6 +233,15 @@ def _examined(checked: Checked) -> Iterator[str]:
         yield f"Sealed for {len(tags.sealed_for)}, named by SHA-256 of their keys: {', '.join(tags.sealed_for)}."
     if tags.not_examined:
         yield f"Files of which only the SHA-256 was compared: {', '.join(map(printable, tags.not_examined))}."
+
+
+def _parts(joined: PartSet) -> Iterator[str]:
+    terms = joined.terms
+    yield f"These are {len(joined.parts)} of {terms.parts} parts, of which {terms.data} are enough."
+    if joined.recomputed:
+        yield f"Computed from repair parts: {', '.join(map(str, joined.recomputed))}."
+    for file in joined.left_out:
+        yield f"Left out: {printable(file.path)}: {printable(file.reason)}."
 
 
 def _how_stamp_checked(checked: Checked) -> Iterator[str]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +23,11 @@ from vault import bundle_layout as layout
 from vault import bundle_report, timestamp
 from vault.bundle import BundleItem, IdentitySigner, compose
 from vault.bundle_checking import Checked, check
+from vault.disk import Disk
 from vault.errors import BadInput, BrokenSignature, DamagedBundle, DoesNotOpen, Resealed, VaultError
+from vault.part_reader import find_parts
+from vault.part_writer import write_parts
+from vault.parts import cut
 from vault.sealed_files import Sealed, Zipped
 from vault.senders import Sender
 
@@ -174,7 +179,26 @@ def test_a_zip_is_reported_on_with_the_checks_that_a_zip_has(tmp_path: Path) -> 
     report = text_of(check(sealed, [], None, progress=quiet))
     assert "AES-256 (WinZip AE-2)" in report and "ChaCha20" not in report
     assert "Sealed for whoever has the passphrase." in report
-    assert "the key that opened the file is among those" not in report
+    assert "is among those that the signatures cover" not in report
+
+
+def test_of_a_bundle_in_parts_it_says_which_were_there_and_what_was_computed(tmp_path: Path) -> None:
+    documents = ((b"large", bytes(3_000_000)),)
+    composed = compose(
+        [EDITOR.recipient], bundles.items_of(documents), signer=IdentitySigner(SENDER), clock_ns=CLOCK, bundle_id=ID
+    )
+    (tmp_path / "parts").mkdir()
+    written = write_parts(
+        str(tmp_path / "parts"), cut(composed.size, composed.crowd(), 2_000_000, 1), composed.crowd,
+        lambda sink: composed.write(sink, bundles.in_pieces(documents, 1 << 20)), disk=Disk(), progress=lambda _: None,
+    )  # fmt: skip
+    os.unlink(written.parts[0].path)
+    sealed = find_parts([str(tmp_path / "parts")], [EDITOR.age])
+    assert sealed is not None
+    found = check(sealed, [EDITOR.age], None, progress=quiet)
+    report = text_of(found)
+    assert "These are 2 of 3 parts, of which 2 are enough. Computed from repair parts: 1." in report
+    assert len(found.files) == 2 and all(f.sha256.hex() in report for f in found.files)
 
 
 # What a hostile sender puts in
