@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from keys.book import ForeignCase
 from keys.card import Card
 from vault import arming, counter, layout
 from vault.cases import Case, case_folder, find_case, list_cases, load_case, open_store
-from vault.dropping import Drop, drop_paths
 from vault.elsewhere import expect_outside_vaults
 from vault.errors import Ambiguous, BadInput, DiskFailed, NotFound
 from vault.intake import Filed
@@ -22,6 +22,9 @@ from vault.retrieving import remove_originals
 from vault.sources import About, Incoming, Problem, Stream, StreamIncoming, walk
 from vault.store import CaseStore
 from vault.vaults import Vault
+
+if TYPE_CHECKING:
+    from vault.dropping import Drop
 
 Progress = Callable[[int, int], None]
 
@@ -138,6 +141,8 @@ def _add_to_outbox(
         )
     if b"-" in paths:
         raise BadInput("standard input cannot be sealed for others", "save it as a file first")
+    from vault.dropping import drop_paths  # brings all of bundles along, which filing into a case does not need
+
     vault.check_alive()
     outbox = os.path.join(vault.folder, layout.OUTBOX)
     try:
@@ -158,6 +163,8 @@ def drop(card: Card, paths: list[bytes], folder: str, *, about: About, progress:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError as exc:
         raise DiskFailed(f"the folder {printable(folder)} cannot be made: {exc.strerror}") from exc
+    from vault.dropping import drop_paths
+
     return drop_paths(card, paths, folder, about=about, clock_ns=clock_ns, keep_out="", progress=progress)
 
 

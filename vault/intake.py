@@ -212,9 +212,15 @@ class Intake:
             self._settle(BATCHES_AHEAD)
 
     def _submit(self) -> None:
-        if self._batch:
-            self._reading.append(self._workers.submit(work_through, self._batch, self._id_key))
-            self._batch, self._batch_bytes = [], 0
+        if not self._batch:
+            return
+        batch, self._batch, self._batch_bytes = self._batch, [], 0
+        if all(piece.document.known is not None for piece in batch):
+            done: Future[list[Piece]] = Future()
+            done.set_result(batch)  # nothing to read: waking a worker would be all that it costs
+            self._reading.append(done)
+        else:
+            self._reading.append(self._workers.submit(work_through, batch, self._id_key))
 
     # Deciding what is new
 

@@ -103,7 +103,8 @@ def add(
             unlocked, case_name, [os.fsencode(path) for path in paths], about=about, move=move,
             stdin=sys.stdin.buffer, stdin_name=os.fsencode(name), progress=advance, rehash=rehash,
         )  # fmt: skip
-    answer(_outcome_document(outcome), as_json=as_json, lines=list(_outcome_lines(outcome)))
+    document = _outcome_document(outcome) if as_json else {}
+    answer(document, as_json=as_json, lines=list(_outcome_lines(outcome)))
     _name_problems(outcome.problems, done=len(outcome.filed) + outcome.dropped)
 
 
