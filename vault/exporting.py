@@ -53,7 +53,6 @@ class Addressee:
     recipient: Recipient
     known_as: str
     verified: bool
-    me: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,8 @@ class Exported:
     """How many documents of the case were in no export yet."""
     words: str
     """Of the card that it is signed with."""
+    for_me: bool
+    """Whether who exported it can open it."""
     parts: WrittenSet | None = None
 
 
@@ -94,8 +95,7 @@ def _addressee(vault: Vault, name: str) -> Addressee:
         raise BadInput(
             f"{printable(name)} is a case: a bundle goes to people", "to file to a case: sandyk add"
         ) from None
-    me = card.signing == vault.me.signing_public
-    return Addressee(label, card.recipient, known_as(card), verified, me)
+    return Addressee(label, card.recipient, known_as(card), verified)
 
 
 def bare_addressees(untrusted: Sequence[str], *, classic: bool = False) -> list[Addressee]:
@@ -149,17 +149,18 @@ def export(
     ``as_newsroom`` signs with the case's key, and names nobody who recorded anything. Without ``sources`` the
     documents' source fields stay here; what notes and names tell goes along. Without ``folders`` a document is called
     by the last part of its path. ``thumbnails`` are for the catalogue. ``in_parts`` needs a folder, which is made if it
-    is missing. With ``zip_passphrase`` it becomes a ZIP, for nobody in particular. ``stamp`` gives a time stamp over the
-    signature; when it raises, nothing is exported.
+    is missing. With ``zip_passphrase`` it becomes a ZIP, for nobody in particular. ``stamp`` gives a time stamp over
+    the signature; when it raises, nothing is exported.
 
     Raises NotFound, BadInput, DamagedPack, AlreadyThere, LibraryMissing, DiskFailed; nothing is left behind then.
     """
     if not to and zip_passphrase is None:
         raise BadInput("nobody to seal it for", "say who: --to CONTACT, or --recipient age1pq1…")
-    if as_newsroom and any(person.me for person in to):
+    mine = any(person.recipient == vault.me.recipient for person in to)
+    if as_newsroom and mine:
         raise BadInput(
             "a bundle that the newsroom signs is not sealed for you: it would name your key among its recipients",
-            "leave yourself out of --to: you have the case itself",
+            "leave yourself out of --to and --recipient: you have the case itself",
         )
     expect_outside_vaults(path)
     identity, card = (case.keys.current, case.keys.card()) if as_newsroom else (vault.me, vault.me.card())
@@ -214,7 +215,7 @@ def export(
         new = sum(item.id not in sealed_before for item in items)
         counter.change(vault.folder, vault.disk, sealed=new, day=counter.day_of(event.at_ns))
     size = os.path.getsize(path) if parts is None else parts.part_size * len(parts.parts)
-    return Exported(path, summary, size, only_here, " ".join(card.words), parts)
+    return Exported(path, summary, size, only_here, " ".join(card.words), mine, parts)
 
 
 def _zip(sink: Sink, passphrase: Secret, write: Callable[[tar.Sink], None]) -> None:

@@ -23,14 +23,15 @@ _GIVEN = re.compile(r"[0-9a-f]{8}\.(age|zip)", re.ASCII)
 """A name that this program gave: another each time, so what a killed run left has another one than the next run's."""
 
 
-def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: bool = False) -> T:
+def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: bool | None = None) -> T:
     """Call ``fill`` with a sink, then sync and publish the file at ``path``; what ``fill`` returned.
 
     Whatever ``fill`` raises leaves nothing behind; what a run that was killed left is removed by the next that writes
-    a file of the same name there. Raises AlreadyThere unless ``force``, DiskFailed.
+    a file of the same name there. Raises AlreadyThere unless ``force``, which is None where nobody can ask for it, and
+    DiskFailed.
     """
     if not force and os.path.lexists(path):
-        raise _already_there(path)
+        raise _already_there(path, force)
     with suppress(OSError):
         disk.sweep(os.path.dirname(path) or ".", lambda name: _was_to_become(os.path.basename(path), name))
     publish = disk.publish if force else disk.publish_new
@@ -54,7 +55,7 @@ def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: boo
                 os.unlink(temporary)
             raise
     except FileExistsError as exc:
-        raise _already_there(path) from exc
+        raise _already_there(path, force) from exc
     except OSError as exc:
         raise DiskFailed(
             f"{printable(path)} cannot be written: {(exc.strerror or str(exc)).lower()}",
@@ -75,5 +76,6 @@ def write_new(path: str, content: bytes, *, disk: Disk) -> None:
     write_sealed(path, lambda sink: sink.write(content), disk=disk)
 
 
-def _already_there(path: str) -> AlreadyThere:
-    return AlreadyThere(f"{printable(path)} is there already", "another name, or --force to overwrite it")
+def _already_there(path: str, force: bool | None) -> AlreadyThere:
+    hint = "another name" if force is None else "another name, or --force to overwrite it"
+    return AlreadyThere(f"{printable(path)} is there already", hint)

@@ -20,7 +20,7 @@ from tests.support.tools import need
 from vault.bundle_layout import NAMESPACE
 from vault.cases import find_case, grant, revoke
 from vault.errors import BadInput
-from vault.exporting import Addressee, Exported, addressees, export
+from vault.exporting import Addressee, Exported, addressees, bare_addressees, export
 from vault.opening import Opened, identities_of, open_into_folder
 from vault.vaults import Vault
 
@@ -129,9 +129,10 @@ def test_stock_ssh_keygen_checks_it_with_the_key_of_the_case(here: Vault, abroad
 
 def test_whoever_seals_it_cannot_be_among_its_recipients(here: Vault, abroad: Vault, tmp_path: Path) -> None:
     here.change_book(lambda book: book.with_contact(Contact("editor", abroad.me.card(), DAY, DAY)))
-    to = addressees(here, ["editor", here.my_entry().label])
-    with pytest.raises(BadInput, match="name your key"):
-        export(here, find_case(here, "Mine"), [], to, str(tmp_path / "out.age"), as_newsroom=True)
+    for me in (addressees(here, [here.my_entry().label]), bare_addressees([str(here.me.recipient)])):
+        to = [*addressees(here, ["editor"]), *me]
+        with pytest.raises(BadInput, match="name your key"):
+            export(here, find_case(here, "Mine"), [], to, str(tmp_path / "out.age"), as_newsroom=True)
     assert not (tmp_path / "out.age").exists()
 
 

@@ -137,7 +137,7 @@ def export(
             *stamps.stamp_lines(stamper.stamp if stamper else None),
             *parts.written_lines(done.parts),
             *working.lines(),
-            *receivers.outside_lines(as_zip=as_zip, me_too=any(person.me for person in people)),
+            *receivers.outside_lines(as_zip=as_zip, me_too=done.for_me),
             *_still_only_here(case.name, done.only_here),
         ),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -81,6 +82,7 @@ def open_command(
     """
     from keys.memory import harden
     from vault import opening, receipts
+    from vault.bundle_layout import CARD
     from vault.cases import find_case
 
     if (output is None) == (into is None):
@@ -141,7 +143,7 @@ def open_command(
     if not result.trusted:
         assert sender is not None
         say("sandyk: it is whole, and it was kept; but nobody you trust vouches for it")
-        say_how_to_trust(sender)
+        say_how_to_trust(sender, "CARD" if into is not None else shlex.quote(printable(f"{result.place}/{CARD}")))
         raise typer.Exit(exits.NOT_TRUSTED)
     if no_receipt is not None:
         raise typer.Exit(exits.PARTLY)

@@ -22,14 +22,14 @@ def signer_document(sender: Sender | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def say_how_to_trust(sender: Sender) -> None:
-    """What to do so that somebody who is not trusted may be, as lines of hints."""
+def say_how_to_trust(sender: Sender, card: str = "CARD") -> None:
+    """What to do so that somebody who is not trusted may be, as lines of hints. ``card``: the file with theirs."""
     say("hint: let the sender read their words to you by voice: " + sender.words)
     if sender.name is not None:
         say(f"hint: if they are the same: sandyk contact verify {printable(sender.name)}")
     elif sender.instead_of is not None:
         name = printable(sender.instead_of)
-        say(f"hint: if they are the same: sandyk contact remove {name}, sandyk contact add {name} CARD")
+        say(f"hint: if they are the same: sandyk contact remove {name}, sandyk contact add {name} {card}")
         say(f"hint: then: sandyk contact verify {name}")
     else:
-        say("hint: if they are the same: sandyk contact add NAME CARD, then sandyk contact verify NAME")
+        say(f"hint: if they are the same: sandyk contact add NAME {card}, then sandyk contact verify NAME")
