@@ -18,7 +18,7 @@ from keys.card import Card
 from keys.errors import KeysError, Malformed, NoMatch
 from keys.identity import Identity
 from keys.names import tidy_name
-from vault import contacts, layout
+from vault import contacts, layout, rewriting
 from vault.colleagues import believed
 from vault.errors import AlreadyThere, Ambiguous, BadInput, DamagedVault, NotAllowed, NotFound, NotTrusted
 from vault.model import EVENT_CREATED, EVENT_GRANTED, EVENT_REVOKED, CaseId, Event
@@ -261,6 +261,8 @@ def open_store(vault: Vault, case: Case, *, remark: bool = True) -> CaseStore:
         case_folder(vault, case.id), case.keys, vault.me, vault.device_secret,
         disk=vault.disk, alive=vault.check_alive, clock=vault.clock,
     )  # fmt: skip
+    if store.writes:
+        rewriting.finish(store)
     if store.findings and remark:
         name = printable(case.name)
         vault.notice(f"{len(store.findings)} pack(s) of {name} cannot be used: `sandyk verify` says which")

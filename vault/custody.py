@@ -76,13 +76,15 @@ def vouched(packs: Iterable[PackRow], members: Collection[bytes]) -> frozenset[i
     chain, or at its end, is none of these. ``packs`` ordered by device and sequence.
     """
     found: set[int] = set()
-    for _, packs_of in groupby(packs, key=attrgetter("device")):
+    everything = list(packs)
+    for _, packs_of in groupby(everything, key=attrgetter("device")):
         chain = list(packs_of)
         own = [pack for pack in chain if pack.author in members]
         found |= {pack.n for pack in own}
         if own and len(own) < len(chain):
             found |= _from_before_they_left(_linked(own[-1], chain), members)
-    return frozenset(found)
+    # What a replaced pack said is the word of whoever signed the pack that stands for it, too.
+    return frozenset(found - {pack.n for pack in everything if pack.replaced_by and pack.replaced_by not in found})
 
 
 def _linked(last: PackRow, chain: Iterable[PackRow]) -> list[PackRow]:

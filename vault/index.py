@@ -13,10 +13,8 @@ import hashlib
 import os
 import stat
 import threading
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from sqlcipher3 import dbapi2 as sqlite
@@ -25,30 +23,39 @@ from keys.secret import Secret
 from vault import manifest as manifests
 from vault.errors import Busy, Damaged, DamagedPack, DiskFailed
 from vault.manifest import Manifest
-from vault.model import Chunk, Event, Extent, Item, ItemId, PackId
+from vault.model import Chunk, Event, Extent, Item, ItemId, Move, PackId, Replaced
+from vault.replacing import follow
+from vault.rows import EventRow, PackRow, event_of, fold, fold_item, item_of, item_row
 from vault.sources import About
 
-SCHEMA_VERSION = 2
+__all__ = ["EventRow", "Index", "IndexUnusable", "PackRow"]
+
+SCHEMA_VERSION = 3
+_PAGE = 1000
+"""Rows taken at a time, so that a listing of any length takes the memory of one page."""
+_BEFORE_ALL = -(1 << 63)
 BUSY_SECONDS = 60
 LONGEST_LEAP = 1_000_000
 """More packs than any machine ever lost from one chain."""
 _SCHEMA = """
 CREATE TABLE packs(n INTEGER PRIMARY KEY, id BLOB UNIQUE NOT NULL, epoch INTEGER NOT NULL, device BLOB NOT NULL,
   author BLOB NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL, previous BLOB NOT NULL,
-  created_ns INTEGER NOT NULL, size INTEGER NOT NULL, chunks BLOB NOT NULL);
+  created_ns INTEGER NOT NULL, size INTEGER NOT NULL, replaced_by INTEGER NOT NULL, chunks BLOB NOT NULL);
+CREATE TABLE moves(pack INTEGER PRIMARY KEY, runs BLOB NOT NULL);
 CREATE INDEX packs_chain ON packs(device, sequence);
 CREATE TABLE chunks(id BLOB PRIMARY KEY, pack INTEGER NOT NULL, no INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE items(n INTEGER PRIMARY KEY, id BLOB UNIQUE NOT NULL, name BLOB NOT NULL, size INTEGER NOT NULL,
   sha256 BLOB NOT NULL, mtime_ns INTEGER, filed_ns INTEGER NOT NULL, note TEXT NOT NULL, source TEXT NOT NULL,
   tags TEXT NOT NULL, origin TEXT NOT NULL, signer BLOB NOT NULL, extents BLOB NOT NULL, pack INTEGER NOT NULL,
   folded TEXT NOT NULL);
-CREATE INDEX items_same ON items(sha256);
+CREATE INDEX items_same ON items(sha256, name);
 CREATE INDEX items_listing ON items(filed_ns, id);
 CREATE TABLE events(n INTEGER PRIMARY KEY, pack INTEGER NOT NULL, at_ns INTEGER NOT NULL, kind TEXT NOT NULL,
   items BLOB NOT NULL, detail TEXT NOT NULL);
 CREATE TABLE marks(mark BLOB PRIMARY KEY, item INTEGER NOT NULL) WITHOUT ROWID;
 """
 _INSERT_ITEM = "INSERT OR IGNORE INTO items VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_PACK_COLUMNS = "n, id, epoch, device, author, sequence, digest, previous, created_ns, size, replaced_by"
 _ITEM_COLUMNS = "id, name, size, sha256, mtime_ns, filed_ns, note, source, tags, origin, signer, extents"
 
 
@@ -57,30 +64,6 @@ class IndexUnusable(Damaged):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "nothing is lost: run the command again, and the index is made anew from the packs")
-
-
-@dataclass(frozen=True, slots=True)
-class PackRow:
-    """What the index knows of a pack."""
-
-    n: int
-    pack: PackId
-    epoch: int
-    device: bytes
-    author: bytes
-    sequence: int
-    digest: bytes
-    previous: bytes
-    created_ns: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """A custody event with the pack that carries it."""
-
-    event: Event
-    pack: PackRow
 
 
 class Index:
@@ -135,25 +118,84 @@ class Index:
             self._insert_pack(manifest, digest, size)
 
     def _insert_pack(self, manifest: Manifest, digest: bytes, size: int) -> None:
-        cursor = self._db.execute(
-            "INSERT OR IGNORE INTO packs VALUES(NULL,?,?,?,?,?,?,?,?,?,?)",
-            (manifest.pack, manifest.epoch, manifest.device, manifest.author, manifest.sequence, digest,
-             manifest.previous, manifest.created_ns, size, manifests.encode_chunks(manifest.chunks)),
-        )  # fmt: skip
-        if cursor.rowcount == 0:
+        pack = self._insert_row(manifest, digest, size, 0, manifest.chunks)
+        if pack is None:
             return
-        pack = cursor.lastrowid
+        replaced = manifests.replaced_by(manifest)
+        for one in replaced:
+            self._replace(one, pack)
+        if replaced:
+            self._move_items(manifest, pack)
         self._db.executemany(
             "INSERT OR IGNORE INTO chunks VALUES(?,?,?)", [(c.id, pack, no) for no, c in enumerate(manifest.chunks)]
         )
         self._insert_items(manifest, pack)
+        self._insert_events(pack, manifest.events)
+
+    def _insert_row(
+        self, pack: Manifest | Replaced, digest: bytes, size: int, replaced_by: int, chunks: tuple[Chunk, ...]
+    ) -> int | None:
+        """The number of a pack that was not known yet."""
+        cursor = self._db.execute(
+            "INSERT OR IGNORE INTO packs VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?)",
+            (pack.pack, pack.epoch, pack.device, pack.author, pack.sequence, digest, pack.previous, pack.created_ns,
+             size, replaced_by, manifests.encode_chunks(chunks)),
+        )  # fmt: skip
+        return cursor.lastrowid if cursor.rowcount else None
+
+    def _insert_events(self, pack: int, events: Iterable[Event]) -> None:
         self._db.executemany(
             "INSERT INTO events VALUES(NULL,?,?,?,?,?)",
-            [(pack, e.at_ns, e.kind, b"".join(e.items), e.detail) for e in manifest.events],
+            [(pack, e.at_ns, e.kind, b"".join(e.items), e.detail) for e in events],
         )
 
+    def _replace(self, one: Replaced, by: int) -> None:
+        """Keep of a pack its place in the chain and its events; its items are seen to when all are replaced."""
+        rows = self._rows("SELECT n FROM packs WHERE id = ?", one.pack)
+        if rows:
+            old: int = rows[0][0]
+            self._db.execute("UPDATE packs SET replaced_by = ? WHERE n = ?", (by, old))
+            for table in ("chunks", "events", "moves"):
+                self._db.execute(f"DELETE FROM {table} WHERE pack = ?", (old,))  # noqa: S608  # names from the line above
+        else:
+            old = self._insert_row(one, one.digest, 0, by, ()) or 0
+        self._db.execute("INSERT INTO moves VALUES(?,?)", (old, manifests.encode_moves(one.moves)))
+        self._insert_events(old, one.events)
+
+    def _move_items(self, manifest: Manifest, pack: int) -> None:
+        """Items of replaced packs: those that the new pack lists are the same ones, elsewhere; the others are gone."""
+        of_replaced = "pack IN (SELECT n FROM packs WHERE replaced_by = ?)"
+        self._db.executemany(
+            f"UPDATE items SET extents = ?, pack = ? WHERE id = ? AND {of_replaced}",  # noqa: S608
+            [(item_row(item, PackId(manifest.pack))[-1], pack, item.id, pack) for item in manifest.items],
+        )
+        self._db.execute(f"DELETE FROM marks WHERE item IN (SELECT n FROM items WHERE {of_replaced})", (pack,))  # noqa: S608
+        self._db.execute(f"DELETE FROM items WHERE {of_replaced}", (pack,))  # noqa: S608
+        gone = [one.pack for one in manifests.replaced_by(manifest)]
+        moves = self._moves_of(gone)
+        for start in range(0, len(gone), 500):  # SQLite takes expressions of a depth of 1,000
+            some = gone[start : start + 500]
+            where = " OR ".join(["instr(extents, ?)"] * len(some))
+            for n, stored in self._rows(f"SELECT n, extents FROM items WHERE {where}", *some):  # noqa: S608
+                extents = follow(manifests.decode_extents(stored), moves)
+                self._db.execute("UPDATE items SET extents = ? WHERE n = ?", (manifests.encode_extents(extents), n))
+
+    def _moves_of(self, packs: Iterable[bytes]) -> dict[bytes, tuple[bytes, tuple[Move, ...]]]:
+        """Those of the packs that were replaced: which pack stands for each, and where its chunks are in that."""
+        query = (
+            "SELECT new.id, moves.runs FROM packs AS old JOIN packs AS new ON new.n = old.replaced_by"
+            " JOIN moves ON moves.pack = old.n WHERE old.id = ?"
+        )
+        found = {pack: self._rows(query, pack) for pack in packs}
+        return {pack: (rows[0][0], manifests.decode_moves(rows[0][1])) for pack, rows in found.items() if rows}
+
+    def where_now(self, extents: tuple[Extent, ...]) -> tuple[Extent, ...]:
+        """The same chunks as far as they lie elsewhere since packs were replaced."""
+        return follow(extents, self._moves_of({extent.pack for extent in extents if extent.pack}))
+
     def _insert_items(self, manifest: Manifest, pack: int) -> None:
-        rows = [(*_item_row(item, PackId(manifest.pack)), pack, fold_item(item)) for item in manifest.items]
+        moves = self._moves_of({extent.pack for item in manifest.items for extent in item.extents if extent.pack})
+        rows = [(*item_row(item, PackId(manifest.pack), moves), pack, fold_item(item)) for item in manifest.items]
         before = self._db.total_changes
         self._db.executemany(_INSERT_ITEM, rows)
         if self._db.total_changes - before == len(rows):
@@ -195,22 +237,35 @@ class Index:
     def forget_everything(self) -> None:
         """Empty all tables, to be filled again from the packs."""
         with self._guarded(), self._transaction():
-            for table in ("packs", "chunks", "items", "events", "marks"):
+            for table in ("packs", "moves", "chunks", "items", "events", "marks"):
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608  # names from the line above
 
     def packs(self) -> Iterator[PackRow]:
-        """All packs, each device's chain in order."""
-        yield from map(
-            _pack_row,
-            self._rows(
-                "SELECT n, id, epoch, device, author, sequence, digest, previous, created_ns, size FROM packs"
-                " ORDER BY device, sequence, n"
-            ),
-        )
+        """All packs, each device's chain in order, also those that others stand for."""
+        for row in self._rows(f"SELECT {_PACK_COLUMNS} FROM packs ORDER BY device, sequence, n"):  # noqa: S608
+            yield PackRow(*row)
+
+    def pack(self, pack: PackId) -> PackRow | None:
+        """What is known of the pack with this id."""
+        rows = self._rows(f"SELECT {_PACK_COLUMNS} FROM packs WHERE id = ?", pack)  # noqa: S608
+        return PackRow(*rows[0]) if rows else None
+
+    def replaced_by(self, pack: PackRow) -> list[PackRow]:
+        """The packs that this one stands for."""
+        query = f"SELECT {_PACK_COLUMNS} FROM packs WHERE replaced_by = ? ORDER BY n"  # noqa: S608
+        return [PackRow(*row) for row in self._rows(query, pack.n)]
+
+    def moves(self, pack: PackId) -> tuple[Move, ...]:
+        """Where the chunks of a replaced pack are, in the pack that stands for it."""
+        return self._moves_of([pack]).get(pack, (b"", ()))[1]
 
     def pack_ids(self) -> set[PackId]:
-        """The ids of all packs the index knows."""
-        return {PackId(row[0]) for row in self._rows("SELECT id FROM packs")}
+        """The ids of all packs the index knows but those that were replaced: these have to be on the disk."""
+        return {PackId(row[0]) for row in self._rows("SELECT id FROM packs WHERE replaced_by = 0")}
+
+    def replaced_ids(self) -> set[PackId]:
+        """The ids of all packs that others stand for: these need not be on the disk, and nothing is read from them."""
+        return {PackId(row[0]) for row in self._rows("SELECT id FROM packs WHERE replaced_by != 0")}
 
     def chunks_of(self, pack: PackId) -> tuple[Chunk, ...]:
         """A pack's table of chunks. Raises DamagedPack when the pack is unknown: it is missing from the disk."""
@@ -250,14 +305,14 @@ class Index:
             query += " AND note = ? AND source = ? AND tags = ?"
             said = (about.note, about.source, "\0".join(about.tags))
         for row in self._rows(f"{query} ORDER BY items.n", sha256, name, *said):
-            yield _item(row[1:]), PackId(row[0])
+            yield item_of(row[1:]), PackId(row[0])
 
     def items_of_marks(self, marks: Sequence[bytes]) -> Iterator[tuple[bytes, Item]]:
         """Those of the marks that are known, each with the item it stands for; for at most some thousand."""
         columns = _ITEM_COLUMNS.replace("id,", "items.id,", 1)
         query = f"SELECT mark, {columns} FROM marks JOIN items ON items.n = marks.item WHERE mark IN"  # noqa: S608
         for row in self._rows(f"{query} ({','.join('?' * len(marks))})", *marks):
-            yield row[0], _item(row[1:])
+            yield row[0], item_of(row[1:])
 
     def remember_marks(self, marks: Sequence[tuple[bytes, ItemId]]) -> None:
         """Let each mark (``vault.marks``) stand for an item that is listed."""
@@ -271,25 +326,47 @@ class Index:
 
     def items(self, *, containing: str = "") -> Iterator[Item]:
         """All items in the order they were filed, or those whose name, note, source or tags contain a text."""
-        where, values = ("WHERE instr(folded, ?)", (fold(containing),)) if containing else ("", ())
-        query = f"SELECT {_ITEM_COLUMNS} FROM items {where} ORDER BY filed_ns, id"  # noqa: S608  # no outside text
-        for row in self._rows(query, *values):
-            yield _item(row)
+        where, values = (" AND instr(folded, ?)", (fold(containing),)) if containing else ("", ())
+        query = (
+            f"SELECT filed_ns, {_ITEM_COLUMNS} FROM items WHERE (filed_ns, id) > (?, ?){where}"  # noqa: S608
+            " ORDER BY filed_ns, id LIMIT ?"
+        )
+        after: tuple[int, bytes] = (_BEFORE_ALL, b"")
+        while rows := self._rows(query, *after, *values, _PAGE):
+            for row in rows:
+                yield item_of(row[1:])
+            after = (rows[-1][0], rows[-1][1])
 
     def item(self, item: ItemId) -> Item | None:
         """The item with this id."""
         rows = self._rows(f"SELECT {_ITEM_COLUMNS} FROM items WHERE id = ?", item)  # noqa: S608
-        return _item(rows[0]) if rows else None
+        return item_of(rows[0]) if rows else None
+
+    def items_in(self, pack: PackId) -> list[Item]:
+        """The items that a pack lists, in the order of their ids."""
+        query = f"SELECT {_ITEM_COLUMNS} FROM items WHERE pack = (SELECT n FROM packs WHERE id = ?) ORDER BY id"  # noqa: S608
+        return [item_of(row) for row in self._rows(query, pack)]
+
+    def extents(self) -> Iterator[tuple[bytes, tuple[Extent, ...]]]:
+        """The id of each item, and where it lies."""
+        for item, stored in self._rows("SELECT id, extents FROM items"):
+            yield item, manifests.decode_extents(stored)
+
+    def events_in(self, pack: PackId) -> tuple[Event, ...]:
+        """The custody events that a pack carries, in its order."""
+        of_pack = "pack = (SELECT n FROM packs WHERE id = ?)"
+        query = f"SELECT at_ns, kind, items, detail FROM events WHERE {of_pack} ORDER BY n"  # noqa: S608
+        return tuple(map(event_of, self._rows(query, pack)))
 
     def items_by_prefix(self, digits: str) -> list[Item]:
         """Items whose id, in hex, begins with these digits; at most two, which is enough to know of a doubt."""
         query = f"SELECT {_ITEM_COLUMNS} FROM items WHERE substr(lower(hex(id)), 1, ?) = ? LIMIT 2"  # noqa: S608
-        return [_item(row) for row in self._rows(query, len(digits), digits.lower())]
+        return [item_of(row) for row in self._rows(query, len(digits), digits.lower())]
 
     def items_by_name(self, name: bytes) -> list[Item]:
         """Items filed under exactly this path."""
         query = f"SELECT {_ITEM_COLUMNS} FROM items WHERE name = ? ORDER BY filed_ns, id"  # noqa: S608
-        return [_item(row) for row in self._rows(query, name)]
+        return [item_of(row) for row in self._rows(query, name)]
 
     def totals(self) -> tuple[int, int]:
         """How many items, and how many bytes they have."""
@@ -300,13 +377,11 @@ class Index:
         """The custody record in order of time, or the events of these kinds in it."""
         where = f"WHERE kind IN ({','.join('?' * len(kinds))})" if kinds else ""
         for row in self._rows(
-            "SELECT at_ns, kind, items, detail, packs.n, id, epoch, device, author, sequence, digest, previous,"  # noqa: S608
-            f" created_ns, size FROM events JOIN packs ON packs.n = events.pack {where}"
+            f"SELECT at_ns, kind, items, detail, packs.{_PACK_COLUMNS}"  # noqa: S608
+            f" FROM events JOIN packs ON packs.n = events.pack {where}"
             " ORDER BY at_ns, device, sequence, events.n", *kinds,
         ):  # fmt: skip
-            at_ns, kind, items, detail = row[:4]
-            ids = tuple(items[i : i + 16] for i in range(0, len(items), 16))
-            yield EventRow(Event(at_ns, kind, ids, detail), _pack_row(row[4:]))
+            yield EventRow(event_of(row[:4]), PackRow(*row[4:]))
 
     def change_key(self, key: Secret) -> None:
         """Encrypt the whole file under another key (a new epoch). Interrupted, it may have to be rebuilt."""
@@ -339,34 +414,6 @@ class Index:
         self._db.execute("COMMIT")
 
 
-def fold(text: str) -> str:
-    """Text as it is compared in a search: compatibility forms and case made equal, ё as е."""
-    return unicodedata.normalize("NFKC", text).casefold().replace("ё", "е")
-
-
-def fold_item(item: Item) -> str:
-    """What a search looks through for one item."""
-    name = item.name.decode("utf-8", "replace")
-    return "\n".join(fold(part) for part in (name, item.note, item.source, *item.tags))
-
-
-def _item_row(item: Item, pack: PackId) -> tuple[Any, ...]:
-    extents = tuple(e if e.pack else Extent(pack, e.first, e.count) for e in item.extents)
-    return (item.id, item.name, item.size, item.sha256, item.mtime_ns, item.filed_ns, item.note, item.source,
-            "\0".join(item.tags), item.origin, item.signer, manifests.encode_extents(extents))  # fmt: skip
-
-
-def _item(row: Iterable[Any]) -> Item:
-    item, name, size, sha256, mtime_ns, filed_ns, note, source, tags, origin, signer, extents = row
-    split = tuple(tags.split("\0")) if tags else ()
-    runs = manifests.decode_extents(extents)
-    return Item(item, name, size, sha256, mtime_ns, filed_ns, note, source, split, origin, signer, runs)
-
-
-def _pack_row(row: Iterable[Any]) -> PackRow:
-    return PackRow(*row)
-
-
 def _create_or_check(path: str) -> None:
     """A file of ours to open: SQLite would make it with the umask's mode, follow a link and wait for a pipe."""
     try:
@@ -386,7 +433,11 @@ def _translated() -> Iterator[None]:
         if "locked" in text or "busy" in text:
             raise Busy("another process keeps the index busy", "wait for it to end, then run this again") from exc
         if "full" in text or "readonly" in text or "I/O" in text or "unable to open" in text:
-            raise DiskFailed(f"the index cannot be written: {text}") from exc
+            raise DiskFailed(
+                f"the index cannot be written: {text}",
+                "what was filed before is safe: packs hold it, and the index is made from them",
+                "is the disk full, or read-only? make room, then run this again",
+            ) from exc
         raise IndexUnusable(f"the index is not usable: {text}") from exc
     except sqlite.DatabaseError as exc:
         raise IndexUnusable(f"the index does not open: {exc}") from exc

@@ -26,6 +26,8 @@ from vault.model import (
     Hash32,
     Id16,
     Item,
+    Move,
+    Replaced,
 )
 
 MAX_MANIFEST_SIZE = 256 << 20
@@ -41,7 +43,7 @@ SIGNATURE_LABEL = "sandyk pack v1"
 class Manifest(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """The list of a pack's contents. ``previous`` is the SHA-256 of the device's manifest before, or nothing."""
 
-    version: Literal[1]
+    version: Literal[1, 2]
     case: Id16
     epoch: Annotated[int, Meta(ge=1, le=999_999)]
     pack: Id16
@@ -56,10 +58,16 @@ class Manifest(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     events: Annotated[tuple[Event, ...], Meta(max_length=MAX_ENTRIES)]
 
 
+class Replacement(Manifest, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The manifest, of version 2, of a pack that stands for others from now on (docs/format.md §6.7)."""
+
+    replaced: Annotated[tuple[Replaced, ...], Meta(min_length=1, max_length=MAX_ENTRIES)]
+
+
 class _Head(Struct, frozen=True, array_like=True):
     """The first fields of a manifest: enough to know whose it is, without making anything of the rest."""
 
-    version: Literal[1]
+    version: Literal[1, 2]
     case: Id16
     epoch: Annotated[int, Meta(ge=1, le=999_999)]
     pack: Id16
@@ -69,9 +77,11 @@ class _Head(Struct, frozen=True, array_like=True):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Manifest)
+_replacements = msgspec.msgpack.Decoder(Replacement)
 _heads = msgspec.msgpack.Decoder(_Head)
 _extents = msgspec.msgpack.Decoder(tuple[Extent, ...])
 _chunks = msgspec.msgpack.Decoder(tuple[Chunk, ...])
+_moves = msgspec.msgpack.Decoder(tuple[Move, ...])
 
 
 def encode(manifest: Manifest) -> bytes:
@@ -116,9 +126,11 @@ def claimed_author(untrusted: bytes) -> tuple[int, bytes]:
 def decode(untrusted: bytes) -> Manifest:
     """The manifest in these bytes. Raises DamagedPack on anything that breaks docs/format.md §6."""
     try:
-        manifest = _decoder.decode(untrusted)
+        version = _heads.decode(untrusted).version
+        manifest = (_decoder if version == 1 else _replacements).decode(untrusted)
     except (msgspec.DecodeError, ValueError) as exc:
         raise DamagedPack("a manifest that breaks the format") from exc
+    _check_replaced(manifest)
     if len(manifest.previous) not in (0, 32) or (manifest.sequence == 1) != (not manifest.previous):
         raise DamagedPack("a manifest with no proper place in the chain")
     _check_chunks(manifest.chunks)
@@ -130,6 +142,28 @@ def decode(untrusted: bytes) -> Manifest:
         for extent in item.extents:
             _check_extent(extent, manifest)
     return manifest
+
+
+def replaced_by(manifest: Manifest) -> tuple[Replaced, ...]:
+    """The packs that the pack of this manifest stands for; nothing for most."""
+    return manifest.replaced if isinstance(manifest, Replacement) else ()
+
+
+def _check_replaced(manifest: Manifest) -> None:
+    replaced = replaced_by(manifest)
+    if len({manifest.pack, *(one.pack for one in replaced)}) != len(replaced) + 1:
+        raise DamagedPack("a pack that stands twice for one, or for itself")
+    for one in replaced:
+        if len(one.previous) not in (0, 32) or (one.sequence == 1) != (not one.previous):
+            raise DamagedPack("a replaced pack with no proper place in the chain")
+        # Who was revoked still has the old epoch's keys: what came after they left is not theirs to replace.
+        if one.epoch > manifest.epoch:
+            raise DamagedPack("a pack that stands for one of a later epoch")
+        end = 0
+        for move in one.moves:
+            if not move.count or move.first < end or move.to + move.count > len(manifest.chunks):
+                raise DamagedPack("a replaced pack whose chunks went nowhere")
+            end = move.first + move.count
 
 
 def _check_chunks(chunks: tuple[Chunk, ...]) -> None:
@@ -172,3 +206,13 @@ def encode_chunks(chunks: tuple[Chunk, ...]) -> bytes:
 def decode_chunks(stored: bytes) -> tuple[Chunk, ...]:
     """Undo ``encode_chunks``."""
     return _chunks.decode(stored)
+
+
+def encode_moves(moves: tuple[Move, ...]) -> bytes:
+    """Where the chunks of a replaced pack went, as the index keeps it."""
+    return _encoder.encode(moves)
+
+
+def decode_moves(stored: bytes) -> tuple[Move, ...]:
+    """Undo ``encode_moves``."""
+    return _moves.decode(stored)

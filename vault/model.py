@@ -62,10 +62,10 @@ class Chunk(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
 PACKING_NONE = 0
 PACKING_ZSTD = 1
-
-
 PACKING_JOINED = 2
 """In the same zstd frame as the chunk before."""
+
+
 class Extent(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """``count`` chunks of one pack, from number ``first`` on. An empty ``pack`` is the pack one is reading."""
 
@@ -121,3 +121,33 @@ EVENT_PUT_ASIDE = "pack put aside"
 EVENT_PUT_BACK = "pack put back"
 EVENT_SAVED = "filed again"
 """Documents that still read, in a pack that was put aside, became new items."""
+EVENT_REMOVED = "removed"
+"""Documents were taken out of the case; the detail is why, if somebody said so."""
+EVENT_REWRITTEN = "packs rewritten"
+"""Packs were put together, and chunks of no document dropped."""
+
+
+class Move(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """``count`` chunks of a pack that was replaced, from number ``first`` on: they are ``to`` and following now."""
+
+    first: U32
+    count: U32
+    to: U32
+
+
+class Replaced(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A pack that another one stands for: its place in its chain, its custody events, and where its chunks are now.
+
+    What the pack said of itself is repeated by who signs the other one; the link before and after it still fit.
+    """
+
+    pack: Id16
+    epoch: Annotated[int, Meta(ge=1, le=999_999)]
+    device: Id16
+    author: Hash32
+    sequence: Annotated[int, Meta(ge=1, le=(1 << 63) - 1)]
+    digest: Hash32
+    previous: Annotated[bytes, Meta(max_length=HASH_SIZE)]
+    created_ns: S63
+    events: Annotated[tuple[Event, ...], Meta(max_length=MAX_EXTENTS)]
+    moves: Annotated[tuple[Move, ...], Meta(max_length=MAX_EXTENTS)]

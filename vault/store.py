@@ -15,6 +15,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
+from msgspec import structs
+
 from keys import kdf
 from keys.access import CaseKeys
 from keys.identity import Identity
@@ -27,10 +29,11 @@ from vault.disk import Disk
 from vault.errors import Ambiguous, BadInput, Busy, Damaged, DamagedPack, DiskFailed, NotFound, Wiped
 from vault.index import Index, IndexUnusable
 from vault.intake import Intake, new_item_id
-from vault.manifest import Manifest
-from vault.model import Chunk, Event, Item, ItemId, PackId
+from vault.manifest import Manifest, Replacement
+from vault.model import Chunk, Event, Item, ItemId, PackId, Replaced
 from vault.pack import PackReader, PackWriter, pack_name, table_of
 from vault.proving import Proven
+from vault.replaced import verify_statements
 from vault.sources import About, Incoming, Problem
 from vault.unpacking import Unpacker
 
@@ -49,7 +52,11 @@ class CaseStore:
         disk: Disk, alive: Callable[[], None], clock: Callable[[], int],
     ) -> None:  # fmt: skip
         self.folder = folder
-        self._me, self._disk, self._alive, self._clock = me, disk, alive, clock
+        self.me = me.signing_public
+        """The key that signs what is filed here, 32 bytes."""
+        self._me, self.disk, self._alive, self._clock = me, disk, alive, clock
+        self.writes = os.access(folder, os.W_OK)
+        """Whether this medium can be written."""
         self._packs = os.path.join(folder, layout.PACKS)
         self._lock_path = os.path.join(folder, layout.LOCK)
         self._index_path = os.path.join(folder, layout.INDEX)
@@ -98,7 +105,7 @@ class CaseStore:
     # The index
 
     def _open_index(self) -> Index:
-        if not os.access(self.folder, os.W_OK):
+        if not self.writes:
             # A read-only medium: the packs are read into an index that lives as long as this command.
             return Index(":memory:", self._index_key)
         self.index_was_made_anew = not os.path.lexists(self._index_path) and bool(self._packs_on_disk())
@@ -121,28 +128,47 @@ class CaseStore:
     def _remove_index(self) -> None:
         self._alive()
         self._check_epoch()  # an index of a newer epoch is not damaged: it is we who are behind
-        with self._disk.lock(self._lock_path):
+        with self.disk.lock(self._lock_path):
             for suffix in ("", "-wal", "-shm", "-journal"):
                 path = self._index_path + suffix
                 with suppress(FileNotFoundError):
                     if os.path.isdir(path) and not os.path.islink(path):
-                        self._disk.remove_folder(path)
+                        self.disk.remove_folder(path)
                     else:
-                        self._disk.unlink(path)
+                        self.disk.unlink(path)
 
     def catch_up(self) -> None:
         """Take every pack into the index that it does not know: what a crash, a copy or a rebuild left to do."""
         on_disk = self._packs_on_disk()
-        for pack in sorted(on_disk - self.index.pack_ids()):
-            try:
-                manifest, digest, size = self._read_manifest(pack)
-            except (Damaged, OSError) as exc:
-                self._find(str(exc), pack)
-                continue
+        replacing: list[tuple[int, PackId]] = []
+        refused: dict[PackId, str] = {}
+        for pack in sorted(on_disk - self.index.pack_ids() - self.index.replaced_ids()):
+            stands_for = self._take_in(pack, refused, also_replacing=False)
+            if stands_for:
+                replacing.append((stands_for, pack))
+        # Last, so that what they say of other packs is held against these; and who repeats what another says, after it.
+        for _, pack in sorted(replacing):
+            if pack not in self.index.replaced_ids():
+                self._take_in(pack, refused, also_replacing=True)
+        for pack in refused.keys() - (self.index.replaced_ids() if refused else set()):
+            self._find(refused[pack], pack)
+
+    def _take_in(self, pack: PackId, refused: dict[PackId, str], *, also_replacing: bool) -> int:
+        """Take a pack into the index, or say in ``refused`` why not; for how many others it stands."""
+        try:
+            manifest, digest, size = self._read_manifest(pack)
             if manifest.case != self.keys.case_id:
-                self._find("made for another case: not listed", pack)
-                continue
-            self.index.remember(manifest, digest, size)
+                raise DamagedPack("made for another case: not listed")
+            replaced = manifests.replaced_by(manifest)
+            if also_replacing or not replaced:
+                verify_statements(self.index, manifest)
+                self.index.remember(manifest, digest, size)
+            return len(replaced)
+        except (Damaged, OSError) as exc:
+            if isinstance(exc, IndexUnusable):
+                raise
+            refused[pack] = str(exc)
+            return 0
 
     def rebuild(self) -> None:
         """Make the index anew from the packs alone."""
@@ -163,6 +189,10 @@ class CaseStore:
     def missing_packs(self) -> set[PackId]:
         """Packs that the index knows and the disk does not hold."""
         return self.index.pack_ids() - self._packs_on_disk()
+
+    def replaced_packs(self) -> set[PackId]:
+        """Packs that lie on the disk although others stand for them: nothing of them is listed."""
+        return self.index.replaced_ids() & self._packs_on_disk()
 
     def usable_packs(self) -> set[PackId]:
         """The packs that are on the disk and in the index."""
@@ -190,19 +220,19 @@ class CaseStore:
             self._commit(pack, chunks, items, lambda: events(items))
 
         intake = Intake(
-            id_key=self._id_key, known=Proven(self, self._me.signing_public), begin=self._begin, commit=commit,
+            id_key=self._id_key, known=Proven(self, self.me), begin=self.begin, commit=commit,
             new_id=new_item_id, clock=self._clock, about=about, together=together, rehash=rehash,
             progress=progress,
         )  # fmt: skip
         with self._writing(intake):
-            self._disk.sweep(self._packs)
+            self.disk.sweep(self._packs)
             intake.run(incoming)
         return intake
 
     def record(self, *events: Event) -> None:
         """Add events to the custody record, in a pack of their own."""
         with self._writing(None):
-            pack = self._begin()
+            pack = self.begin()
             try:
                 self._commit(pack, (), (), lambda: events)
             except BaseException:
@@ -232,15 +262,16 @@ class CaseStore:
         Under the lock, so that a pack of the old epoch is either in its place before, or refused after. An index
         that is interrupted here does not open any more, and is rebuilt.
         """
-        with self._disk.lock(self._lock_path):
+        with self.disk.lock(self._lock_path):
             self.catch_up()
             publish()
             self._use(keys, device_secret)
             self.index.change_key(self._index_key)
 
-    def _begin(self) -> PackWriter:
+    def begin(self) -> PackWriter:
+        """A new pack to write into, of no name yet. Raises OSError, Wiped."""
         self._alive()
-        return PackWriter(self._disk, self._packs, PackId(os.urandom(16)), self.keys.epochs[-1].recipient)
+        return PackWriter(self.disk, self._packs, PackId(os.urandom(16)), self.keys.epochs[-1].recipient)
 
     def _commit(
         self, pack: PackWriter, chunks: tuple[Chunk, ...], items: tuple[Item, ...],
@@ -250,21 +281,46 @@ class CaseStore:
 
         ``events`` is asked under the lock too: who looks under it sees the pack, or what was done because of it.
         """
-        with self._disk.lock(self._lock_path):
+        with self.placing():
+            self._check_places(items)
+            self.place(pack, chunks, items, events())
+
+    @contextmanager
+    def placing(self) -> Iterator[None]:
+        """Hold the case's lock, knowing all that others did before. Raises Busy, Wiped."""
+        with self.disk.lock(self._lock_path):
             self._alive()
             self._check_epoch()
             self.catch_up()  # a process that died between pack and index may hold our place in the chain
-            sequence, previous = self.index.end_of_chain(self._device)
-            manifest = Manifest(
-                1, self.keys.case_id, len(self.keys.epochs), pack.pack, self._device, self._me.signing_public,
-                sequence + 1, previous, self._clock(), chunks, items, events(),
-            )  # fmt: skip
-            encoded = manifests.encode(manifest)
-            _check_readable(encoded)
-            digest = manifests.digest(encoded)
-            signature = self._me.sign(manifests.SIGNATURE_LABEL, digest)
-            size = pack.finish(manifests.compress(encoded), signature)
-            self.index.remember(manifest, digest, size)
+            yield
+
+    def place(
+        self, pack: PackWriter, chunks: tuple[Chunk, ...], items: tuple[Item, ...], events: tuple[Event, ...],
+        replaced: tuple[Replaced, ...] = (),
+    ) -> None:  # fmt: skip
+        """Sign, publish and remember a pack, which stands for those in ``replaced``. Only while ``placing``."""
+        sequence, previous = self.index.end_of_chain(self._device)
+        manifest = Manifest(
+            1, self.keys.case_id, len(self.keys.epochs), pack.pack, self._device, self.me,
+            sequence + 1, previous, self._clock(), chunks, items, events,
+        )  # fmt: skip
+        if replaced:
+            manifest = Replacement(**{**structs.asdict(manifest), "version": 2, "replaced": replaced})
+        encoded = manifests.encode(manifest)
+        _check_readable(encoded)
+        digest = manifests.digest(encoded)
+        signature = self._me.sign(manifests.SIGNATURE_LABEL, digest)
+        size = pack.finish(manifests.compress(encoded), signature)
+        self.index.remember(manifest, digest, size)
+
+    def _check_places(self, items: tuple[Item, ...]) -> None:
+        """Raise Busy when a chunk that these rely on was removed since it was found to be here."""
+        named = {extent.pack for item in items for extent in item.extents if extent.pack}
+        gone = named & self.index.replaced_ids() if named else set()
+        if gone and any(e.pack in gone for item in items for e in self.index.where_now(item.extents)):
+            raise Busy(
+                "documents that share bytes with these were removed meanwhile", "run the command again: all is stored"
+            )
 
     def _check_epoch(self) -> None:
         following = os.path.join(self.folder, layout.ACCESS, f"{len(self.keys.epochs) + 1:06}.age")
@@ -280,7 +336,7 @@ class CaseStore:
 
     def unread_packs(self) -> set[PackId]:
         """Packs that are on the disk and not in the index: they do not read, or nobody may have filed them."""
-        return self._packs_on_disk() - self.index.pack_ids()
+        return self._packs_on_disk() - self.index.pack_ids() - self.index.replaced_ids()
 
     def open_pack(self, pack: PackId, name: str | None = None) -> PackReader:
         """A reader for one pack, which the caller closes. Raises DamagedPack when it is gone, and Wiped.
@@ -294,6 +350,11 @@ class CaseStore:
             return PackReader(self._packs, pack, self._identities, name=name)
         except FileNotFoundError as exc:
             self._alive()
+            if pack in self.index.replaced_ids():
+                raise DamagedPack(
+                    f"pack {pack.hex()[:8]} was written anew", "run the command again; if it says the same, "
+                    "somebody removed a document that has these bytes: another copy of the vault may still have them",
+                ) from exc  # fmt: skip
             raise DamagedPack(f"pack {pack.hex()[:8]} is missing") from exc
         except OSError as exc:
             raise DamagedPack(f"pack {pack.hex()[:8]} cannot be read: {exc.strerror}") from exc

@@ -22,7 +22,7 @@ from typing import Any
 from vault import quarantine
 from vault.blocks import Table, unpack_block
 from vault.custody import Finding, judge_chains, judge_former_members, vouched
-from vault.errors import Damaged, DamagedPack
+from vault.errors import Busy, Damaged, DamagedPack
 from vault.index import IndexUnusable, PackRow
 from vault.model import EVENT_PUT_ASIDE, Chunk, Item, PackId
 from vault.pack import PackReader, table_of
@@ -31,6 +31,7 @@ from vault.store import CaseStore
 WORKERS = 2
 READ_AHEAD = 1 << 20
 """Small chunks are read so many bytes at a time: several share the 64 KiB block that each would have to decrypt."""
+_STILL_HERE = "another pack stands for it, and yet it lies here: sandyk compact takes it away"
 _OTHER = "its size or SHA-256 is not the one that was filed"
 
 
@@ -103,13 +104,15 @@ def verify(
     verdict.findings += [Finding("this pack is missing from the disk", pack.hex()[:8]) for pack in sorted(missing)]
     members = {member.signing for member in store.keys.members}
     put_aside = quarantine.notes(
-        store.index.events(EVENT_PUT_ASIDE), vouched(store.index.packs(), members), store.index.pack_ids()
+        store.index.events(EVENT_PUT_ASIDE), vouched(store.index.packs(), members),
+        store.index.pack_ids() | store.index.replaced_ids(),
     )
     chains = judge_chains(quarantine.with_places(store.index.packs(), put_aside))
     verdict.findings += quarantine.explained(chains, put_aside)
     verdict.remarks += quarantine.remarks(put_aside)
     verdict.remarks += judge_former_members(store.index.packs(), members)
-    rows = list(store.index.packs())
+    verdict.remarks += [Finding(_STILL_HERE, pack.hex()[:8]) for pack in sorted(store.replaced_packs())]
+    rows = [row for row in store.index.packs() if not row.replaced_by]
     if sample is not None and sample < len(rows):
         verdict.sample_of = len(rows)
         rows = sorted(SystemRandom().sample(rows, sample), key=lambda row: row.n)
@@ -127,6 +130,8 @@ def verify(
             progress(1, row.size)
     for item in scattered:
         verdict.damaged += _verify_item(store, item)
+    if store.index.replaced_ids() & {row.pack for row in rows}:
+        raise Busy("packs of this case were written anew while it was verified", "run the command again")
     return verdict
 
 

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Putting small packs of a case together, and dropping chunks that no document needs.
+
+Such chunks are left by an `add` or a `remove` that was interrupted. It decides which packs go together;
+``vault.rewriting`` does it. Nothing is dropped while packs are missing or do not read: their documents may need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from vault import arming
+from vault.cases import Case, open_store
+from vault.custody import Finding
+from vault.errors import DamagedPack, NotAllowed
+from vault.intake import MAX_ITEMS_PER_PACK, PACK_SIZE
+from vault.model import EVENT_REWRITTEN, Event, PackId
+from vault.rewriting import clear_away, rewrite, used_places
+from vault.store import CaseStore
+from vault.vaults import Vault
+
+SMALL = PACK_SIZE // 4
+"""Stored bytes. A pack below this is put together with others, up to PACK_SIZE: so what comes of it is not small."""
+MAX_ENTRIES = 1 << 16
+"""Chunks, events, or packs stood for, of packs that go together: far below what a manifest takes."""
+
+
+@dataclass(slots=True)
+class Compacted:
+    """How many packs the case had and has, by how many bytes it is smaller, and which packs were left as they are."""
+
+    case: str
+    before: int
+    after: int = 0
+    freed: int = 0
+    left: list[Finding] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pack:
+    pack: PackId
+    size: int
+    items: int
+    entries: int
+    has_dead: bool
+
+
+def compact(
+    vault: Vault, case: Case, *, progress: Callable[[int, int], None] = lambda packs, size: None
+) -> Compacted:
+    """Write packs anew until none is left to put together, and none holds what nobody needs. Again, it does nothing.
+
+    Raises NotAllowed when packs are missing or do not read, Busy, DiskFailed, Wiped. Stopped anywhere, all documents
+    read.
+    """
+    with open_store(vault, case) as store:
+        if store.findings or store.missing_packs():
+            raise NotAllowed(
+                "this case cannot be compacted: packs are missing or do not read", "nothing was changed",
+                "sandyk verify says which; what is missing may need what lies here and nothing else does",
+            )  # fmt: skip
+        done = Compacted(case.name, len(store.index.pack_ids()))
+        done.freed = clear_away(store)
+        passed_over: set[PackId] = set()
+        while group := _next_group(store, passed_over):
+            try:
+                done.freed += _rewrite(vault, store, group)
+            except DamagedPack as exc:
+                passed_over.update(group)
+                done.left += [Finding(str(exc), pack.hex()[:8]) for pack in group]
+            progress(len(group), 0)
+        done.after = len(store.index.pack_ids())
+    return done
+
+
+def _rewrite(vault: Vault, store: CaseStore, group: list[PackId]) -> int:
+    def keep(pack: PackId, count: int) -> Collection[int]:
+        return {no for no in used_places(store, {pack})[pack] if no < count}
+
+    def events() -> tuple[Event, ...]:
+        arming.forget(vault.folder, disk=vault.disk)  # before any pack with documents gets its name
+        return (Event(vault.clock(), EVENT_REWRITTEN, (), f"{len(group)} pack(s)"),)
+
+    return rewrite(store, group, keep, events)
+
+
+def _next_group(store: CaseStore, passed_over: Collection[PackId]) -> list[PackId]:
+    """Packs to write into one; nothing when all is as it should be."""
+    group: list[_Pack] = []
+    for one in _packs(store, passed_over):
+        if one.size >= SMALL:
+            if one.has_dead:
+                return [one.pack]
+            continue
+        together = (*group, one)
+        if (
+            sum(each.size for each in together) <= PACK_SIZE
+            and sum(each.items for each in together) <= MAX_ITEMS_PER_PACK
+            and sum(each.entries for each in together) <= MAX_ENTRIES
+        ):
+            group.append(one)
+    if len(group) > 1 or any(one.has_dead for one in group):
+        return [one.pack for one in group]
+    return []
+
+
+def _packs(store: CaseStore, passed_over: Collection[PackId]) -> list[_Pack]:
+    rows = [row for row in store.index.packs() if not row.replaced_by and row.pack not in passed_over]
+    used = used_places(store, {row.pack for row in rows})
+    items: dict[int, int] = {}
+    for owner in store.index.owners().values():
+        items[owner] = items.get(owner, 0) + 1
+    found = []
+    for row in rows:
+        chunks = store.index.chunks_of(row.pack)
+        entries = max(len(chunks), len(store.index.replaced_by(row)), len(store.index.events_in(row.pack)))
+        size = sum(chunk.stored for chunk in chunks)
+        found.append(_Pack(row.pack, size, items.get(row.n, 0), entries, len(used[row.pack]) < len(chunks)))
+    return found

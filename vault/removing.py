@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Taking documents out of a case for good, as far as this copy of the vault goes.
+
+First the packs that list them are written anew without them, each with an event that says which items were
+removed, when and why; never their names. Then the packs that hold nothing but their bytes. A chunk that another
+document needs stays. What this cannot reach (free space of the medium, other copies, bundles) is for the caller to say.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from vault import arming
+from vault.cases import Case, open_store
+from vault.errors import BadInput
+from vault.model import EVENT_EXPORTED, EVENT_REMOVED, Event, Item, ItemId, PackId
+from vault.rewriting import rewrite, used_places
+from vault.store import CaseStore
+from vault.vaults import Vault
+
+MAX_REASON = 2_000
+"""Characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What was done: the items, how many packs were written anew, and how many bytes the vault has less.
+
+    ``sharing``: how many of the items have bytes that other documents of the case need, which therefore stay.
+    ``exported``: how many of them an export of this case covered.
+    """
+
+    case: str
+    items: tuple[Item, ...]
+    packs: int
+    freed: int
+    sharing: int
+    exported: int
+
+
+def check_reason(reason: str) -> None:
+    """Raise BadInput for a reason that cannot be recorded."""
+    if len(reason) > MAX_REASON:
+        raise BadInput(f"a reason has at most {MAX_REASON:,} characters")
+    try:
+        reason.encode()
+    except UnicodeEncodeError:
+        raise BadInput("the reason is not UTF-8 text") from None
+
+
+def remove(
+    vault: Vault, case: Case, items: Sequence[Item], *, reason: str,
+    progress: Callable[[int, int], None] = lambda packs, size: None,
+) -> Removed:  # fmt: skip
+    """Remove items of a case. Raises DamagedPack when a pack that holds one does not read whole: it stays as it is.
+
+    Interrupted, each item is either still there, whole, or gone from every list; bytes of one that is gone may then
+    still lie in packs, until the case is compacted. Raises BadInput, Busy, DiskFailed, Wiped.
+    """
+    check_reason(reason)
+    ids = {ItemId(item.id) for item in items}
+    with open_store(vault, case) as store:
+        listing = _listing(store, ids)
+        doomed = _places(items)
+        used = used_places(store, doomed, without=ids)
+        sharing = sum(any(used[pack] & nos for pack, nos in _places([item]).items()) for item in items)
+        exported = {i for row in store.index.events(EVENT_EXPORTED) for i in row.event.items} & ids
+
+        def keep(pack: PackId, count: int) -> Collection[int]:
+            needed = used_places(store, {pack}, without=ids)[pack]
+            return {no for no in range(count) if no not in doomed[pack] or no in needed}
+
+        freed = 0
+        for pack in listing:
+            gone = tuple(sorted(listing[pack]))
+
+            def events(gone: tuple[ItemId, ...] = gone) -> tuple[Event, ...]:
+                arming.forget(vault.folder, disk=vault.disk)  # before any pack with documents gets its name
+                return (Event(vault.clock(), EVENT_REMOVED, gone, reason),)
+
+            freed += rewrite(store, [pack], keep, events, without=ids, overwrite=True)
+            progress(1, 0)
+        others = [pack for pack in doomed if pack not in listing and doomed[pack] - used[pack]]
+        for pack in others:
+            freed += rewrite(store, [pack], keep, lambda: (), without=ids, overwrite=True)
+            progress(1, 0)
+    return Removed(case.name, tuple(items), len(listing) + len(others), freed, sharing, len(exported))
+
+
+def _listing(store: CaseStore, items: Collection[ItemId]) -> dict[PackId, list[ItemId]]:
+    packs = {row.n: row.pack for row in store.index.packs()}
+    owners = store.index.owners()
+    found: dict[PackId, list[ItemId]] = defaultdict(list)
+    for item in items:
+        if item in owners:
+            found[packs[owners[item]]].append(item)
+    return dict(found)
+
+
+def _places(items: Sequence[Item]) -> dict[PackId, set[int]]:
+    places: dict[PackId, set[int]] = defaultdict(set)
+    for item in items:
+        for extent in item.extents:
+            places[PackId(extent.pack)].update(range(extent.first, extent.first + extent.count))
+    return places
