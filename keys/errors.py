@@ -6,6 +6,7 @@
     │   ├── MalformedAge       an age header, stanza, armor or recipient that breaks the specification
     │   ├── MalformedCard      a card whose text breaks docs/format.md §3, or whose self-signature does not verify
     │   ├── MalformedKeyring   a keyring or VAULT header of the wrong size or form
+    │   │   └── NewerVault     a VAULT header of a higher version than this program knows
     │   ├── MalformedRecord    an access file, book or roster that opened but breaks docs/format.md §4
     │   └── MalformedSignature an SSHSIG that cannot be parsed
     ├── NoMatch                well-formed, but none of the identities or passphrases offered opens it
@@ -42,6 +43,10 @@ class MalformedCard(Malformed):
 
 class MalformedKeyring(Malformed):
     """Raised when a keyring or VAULT header has the wrong size or form."""
+
+
+class NewerVault(MalformedKeyring):
+    """Raised when a VAULT header says that it is of a higher version than this program knows."""
 
 
 class MalformedRecord(Malformed):

@@ -15,7 +15,7 @@ import os
 from dataclasses import dataclass
 
 from keys.canonical import decode_base64, decode_number, encode_base64
-from keys.errors import Malformed, MalformedKeyring
+from keys.errors import Malformed, MalformedKeyring, NewerVault
 from keys.primitives import FLOOR, SALT_SIZE, Cost, check_cost
 
 MAX_HEADER_SIZE = 256
@@ -46,16 +46,26 @@ class Header:
 def parse_header(untrusted: bytes, *, floor: Cost = FLOOR) -> Header:
     """The header, which must be exactly what ``encode`` writes.
 
-    Raises MalformedKeyring, and WeakCost for a cost outside floor and ceiling.
+    Raises MalformedKeyring, NewerVault for a higher version than 1, and WeakCost for a cost outside floor and ceiling.
     """
     try:
+        _refuse_newer(untrusted)
         header = _read_header(untrusted)
+    except NewerVault:
+        raise
     except (Malformed, ValueError) as exc:
         raise MalformedKeyring(_NOT_OURS) from exc
     check_cost(header.cost, floor=floor)
     if header.encode() != untrusted:
         raise MalformedKeyring(_NOT_OURS)
     return header
+
+
+def _refuse_newer(untrusted: bytes) -> None:
+    """Only the first line is looked at: of a form that is yet to come, nothing else is known."""
+    name, _, number = untrusted[:MAX_HEADER_SIZE].partition(b"\n")[0].rpartition(b" ")
+    if name == b"sandyk vault" and decode_number(number.decode("ascii")) > 1:
+        raise NewerVault("a vault of a higher version")
 
 
 def _read_header(untrusted: bytes) -> Header:

@@ -98,6 +98,10 @@ NEAR = 2
 """How many stretches of AHEAD bytes a reader keeps: one for each thread that copies out."""
 
 
+class NewerPack(DamagedPack):
+    """Raised for a pack of a higher version: it cannot be read here, and must not be put aside for it."""
+
+
 class PackReader:
     """Random access to one pack. Every byte it returns was authenticated by the case's key.
 
@@ -179,7 +183,10 @@ class PackReader:
         ``authors`` says who may file in an epoch; without it, that is for the caller to judge. Raises DamagedPack.
         """
         name = self.pack.hex()[:8]
-        if self.size < len(MAGIC) + TRAILER_SIZE or self.read(0, len(MAGIC)) != MAGIC:
+        start = self.read(0, min(len(MAGIC), self.size))
+        if start[:-2] == MAGIC[:-2] and start[-2:-1] in b"23456789":
+            raise NewerPack(f"pack {name} was made by a newer sandyk than this one; that is no damage")
+        if self.size < len(MAGIC) + TRAILER_SIZE or start != MAGIC:
             raise DamagedPack(f"{name} is not a pack")
         trailer = self.read(self.size - TRAILER_SIZE, TRAILER_SIZE)
         offset, length = int.from_bytes(trailer[8:16], "big"), int.from_bytes(trailer[16:], "big")

@@ -29,7 +29,7 @@ from vault.errors import Damaged, DamagedPack
 from vault.index import PackRow
 from vault.mending import mend
 from vault.model import EVENT_FILED, EVENT_MENDED, EVENT_PUT_ASIDE, EVENT_PUT_BACK, EVENT_SAVED, Event, Item, PackId
-from vault.pack import pack_name
+from vault.pack import NewerPack, pack_name
 from vault.sources import About, StreamIncoming
 from vault.store import CaseStore
 from vault.vaults import Vault
@@ -151,6 +151,8 @@ class _Run:
         try:
             with self._store.open_pack(pack) as reader:
                 reader.manifest()
+        except NewerPack:
+            return True
         except DamagedPack as exc:
             cause = exc.__cause__
             return isinstance(cause, OSError) and cause.errno != errno.EIO

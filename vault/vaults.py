@@ -16,7 +16,7 @@ from functools import partial
 
 from keys import keyring
 from keys.book import Book, Colleague, open_book, seal_book
-from keys.errors import Full, KeysError, NoMatch, WeakPassphrase
+from keys.errors import Full, KeysError, NewerVault, NoMatch, WeakPassphrase
 from keys.errors import Wiped as KeysWiped
 from keys.identity import Identity
 from keys.keyring import DuressSlot, Header, HeldSlot, JournalistSlot, OpenSlot, parse_header
@@ -30,6 +30,7 @@ from vault.errors import (
     DamagedVault,
     DiskFailed,
     DoesNotOpen,
+    NewerFormat,
     NotAllowed,
     NotFound,
     NoVault,
@@ -70,6 +71,8 @@ class LockedVault:
             raise Wiped("this vault was wiped: its keys are gone", "`sandyk panic` removes what is left of it")
         try:
             return cls(folder, parse_header(untrusted, floor=floor), disk, floor)
+        except NewerVault as exc:
+            raise NewerFormat("vault") from exc
         except KeysError as exc:
             raise DamagedVault(f"the vault's header is damaged: {exc}", "a copy of the file VAULT mends this") from exc
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from keys.age import BLOCK_SIZE, sealed_size
+from keys.age import BLOCK_SIZE, seal, sealed_size
 from keys.identity import Identity
 from keys.stream import SEALED_BLOCK_SIZE, TAG_SIZE
 from tests.support.newsroom import (
@@ -29,6 +29,7 @@ from tests.support.newsroom import (
 from tests.support.stopping import Stopped, StoppingDisk, count_steps
 from vault import layout
 from vault.disk import Disk
+from vault.errors import DamagedVault, NewerFormat
 from vault.manifest import Manifest
 from vault.mending import write_parity
 from vault.model import EVENT_MENDED, EVENT_PUT_ASIDE, EVENT_PUT_BACK, EVENT_SAVED
@@ -308,3 +309,24 @@ def test_the_wipe_takes_parity_and_quarantine_along(tmp_path: Path) -> None:
     report = panic(folder, discard=False)
     assert not os.path.exists(folder)
     assert report.left_behind == ()
+
+
+def test_a_pack_of_a_newer_version_is_named_so_and_stays(vault: Vault, filed: CaseStore) -> None:
+    name = os.urandom(16)
+    path = Path(filed.folder) / "packs" / f"{name.hex()}.age"
+    path.write_bytes(seal(b"sandyk pack 2\n" + bytes(40_000), [filed.keys.epochs[-1].recipient]))
+    done = run(vault, filed)
+    assert path.exists()
+    assert done.put_aside == []
+    assert any("newer sandyk" in finding.what for finding in filed.findings)
+
+
+def test_a_vault_of_a_newer_version_is_not_called_damaged(tmp_path: Path) -> None:
+    folder = newsroom(tmp_path / "vault")
+    header = Path(folder) / layout.HEADER
+    header.write_bytes(header.read_bytes().replace(b"sandyk vault 1\n", b"sandyk vault 2\n") + b"more\n")
+    with pytest.raises(NewerFormat):
+        unlock(folder)
+    header.write_bytes(b"sandyk vault x\n")
+    with pytest.raises(DamagedVault):
+        unlock(folder)
