@@ -38,7 +38,7 @@ export const en = {
   notProvenWhen: "When it happened: all times are those of the sender’s clocks.",
   notProvenTrue: "Whether the documents are genuine, or harmless. They were not opened. A document can be dangerous to the program that opens it.",
   stamped: "It has a time stamp, which this page does not check.",
-  notUsed: "Files that you chose and that are not part of this:",
+  notUsed: "Files that you chose and that were left out:",
   notExamined: "Files of a later version that this page does not know and did not examine:",
   notExaminedMore: (n: number) => `… and ${n} more`,
   fingerprint: "Signing key",

@@ -8,7 +8,7 @@ import {
 } from "./keys.ts"
 import { beginKeyMaking } from "./keymaking.ts"
 import { begin } from "./language.ts"
-import { type Sealed, verify } from "./opened.ts"
+import { verify } from "./opened.ts"
 import { findParts } from "./partset.ts"
 import { Refusal } from "./refusal.ts"
 import { clearResult, showBundle, showPlain } from "./result.ts"
@@ -32,7 +32,7 @@ for (const radio of document.querySelectorAll<HTMLInputElement>("input[name=way]
 }
 showWay() // a browser that reloads the page may have kept the choice
 file.addEventListener("change", clearAll)
-document.addEventListener("dragover", (event) => event.preventDefault())
+document.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault())
 document.addEventListener("drop", takeDropped)
 keyFile.addEventListener("change", () => void askForPassphrase())
 void askForPassphrase()
@@ -51,12 +51,16 @@ function showWay(): void {
 
 /** Files that are dropped anywhere are chosen: the browser would leave the page and show them. */
 function takeDropped(event: DragEvent): void {
+  if (!hasFiles(event)) return
   event.preventDefault()
-  const dropped = event.dataTransfer?.files
-  if (dropped === undefined || dropped.length === 0 || byId<HTMLButtonElement>("open").disabled) return
+  if (byId<HTMLButtonElement>("open").disabled) return // something is being read
   const target = event.target === keyFile ? keyFile : file
-  target.files = dropped
+  target.files = event.dataTransfer?.files ?? null
   target.dispatchEvent(new Event("change"))
+}
+
+function hasFiles(event: DragEvent): boolean {
+  return event.dataTransfer?.types.includes("Files") ?? false
 }
 
 function clearAll(): void {
@@ -75,15 +79,16 @@ async function askForPassphrase(): Promise<void> {
 async function open(): Promise<void> {
   clearAll()
   const chosen = [...(file.files ?? [])]
-  if (chosen.length === 0) return ask("missingFile")
+  const [first] = chosen
+  if (first === undefined) return ask("missingFile")
   if (!hasKey()) return ask("missingKey")
   const size = chosen.reduce((total, { size }) => total + size, 0)
   await work(way() === "paste" ? "opening" : "deriving", size, async (pass) => {
     const keys = await givenKeys()
     status(keys.passphrase === null ? "opening" : "deriving")
-    const sealed = await sealedIn(chosen, keys, pass.signal)
+    const sealed = (await findParts(chosen, keys, pass.signal)) ?? (await binaryOf(first))
     const opened = await verify(sealed, keys, { ...pass, onRead: (bytes) => (status("opening"), pass.onRead(bytes)) })
-    if (opened.tags === null) showPlain(opened, chosen[0]?.name ?? "")
+    if (opened.tags === null) showPlain(opened, first.name)
     else showBundle(opened, opened.tags)
     keyText.value = passphrase.value = keyFilePassphrase.value = ""
   })
@@ -107,17 +112,9 @@ async function contentOfKeyFile(): Promise<Uint8Array> {
   return bytesOf(chosen)
 }
 
-async function sealedIn(chosen: readonly File[], keys: Keys, signal: AbortSignal): Promise<Sealed> {
-  const [first] = chosen
-  if (first !== undefined && chosen.length === 1) {
-    if (new TextDecoder().decode(await bytesOf(first.slice(0, ZIP.length))) === ZIP) throw new Refusal("zip")
-    return (await findParts([first], keys, signal)) ?? binaryOf(first)
-  }
-  return (await findParts(chosen, keys, signal)) ?? new Blob()
-}
-
 /** The age file itself, also where it was put into text to go through a mail. */
 async function binaryOf(sealed: File): Promise<Blob> {
+  if (new TextDecoder().decode(await bytesOf(sealed.slice(0, ZIP.length))) === ZIP) throw new Refusal("zip")
   if (sealed.size > MAX_ARMORED_BYTES) return sealed
   const bytes = unarmored(await bytesOf(sealed))
   return bytes === null ? sealed : new Blob([bytes as Uint8Array<ArrayBuffer>])

@@ -82,20 +82,24 @@ export class PartSet {
   }
 }
 
-/** The parts among the files; null for a single file that is none, or is to be judged by itself. */
+/** The parts among the files; null for a single file that is none. */
 export async function findParts(files: readonly File[], keys: Keys, signal: AbortSignal): Promise<PartSet | null> {
-  if (files.length === 1 && keys.passphrase !== null) return null // no part is sealed so, and each try costs a second
+  const alone = files.length === 1
+  if (keys.passphrase !== null) {
+    if (alone) return null // no part is sealed so
+    throw new Refusal("no-parts")
+  }
   const parts: Part[] = []
   const leftOut: LeftOut[] = []
   for (const file of files) {
     if (signal.aborted) throw new Refusal("cancelled")
-    const found = await look(file, keys, files.length === 1)
+    const found = await look(file, keys, alone)
     if ("trailer" in found) parts.push(found)
     else leftOut.push(found)
   }
   const terms = parts[0]?.trailer.terms
   if (terms === undefined) {
-    if (files.length === 1) return null
+    if (alone) return null
     throw new Refusal("no-parts", "", undefined, saidLeftOut(leftOut))
   }
   if (!parts.every((part) => sameTerms(part.trailer.terms, terms))) {

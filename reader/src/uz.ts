@@ -40,7 +40,7 @@ export const uz: Words = {
   notProvenWhen: "Qachon bo‘lgani: barcha vaqtlar jo‘natuvchining soati bo‘yicha.",
   notProvenTrue: "Hujjatlar haqiqiymi va zararsizmi. Ularni hech kim ochmadi. Hujjat uni ochadigan dastur uchun xavfli bo‘lishi mumkin.",
   stamped: "Unda vaqt belgisi bor, bu sahifa uni tekshirmaydi.",
-  notUsed: "Tanlangan, lekin bunga tegishli bo‘lmagan fayllar:",
+  notUsed: "Tanlangan, lekin ishlatilmagan fayllar:",
   notExamined: "Bu sahifa bilmaydigan va tekshirmagan, keyingi versiya fayllari:",
   notExaminedMore: (n) => `… va yana ${n} ta`,
   fingerprint: "Imzo kaliti",

@@ -64,7 +64,7 @@ def test_all_data_parts_open_in_any_order(
     for place, number in enumerate(order):
         paths.append(tmp_path / f"{place}.age")
         paths[-1].write_bytes(written[number].read_bytes())
-    assert "not part of this" not in opened(page, *paths)
+    assert "Files that you chose" not in opened(page, *paths)
 
 
 def test_documents_out_of_parts_are_saved(chromium: Browser, written: dict[int, Path]) -> None:
@@ -142,6 +142,7 @@ def test_what_is_no_part_is_named_and_left_out(page: Browser, written: dict[int,
     foreign = tmp_path / "foreign.age"
     foreign.write_bytes(bundles.seal(recipients=[OTHER.recipient])[0])
     text = opened(page, letter, written[1], written[2], foreign, written[3])
+    assert "Files that you chose and that were left out" in text
     assert "letter.txt: is no part of a bundle" in text
     assert "foreign.age: is sealed for other keys" in text
 
