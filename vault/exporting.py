@@ -30,6 +30,7 @@ from vault.store import CaseStore
 from vault.thumbnails import Thumbnailer
 from vault.vaults import Vault
 from vault.whereabouts import ExportNote, known_as, known_by_recipient, shown_recipient
+from vault.zipped import zip_sink
 
 WHOEVER = "whoever has the passphrase"
 """Whom the record says that a ZIP is for."""
@@ -219,8 +220,6 @@ def export(
 
 
 def _zip(sink: Sink, passphrase: Secret, write: Callable[[tar.Sink], None]) -> None:
-    from vault.zipped import zip_sink
-
     with zip_sink(sink, passphrase) as inside:
         write(inside)
 

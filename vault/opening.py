@@ -4,7 +4,7 @@
 A document is in the folder, or in the case, only when everything was verified to the
 last byte: before that it lies in a folder named ``….partial``, or in packs that no item points to. When a disk fails,
 what was verified of a bundle so far stays in that folder, and the next run goes on from it; after damage, after a
-signature that is not to be trusted, and after Ctrl-C nothing stays.
+broken signature, and after Ctrl-C nothing stays that the run has written.
 """
 
 from __future__ import annotations

@@ -100,8 +100,9 @@ class PartialFolder:
         return any(leftover.take(parts, size, sha256, where, progress) for leftover in self._leftovers)
 
     def finish(self) -> str:
-        """Give the folder its name, and remove the leftovers that it replaces; the path."""
+        """Give the folder its name, and remove the leftovers that it replaces; the path. Raises AlreadyThere."""
         place = os.path.join(self._folder, self.root)
+        self._expect_free(place)
         os.rename(self._path, place)
         self._let_go()
         for leftover in self._leftovers:
@@ -128,11 +129,7 @@ class PartialFolder:
     def _begin(self, root: str) -> None:
         if self.root:
             return
-        if os.path.lexists(os.path.join(self._folder, root)):
-            raise AlreadyThere(
-                f"{printable(os.path.join(self._folder, root))} is there already",
-                "it was opened before; remove it, or choose another folder",
-            )
+        self._expect_free(os.path.join(self._folder, root))
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         path = os.path.join(self._folder, f"{root}-{secrets.token_hex(4)}{SUFFIX}")
         os.mkdir(path, 0o700)
@@ -141,6 +138,12 @@ class PartialFolder:
             self._lock = os.open(path, os.O_RDONLY | _DIRECTORY | _NOFOLLOW | _CLOEXEC)
             with suppress(OSError):  # where there are no locks, no leftover is used either
                 take_lock(self._lock, wait=False)
+
+    def _expect_free(self, place: str) -> None:
+        if os.path.lexists(place):
+            raise AlreadyThere(
+                f"{printable(place)} is there already", "it was opened before; remove it, or choose another folder"
+            )
 
     def _make_folder(self, path: str) -> None:
         """``makedirs``, whose ``mode`` holds for the last folder alone."""

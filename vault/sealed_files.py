@@ -16,6 +16,7 @@ from io import FileIO
 from keys import age
 from keys.errors import KeysError, NoMatch
 from keys.secret import Secret
+from vault import zipped
 from vault.bundle import BundleReader, TarBundleReader, own_keys
 from vault.errors import BadInput, DamagedBundle, DiskFailed, DoesNotOpen
 from vault.names import printable
@@ -23,7 +24,6 @@ from vault.part_reader import JoinedParts, PartSet
 from vault.plaintext import SkippingPlaintext
 
 WORKERS = 2
-_ZIP_MAGIC = b"PK\x03\x04"
 _AGE_MAGIC = b"age-encryption.org/"
 
 OnTag = Callable[[str, bytes], object]
@@ -43,7 +43,7 @@ Sealed = str | PartSet | Zipped
 
 def is_zip(path: str) -> bool:
     """Whether a file begins as a ZIP does. What cannot be read is none."""
-    return _begins(path, _ZIP_MAGIC)
+    return _begins(path, zipped.MAGIC)
 
 
 @contextmanager
@@ -57,10 +57,8 @@ def reading(
     if isinstance(sealed, PartSet):
         yield TarBundleReader(JoinedParts(sealed), own_keys(identities), on_tag=on_tag)
     elif isinstance(sealed, Zipped):
-        from vault.zipped import ZipBundleReader
-
         with _file(sealed.path) as source:
-            yield ZipBundleReader(source, sealed.passphrase, on_tag=on_tag)
+            yield zipped.ZipBundleReader(source, sealed.passphrase, on_tag=on_tag)
     else:
         with _file(sealed) as source:
             if skipping and source.is_seekable_age():

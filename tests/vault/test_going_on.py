@@ -265,7 +265,7 @@ def test_a_leftover_that_another_run_is_filling_is_not_touched(
         f.write(DOCUMENTS[1][1])
     assert opened(sealed, out).kept == 0
     assert os.path.exists(other.path(f"{ROOT}/data/0002/1.bin"))
-    with pytest.raises(OSError):
+    with pytest.raises(AlreadyThere):
         other.finish()
     other.discard()
     assert tree(out) == whole
