@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 import shlex
 
+import pytest
+
 from tests.support.commands import Desk
 
 
@@ -52,3 +54,18 @@ def test_a_password_in_the_address_of_a_server_is_not_repeated(bundle: tuple[Des
         "export", "Road works", "-o", sealed, "--to", "editor", "--timestamp", "http://me:hunter2@x/", code=2
     )
     assert "hunter2" not in run.err
+
+
+@pytest.mark.parametrize("option", [("--repair",), ("--sample", "2")])
+def test_what_a_bundle_cannot_be_asked_is_refused_and_not_passed_over(
+    bundle: tuple[Desk, Desk, str], option: tuple[str, ...]
+) -> None:
+    _, editor, sealed = bundle
+    run = editor.run("verify", sealed, *option, code=2)
+    assert "packs of a case" in run.err and not run.stdout
+
+
+def test_a_report_is_not_written_into_a_vault(bundle: tuple[Desk, Desk, str]) -> None:
+    _, editor, sealed = bundle
+    editor.run("verify", sealed, "-o", str(editor.vault / "cases" / "report"), code=2)
+    assert not (editor.vault / "cases" / "report").exists()

@@ -230,7 +230,8 @@ def verify_command(
 
     if repair_too and (sample is not None or identity is not None):
         raise BadInput("--repair reads everything, and is for cases of this vault")
-    bundle = BundleOptions(identity, zip_passphrase_file, tsa_ca, output, as_json)
+    of_packs = repair_too or sample is not None
+    bundle = BundleOptions(identity, zip_passphrase_file, tsa_ca, output, as_json, of_packs)
     if identity is not None:
         checking.end(checking.verify_bundle(name, None, bundle))
         return

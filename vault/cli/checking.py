@@ -45,6 +45,8 @@ class BundleOptions:
     tsa_ca: str | None
     output: str | None
     as_json: bool
+    of_packs: bool
+    """Whether something was asked for that only the packs of a case can be asked."""
 
 
 def named_bundle(unlocked: Vault, name: str | None, options: BundleOptions) -> Checked | None:
@@ -87,11 +89,16 @@ def verify_bundle(path: str | None, unlocked: Vault | None, options: BundleOptio
     from vault import bundle_report, opening
     from vault.bundle_checking import check
     from vault.disk import Disk
+    from vault.elsewhere import expect_outside_vaults
     from vault.sealing import write_new
     from vault.version import VERSION
 
     if path is None:
         raise BadInput("--identity opens a bundle", "say which: sandyk verify FILE --identity KEYFILE")
+    if options.of_packs:
+        raise BadInput("--repair and --sample are for the packs of a case, and this is a bundle")
+    if options.output is not None:
+        expect_outside_vaults(options.output)
     roots = stamps.roots_in(options.tsa_ca)
     if unlocked is None:
         harden()
