@@ -21,6 +21,7 @@ from keys.secret import Secret
 from tests.support.bundles import CLOCK, EDITOR, ID, in_pieces, items_of, plaintext_of, seal
 from tests.support.mounts import image_mounted, make_image, mounted
 from tests.support.newsroom import contents, create_case, listing, newsroom, pack_paths, store_of, unlock
+from tests.support.partition import found, write
 from tests.support.tools import need
 from vault.bundle import compose
 from vault.cases import find_case
@@ -129,7 +130,7 @@ def test_what_is_there_is_not_read_from_the_sealed_file_again(
     assert tree(out) == whole
 
 
-@pytest.mark.parametrize("carrier", ["armored", "zip"])
+@pytest.mark.parametrize("carrier", ["armored", "zip", "parts"])
 def test_carriers_that_must_be_read_in_one_go_are_gone_on_with_too(tmp_path: Path, carrier: str) -> None:
     path, sink = tmp_path / "in", io.BytesIO()
     if carrier == "zip":
@@ -137,6 +138,9 @@ def test_carriers_that_must_be_read_in_one_go_are_gone_on_with_too(tmp_path: Pat
         with zip_sink(sink, PASSPHRASE) as inside:
             signed.write(inside, in_pieces(DOCUMENTS))
         what: Sealed = Zipped(str(path), PASSPHRASE)
+    elif carrier == "parts":
+        write(tmp_path / "parts", plaintext_of(SEALED), 3)
+        what = found(tmp_path / "parts")
     else:
         sealer = age.Sealer(sink, [EDITOR.recipient], armored=True)
         sealer.write(plaintext_of(SEALED))
