@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One Chromium for all tests of the reader page; each test gets a page in a profile of its own."""
+"""One Chromium for all tests of the reader page; each test gets the page afresh."""
 
 from __future__ import annotations
 

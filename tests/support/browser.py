@@ -31,7 +31,7 @@ class Outcome:
 
 
 class Browser:
-    """One Chromium. Each `open` is a new profile with the page in it."""
+    """One Chromium. Each `open` is the page afresh, in a new profile unless it is wanted just as before."""
 
     def __init__(self) -> None:
         node, chromium = need("node"), need("chromium")
