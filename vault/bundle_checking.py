@@ -16,7 +16,7 @@ from typing import Literal
 from keys import age
 from vault import timestamp
 from vault.bundle import NotABundle, Tags
-from vault.errors import BrokenTimestamp, DamagedBundle, DiskFailed, LibraryMissing
+from vault.errors import BrokenTimestamp, DamagedBundle, DiskFailed, LibraryMissing, ReadFailed
 from vault.names import printable
 from vault.opening import Progress
 from vault.part_reader import BadPart, PartSet
@@ -70,8 +70,8 @@ def check(
 ) -> Checked:
     """Read a bundle, or its parts, from beginning to end, and judge all of it.
 
-    Raises BadInput, DoesNotOpen, DamagedBundle, BrokenSignature, Resealed, DiskFailed; for parts also PartsMissing and
-    LibraryMissing.
+    Raises BadInput, DoesNotOpen, DamagedBundle, BrokenSignature, Resealed, DiskFailed, ReadFailed for a file that
+    changed meanwhile; for parts also PartsMissing and LibraryMissing.
     """
     while True:
         try:
@@ -90,6 +90,7 @@ def _check(
     sealed: Sealed, identities: Sequence[age.Identity], vault: Vault | None, roots: Roots, progress: Progress
 ) -> Checked:
     names: set[str] = set()
+    before = _states(sealed)
     with reading(sealed, identities, lambda name, _: names.add(name)) as reader:
         tags = reader.tags
         for _, document in reader.payload():
@@ -99,7 +100,10 @@ def _check(
     stamp, problem = _judge_stamp(tags, roots)
     sender = sender_of(vault, tags.signer) if tags.signer else None
     joined = sealed if isinstance(sealed, PartSet) else None
-    return Checked(_carrier(sealed), _files(sealed), tags, len(names), sender, stamp, problem, joined)
+    files = _files(sealed)
+    if _states(sealed) != before:  # else the report could name the digest of one file and the documents of another
+        raise ReadFailed("a file was changed or exchanged while it was being checked", "check it again")
+    return Checked(_carrier(sealed), files, tags, len(names), sender, stamp, problem, joined)
 
 
 def _judge_stamp(tags: Tags, roots: Roots) -> tuple[Stamp | None, str | None]:
@@ -121,12 +125,26 @@ def _carrier(sealed: Sealed) -> Carrier:
     return "zip" if isinstance(sealed, Zipped) else "age"
 
 
-def _files(sealed: Sealed) -> tuple[SealedFile, ...]:
+def _paths(sealed: Sealed) -> list[str]:
     if isinstance(sealed, PartSet):
-        paths = [same[0].path for _, same in sorted(sealed.parts.items())]
-    else:
-        paths = [sealed.path if isinstance(sealed, Zipped) else sealed]
-    return tuple(_file(path) for path in paths)
+        return [same[0].path for _, same in sorted(sealed.parts.items())]
+    return [sealed.path if isinstance(sealed, Zipped) else sealed]
+
+
+def _states(sealed: Sealed) -> list[tuple[int, ...] | None]:
+    """What tells a file from the one that takes its name, and from itself once it was written to. None: not there."""
+    found: list[tuple[int, ...] | None] = []
+    for path in _paths(sealed):
+        try:
+            status = os.stat(path)
+            found.append((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+        except OSError:
+            found.append(None)
+    return found
+
+
+def _files(sealed: Sealed) -> tuple[SealedFile, ...]:
+    return tuple(_file(path) for path in _paths(sealed))
 
 
 def _file(path: str) -> SealedFile:

@@ -24,7 +24,7 @@ from vault import bundle_report, timestamp
 from vault.bundle import BundleItem, IdentitySigner, compose
 from vault.bundle_checking import Checked, check
 from vault.disk import Disk
-from vault.errors import BadInput, BrokenSignature, DamagedBundle, DoesNotOpen, Resealed, VaultError
+from vault.errors import BadInput, BrokenSignature, DamagedBundle, DoesNotOpen, ReadFailed, Resealed, VaultError
 from vault.part_reader import find_parts
 from vault.part_writer import write_parts
 from vault.parts import cut
@@ -62,6 +62,23 @@ def test_what_was_examined_is_named_by_its_hash_and_nothing_is_written(tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["in.age"]
     assert found.carrier == "age"
     assert f"SHA-256 {hashlib.sha256(SIGNED).hexdigest()}." in text_of(found)
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_a_file_that_is_changed_or_exchanged_while_it_is_checked_gets_no_report(
+    tmp_path: Path, exchanged: bool
+) -> None:
+    """Else the report could name the hash of one file and the documents of another."""
+    path = tmp_path / "in.age"
+    path.write_bytes(SIGNED)
+
+    def meddle(documents: int, size: int) -> None:
+        if exchanged:
+            path.rename(tmp_path / "the one that was read")
+        path.write_bytes(SIGNED[:-1] + b"?")
+
+    with pytest.raises(ReadFailed, match="while it was being checked"):
+        check(str(path), [EDITOR.age], None, progress=meddle)
 
 
 def test_every_document_is_in_the_report_with_its_hash_and_what_the_sender_s_clock_said(tmp_path: Path) -> None:
@@ -213,9 +230,7 @@ def test_nothing_that_a_sender_writes_breaks_or_disguises_the_report(
 ) -> None:
     content = text.encode()
     item = BundleItem(content, len(content), hashlib.sha256(content).digest(), -(2**62), 2**62, custody=(event,))
-    composed = compose(
-        [EDITOR.recipient], [item], signer=None, clock_ns=CLOCK, bundle_id=ID, title=text
-    )
+    composed = compose([EDITOR.recipient], [item], signer=None, clock_ns=CLOCK, bundle_id=ID, title=text)
     path = tmp_path_factory.mktemp("hostile") / "in.age"
     with open(path, "wb") as f:
         sealer = age.Sealer(f, composed.crowd())
