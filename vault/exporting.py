@@ -153,7 +153,8 @@ def export(
     is missing. With ``zip_passphrase`` it becomes a ZIP, for nobody in particular. ``stamp`` gives a time stamp over
     the signature; when it raises, nothing is exported.
 
-    Raises NotFound, BadInput, DamagedPack, AlreadyThere, LibraryMissing, DiskFailed; nothing is left behind then.
+    Raises NotFound, BadInput, DamagedPack, AlreadyThere, LibraryMissing, DiskFailed; nothing is left behind then, but
+    for a whole file of which the case's record does not know, when the vault's own disk fails after it was written.
     """
     if not to and zip_passphrase is None:
         raise BadInput("nobody to seal it for", "say who: --to CONTACT, or --recipient age1pq1…")
