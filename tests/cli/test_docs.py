@@ -31,8 +31,11 @@ ELSEWHERE = {"unlock", "lock", "journalist duress", "journalist token add", "jou
 """Commands that need an agent, a decoy or a stick: tests of their own drive them."""
 
 
-RARE = {"verify": {"cases[].remarks[].pack", "cases[].remarks[].what"}}
-"""Fields that need a pack by a former member: tests of the store make one."""
+RARE = {
+    "verify": {"cases[].remarks[].pack", "cases[].remarks[].what"},
+    "compact": {"left[].pack", "left[].what"},
+}
+"""Fields that need a pack by a former member, or one that rots at the right moment: tests of the vault make them."""
 
 
 def test_every_command_is_documented_and_nothing_else() -> None:
@@ -134,6 +137,11 @@ def test_the_fields_of_each_document_are_the_documented_ones(bundle: tuple[Desk,
         run(one, "export", "Road works", "-o", stamped, "--to", "editor", *stamp)
     run(editor, "open", stamped, "-o", str(editor.home / "stamped"))
     run(editor, "verify", stamped, "--tsa-ca", root, "-o", str(editor.home / "report.txt"))
+    parts = one.home / "parts"
+    run(one, "export", "Road works", "-o", str(parts), "--to", "editor", "--volume-size", "2M", "--repair", "1")
+    damaged = min(parts.iterdir())
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    run(editor, "open", str(parts), "-o", str(editor.home / "joined"))
     run(editor, "case", "new", "In")
     receipt = str(editor.home / "receipt")
     run(editor, "open", sealed, "-o", str(editor.home / "out"), "--receipt", receipt)
@@ -151,6 +159,8 @@ def test_the_fields_of_each_document_are_the_documented_ones(bundle: tuple[Desk,
     run(one, "show", name)
     run(one, "get", name, "-o", str(one.home / "out"))
     run(one, "get", name, "-o", str(one.home / "out"), code=1)
+    run(one, "remove", name, "--yes")
+    run(one, "compact", "Road works")
     run(one, "log", code=3)
     run(one, "parity", "Road works")
     run(one, "add", "Second", one.write("lost.txt", "lost"))

@@ -29,7 +29,7 @@ from tests.support.stopping import Stopped, StoppingDisk, count_steps
 from vault.cases import find_case, grant, open_store, revoke
 from vault.compacting import Compacted, compact
 from vault.disk import Disk
-from vault.errors import Busy, DamagedPack
+from vault.errors import Busy, DamagedPack, DiskFailed
 from vault.filing import find_item
 from vault.manifest import Replacement, decode, encode, replaced_by
 from vault.model import EVENT_FILED, EVENT_REMOVED, EVENT_REWRITTEN, Move, Replaced
@@ -394,3 +394,87 @@ def test_a_proper_replacement_is_read_back_as_it_was_written() -> None:
 def test_a_replacement_that_breaks_the_format_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(DamagedPack):
         decode(encode(sample(**changes)))
+
+
+class _Lying(Disk):
+    """A medium that damages the pack that is written last, once it has its name."""
+
+    def __init__(self) -> None:
+        self.armed = False
+
+    def publish(self, temporary: str, path: str) -> None:
+        super().publish(temporary, path)
+        if self.armed and path.endswith(".age"):
+            self.armed = False
+            with open(path, "r+b") as pack:
+                pack.seek(-20_000, os.SEEK_END)
+                pack.write(bytes(100))
+
+
+def test_a_medium_that_gives_back_other_bytes_costs_nothing(tmp_path: Path) -> None:
+    disk = _Lying()
+    with unlock(newsroom(tmp_path / "vault"), disk=disk) as vault:
+        with store_of(vault) as store:
+            file_in(store, {b"memo": b"plov", b"other": b"samsa"})
+            before = files(store)
+        disk.armed = True
+        with pytest.raises(DiskFailed):
+            take_out(vault, "memo")
+        assert sound(vault) == {b"memo": b"plov", b"other": b"samsa"}
+        with store_of(vault) as store:
+            assert files(store) == before
+        take_out(vault, "memo")
+        assert sound(vault) == {b"other": b"samsa"}
+
+
+def test_a_pack_that_does_not_read_whole_is_left_as_it_is(vault: Vault) -> None:
+    content = os.urandom(200_000)
+    with store_of(vault) as store:
+        file_in(store, {b"memo": b"plov", b"other": content})
+        path = pack_paths(store)[-1]
+        with path.open("r+b") as pack:
+            pack.seek(100_000)
+            pack.write(bytes(100))
+        damaged = path.read_bytes()
+    with pytest.raises(DamagedPack):
+        take_out(vault, "memo")
+    done = put_together(vault)
+    assert done.before == done.after and len(done.left) == 2
+    assert path.read_bytes() == damaged
+
+
+def test_a_file_that_has_another_name_keeps_its_bytes_there(vault: Vault, tmp_path: Path) -> None:
+    with store_of(vault) as store:
+        file_in(store, {b"memo": b"plov"})
+        path = pack_paths(store)[-1]
+    os.link(path, tmp_path / "copy")
+    content = path.read_bytes()
+    take_out(vault, "memo")
+    assert not path.exists()
+    assert (tmp_path / "copy").read_bytes() == content
+
+
+def test_another_s_replacement_is_followed_and_deletes_no_file_until_the_case_is_compacted(tmp_path: Path) -> None:
+    """Two copies of a vault: what one removes, the other, once it gets the pack, lists no more and keeps."""
+    first = newsroom(tmp_path / "first")
+    with unlock(first) as vault:
+        entry = vault.add_journalist("Бакыт", Secret(b"second passphrase"))
+        grant(vault, find_case(vault, "Mine"), entry.card, "Бакыт")
+        with store_of(vault) as store:
+            file_in(store, {b"memo": b"plov", b"other": b"samsa"})
+    second = str(tmp_path / "second")
+    shutil.copytree(first, second)
+    with unlock(first, "second passphrase") as theirs:
+        take_out(theirs, "memo")
+        with store_of(theirs) as store:
+            new = {path.name: path.read_bytes() for path in packs_folder(store).iterdir()}
+    with unlock(second) as vault:
+        with store_of(vault) as store:
+            folder, old = packs_folder(store), set(files(store))
+        for name, content in new.items():
+            (folder / name).write_bytes(content)
+        assert sound(vault) == {b"other": b"samsa"}
+        assert set(files(store_of(vault))) == old | set(new)
+        put_together(vault)
+        assert sound(vault) == {b"other": b"samsa"}
+        assert len(files(store_of(vault))) == 1

@@ -22,6 +22,7 @@ from vault.cli.opening import register as register_opening
 from vault.cli.people import register as register_people
 from vault.cli.reader import register as register_reader
 from vault.cli.receipts import register as register_receipts
+from vault.cli.removing import register as register_removing
 from vault.cli.repairing import register as register_repairing
 from vault.cli.session import VaultOption, one_line, vault_said_first
 from vault.cli.status import register as register_status
@@ -30,9 +31,9 @@ from vault.names import printable
 from vault.terminal import say
 
 ORDER = (
-    "init", "case", "add", "list", "search", "show", "get", "verify", "parity", "log", "export", "open", "reader",
-    "receipt", "drop", "journalist", "card", "contact", "unlock", "lock", "status", "rebuild", "guard", "drill",
-    "panic",
+    "init", "case", "add", "list", "search", "show", "get", "remove", "verify", "parity", "log", "export", "open",
+    "reader", "receipt", "drop", "journalist", "card", "contact", "unlock", "lock", "status", "rebuild", "compact",
+    "guard", "drill", "panic",
 )  # fmt: skip
 """As help lists them: in the order in which one comes to need them; the emergency last, where it is seen."""
 
@@ -101,6 +102,7 @@ register_people(app)
 register_casework(app)
 register_repairing(app)
 register_evidence(app)
+register_removing(app)
 register_exporting(app)
 register_opening(app)
 register_reader(app)

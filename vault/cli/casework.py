@@ -318,7 +318,9 @@ def log(
         for case in cases:
             authors = {m.signing: _name_of(unlocked, m) for m in case.keys.members}
             with open_store(unlocked, case) as store:
+                signers = {pack.n: pack.author for pack in store.index.packs()}
                 for row in store.index.events():
+                    repeated_by = signers.get(row.pack.replaced_by)
                     who = authors.get(row.pack.author) or row.pack.author.hex()[:8]
                     rows.append(
                         {
@@ -326,9 +328,12 @@ def log(
                             "items": [i.hex() for i in row.event.items], "detail": row.event.detail,
                             "device": row.pack.device.hex(), "sequence": row.pack.sequence,
                             "signed_by": row.pack.author.hex(), "name": authors.get(row.pack.author),
+                            "repeated_by": repeated_by.hex() if repeated_by else None,
                         }
                     )  # fmt: skip
                     what = f"{row.event.kind} {row.event.detail}".strip()
+                    if repeated_by is not None and repeated_by != row.pack.author:
+                        who += f" (says {authors.get(repeated_by) or repeated_by.hex()[:8]})"
                     count = f"{len(row.event.items)} item(s)" if row.event.items else ""
                     lines.append(
                         (time_text(row.event.at_ns), printable(case.name), printable(who),

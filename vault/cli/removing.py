@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`remove` and `compact`: documents out of a case, and its packs put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vault import terminal
+from vault.cli import exits
+from vault.cli.session import (
+    JsonOption,
+    PassphraseOption,
+    TokenOption,
+    VaultOption,
+    answer,
+    one_line,
+    opened,
+    shown_path,
+)
+from vault.names import printable
+from vault.terminal import say, size_text
+
+if TYPE_CHECKING:
+    from vault.cases import Case
+    from vault.model import Item
+    from vault.removing import Removed
+
+WHAT_STAYS = (
+    "what is left: this medium may keep old blocks until it reuses them; who opens the case can read what is in them",
+    "every other copy of the vault still has these documents, and so have backups, images and bundles",
+    "the record keeps their ids, and when they were filed, exported and removed; clean copies of them are still here",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("remove")(remove_items)
+    app.command("compact")(compact_case)
+
+
+def remove_items(
+    references: Annotated[list[str], typer.Argument(metavar="ITEM", help="Ids, beginnings of ids, or paths.")],
+    case_name: Annotated[
+        str | None, typer.Option("--case", metavar="CASE", help="Look for items only in this case.")
+    ] = None,
+    reason: Annotated[
+        str,
+        typer.Option(
+            "--reason", metavar="TEXT",
+            help="Why; it stays in the custody record for all members. What is typed here stays in the shell's "
+            "history.",
+        ),
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove documents from a case, for all its members.
+
+    The packs that hold them are written anew without them. The custody record says which ids were removed, when, why
+    and by whom, and not their names. What other documents share with them stays. It cannot be undone, and reaches no
+    other copy. If it is interrupted, run it again; what is not found then is gone from every list, and `sandyk compact`
+    drops what may be left of its bytes.
+    """
+    from vault.filing import choose_items
+    from vault.removing import check_reason, remove
+
+    check_reason(reason)
+    done: list[Removed] = []
+    with opened(vault, passphrase_file, token) as unlocked:
+        chosen = choose_items(unlocked, None, case_name, references)
+        if not yes and not _agreed(chosen):
+            say("nothing was removed")
+            raise typer.Exit(exits.FAILED)
+        for case, items in chosen:
+            with terminal.progress("removing") as advance:
+                done.append(remove(unlocked, case, items, reason=reason, progress=advance))
+    answer({"cases": [_document(one) for one in done]}, as_json=as_json, lines=_lines(done))
+
+
+def _agreed(chosen: list[tuple[Case, list[Item]]]) -> bool:
+    for case, items in chosen:
+        for item in items:
+            say(f"{printable(case.name)}: {item.id.hex()[:8]} {size_text(item.size)} {shown_path(item.name)}")
+    count = sum(len(items) for _, items in chosen)
+    return terminal.confirm(f"Remove {count} document(s) for all members? It cannot be undone.", "in a script: --yes")
+
+
+def _document(done: Removed) -> dict[str, Any]:
+    return {
+        "case": done.case,
+        "removed": [{"id": item.id.hex(), "name": shown_path(item.name)} for item in done.items],
+        "packs": done.packs,
+        "freed": done.freed,
+        "sharing": done.sharing,
+        "exported": done.exported,
+    }
+
+
+def _lines(done: list[Removed]) -> list[str]:
+    lines = []
+    for one in done:
+        lines.append(
+            f"{printable(one.case)}: removed {len(one.items)} document(s); {one.packs} pack(s) were written anew"
+        )
+        if one.sharing:
+            lines.append(f"{one.sharing} of them have bytes in common with documents that stay: these bytes stay, too")
+        if one.exported:
+            lines.append(f"{one.exported} of them were exported: those bundles still have them")
+    return [*lines, *WHAT_STAYS]
+
+
+def compact_case(
+    case_name: Annotated[str, typer.Argument(metavar="CASE", help="A case's name or id.")],
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put small packs of a case together, and drop what no document needs.
+
+    Each new pack is read back before the old ones go. If other copies of the vault file into this case, bring their
+    packs here first: they may rely on what would be dropped.
+    """
+    from vault.cases import find_case
+    from vault.compacting import compact
+
+    with opened(vault, passphrase_file, token) as unlocked, terminal.progress("compacting") as advance:
+        done = compact(unlocked, find_case(unlocked, case_name), progress=advance)
+    answer(
+        {"case": done.case, "packs_before": done.before, "packs": done.after, "freed": done.freed,
+         "left": [{"pack": f.about, "what": f.what} for f in done.left]},
+        as_json=as_json,
+        lines=[f"{printable(done.case)}: {done.before} pack(s) before, {done.after} now; {_freed_text(done.freed)}"]
+        + [f"  left as it is: pack {f.about}: {one_line(f.what)}" for f in done.left],
+    )  # fmt: skip
+    if done.left:
+        raise typer.Exit(exits.PARTLY)
+
+
+def _freed_text(freed: int) -> str:
+    return f"{size_text(freed)} less" if freed >= 0 else f"{size_text(-freed)} more"
