@@ -142,6 +142,11 @@ def test_the_fields_of_each_document_are_the_documented_ones(bundle: tuple[Desk,
     damaged = min(parts.iterdir())
     damaged.write_bytes(damaged.read_bytes()[:-1])
     run(editor, "open", str(parts), "-o", str(editor.home / "joined"))
+    parts = one.home / "parts"
+    run(one, "export", "Road works", "-o", str(parts), "--to", "editor", "--volume-size", "2M", "--repair", "1")
+    damaged = min(parts.iterdir())
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    run(editor, "open", str(parts), "-o", str(editor.home / "joined"))
     run(editor, "case", "new", "In")
     receipt = str(editor.home / "receipt")
     run(editor, "open", sealed, "-o", str(editor.home / "out"), "--receipt", receipt)
