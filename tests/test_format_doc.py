@@ -255,7 +255,8 @@ def test_a_real_vault_has_the_files_and_sizes_of_the_document(tmp_path: Path) ->
     for name in files:
         assert any(shape.fullmatch(name) for shape in shapes.values()), name
     seen = {p for p, shape in shapes.items() if any(shape.fullmatch(name) for name in files)}
-    assert len(seen) == 10, "all but the outbox, the copy abroad, parity, quarantine, and what SQLite keeps only while an index is open"
+    # All but the outbox, the copy abroad, parity, quarantine, and what SQLite keeps only while an index is open.
+    assert len(seen) == 10
     assert f"{files['keyring']:,} bytes, random-looking" in DOCUMENT
     for name in ("rosters/0.age", "books/63.age"):
         assert f"files of {files[name]:,} bytes" in DOCUMENT

@@ -175,7 +175,7 @@ def _check_chunks(chunks: tuple[Chunk, ...]) -> None:
         if not chunk.packing and chunk.stored != chunk.raw:
             raise DamagedPack("a chunk that is packed in an unknown way")
         frame = chunk.raw + (frame if joined else 0)
-        if not 0 < chunk.raw or frame > MAX_CHUNK_SIZE or chunk.stored > MAX_CHUNK_SIZE or joined == bool(chunk.stored):
+        if chunk.raw < 1 or frame > MAX_CHUNK_SIZE or chunk.stored > MAX_CHUNK_SIZE or joined == bool(chunk.stored):
             raise DamagedPack("a chunk of an impossible size")
         if chunk.packing == PACKING_NONE:
             frame = 0

@@ -62,7 +62,8 @@ def need_openssl_mldsa() -> str:
 def need_node_package(package: str = "age-encryption", folder: Path = INTEROP) -> Path:
     """The folder to run ``node`` in, where ``npm ci`` installed the package; skips or fails as ``need`` does."""
     if not (folder / "node_modules" / package).is_dir():
-        _missing(package, f"the package {package} is not installed: run npm ci in {folder.relative_to(INTEROP.parents[1])}")
+        where = folder.relative_to(INTEROP.parents[1])
+        _missing(package, f"the package {package} is not installed: run npm ci in {where}")
     return folder
 
 

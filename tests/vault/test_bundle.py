@@ -64,7 +64,7 @@ def test_documents_names_and_notes_arrive_as_they_were() -> None:
     assert (tags.bundle_id, tags.title, tags.sealed_ns) == (ID, "Тинтүүлөр", CLOCK)
     assert tags.items[0].path == "data/0001/протокол №1.pdf"
     assert tags.items[1].path == "data/0002/______.doc"
-    assert list(tags.items[0].custody)[0]["detail"] == "кол менен"
+    assert next(iter(tags.items[0].custody))["detail"] == "кол менен"
     assert tags.not_examined == ()
 
 
