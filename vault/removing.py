@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from vault import arming
 from vault.cases import Case, open_store
-from vault.errors import BadInput
+from vault.custody import Finding
+from vault.errors import BadInput, Busy, DamagedPack
 from vault.model import EVENT_EXPORTED, EVENT_REMOVED, Event, Item, ItemId, PackId
 from vault.rewriting import rewrite, used_places
 from vault.store import CaseStore
@@ -29,7 +31,8 @@ class Removed:
     """What was done: the items, how many packs were written anew, and how many bytes the vault has less.
 
     ``sharing``: how many of the items have bytes that other documents of the case need, which therefore stay.
-    ``exported``: how many of them an export of this case covered.
+    ``exported``: how many of them an export of this case covered. ``left``: packs that still have bytes of them,
+    because something else in these packs does not read.
     """
 
     case: str
@@ -38,6 +41,7 @@ class Removed:
     freed: int
     sharing: int
     exported: int
+    left: tuple[Finding, ...]
 
 
 def check_reason(reason: str) -> None:
@@ -54,7 +58,7 @@ def remove(
     vault: Vault, case: Case, items: Sequence[Item], *, reason: str,
     progress: Callable[[int, int], None] = lambda packs, size: None,
 ) -> Removed:  # fmt: skip
-    """Remove items of a case. Raises DamagedPack when a pack that holds one does not read whole: it stays as it is.
+    """Remove items of a case. Raises DamagedPack when a pack that lists one does not read whole: it stays as it is.
 
     Interrupted, each item is either still there, whole, or gone from every list; bytes of one that is gone may then
     still lie in packs, until the case is compacted. Raises BadInput, Busy, DiskFailed, Wiped.
@@ -62,6 +66,7 @@ def remove(
     check_reason(reason)
     ids = {ItemId(item.id) for item in items}
     with open_store(vault, case) as store:
+        items = [now for item in ids if (now := store.item(item)) is not None]  # where they lie by now
         listing = _listing(store, ids)
         doomed = _places(items)
         used = used_places(store, doomed, without=ids)
@@ -72,21 +77,26 @@ def remove(
             needed = used_places(store, {pack}, without=ids)[pack]
             return {no for no in range(count) if no not in doomed[pack] or no in needed}
 
+        def events(gone: tuple[ItemId, ...]) -> tuple[Event, ...]:
+            arming.forget(vault.folder, disk=vault.disk)  # before any pack with documents gets its name
+            return (Event(vault.clock(), EVENT_REMOVED, gone, reason),) if gone else ()
+
         freed = 0
-        for pack in listing:
-            gone = tuple(sorted(listing[pack]))
-
-            def events(gone: tuple[ItemId, ...] = gone) -> tuple[Event, ...]:
-                arming.forget(vault.folder, disk=vault.disk)  # before any pack with documents gets its name
-                return (Event(vault.clock(), EVENT_REMOVED, gone, reason),)
-
-            freed += rewrite(store, [pack], keep, events, without=ids, overwrite=True)
+        for pack, listed in listing.items():
+            freed += rewrite(store, [pack], keep, partial(events, tuple(sorted(listed))), without=ids, overwrite=True)
             progress(1, 0)
+        if any(store.item(item) for item in ids):
+            raise Busy("somebody wrote packs of this case anew meanwhile", "run the command again: not all is removed")
         others = [pack for pack in doomed if pack not in listing and doomed[pack] - used[pack]]
+        left = []
         for pack in others:
-            freed += rewrite(store, [pack], keep, lambda: (), without=ids, overwrite=True)
+            try:
+                freed += rewrite(store, [pack], keep, partial(events, ()), without=ids, overwrite=True)
+            except DamagedPack as exc:
+                left.append(Finding(str(exc), pack.hex()[:8]))
             progress(1, 0)
-    return Removed(case.name, tuple(items), len(listing) + len(others), freed, sharing, len(exported))
+    packs = len(listing) + len(others) - len(left)
+    return Removed(case.name, tuple(items), packs, freed, sharing, len(exported), tuple(left))
 
 
 def _listing(store: CaseStore, items: Collection[ItemId]) -> dict[PackId, list[ItemId]]:

@@ -18,13 +18,18 @@ from msgspec import structs
 
 from vault import layout
 from vault.blocks import ALONE_SIZE, BLOCK_SIZE, pack_block
-from vault.errors import Damaged, DamagedPack, DiskFailed
+from vault.errors import Busy, Damaged, DamagedPack, DiskFailed
 from vault.model import Chunk, Event, Extent, Item, ItemId, Move, PackId, Replaced
 from vault.pack import PackWriter, pack_name
 from vault.replaced import statement_of
 from vault.replacing import follow, moves_of, places_of
 from vault.store import CaseStore
 from vault.verifying import read_whole, unpacked
+
+OVERWRITE_SIZE = 64 << 20
+"""Bytes that are overwritten at a time; packs of ours are smaller, others need not be."""
+
+_LEFT = "this pack was left as it is: sandyk verify says more"
 
 Keep = Callable[[PackId, int], Collection[int]]
 """Which chunks of a pack to keep: asked for a pack and how many it has, under the lock, the index up to date."""
@@ -51,8 +56,8 @@ def rewrite(
     """Put what is kept of these packs into a new one, and take their files off the disk; by how many bytes less.
 
     ``without`` are items that the new pack does not list; ``events`` it adds to the custody record. With ``overwrite``
-    the old files are overwritten once before. Raises DamagedPack when anything that is to be kept does not read: then
-    nothing was changed. Raises Busy, DiskFailed, Wiped; a pack that somebody else replaced meanwhile is passed over.
+    the old files are overwritten once before. Raises DamagedPack when anything that is to be kept does not read:
+    then these packs are as they were. Raises Busy, DiskFailed, Wiped; a pack that somebody else replaced meanwhile is passed over.
     """
     with _as_disk_failure(store), store.placing():
         store.disk.sweep(os.path.join(store.folder, layout.PACKS))  # what was left half written may hold it, too
@@ -92,7 +97,7 @@ def finish(store: CaseStore) -> None:
     Where another member signed it, the files stay until a member compacts the case: nothing of them is listed.
     """
     for pack in store.replaced_packs():
-        with suppress(Damaged, OSError), store.placing():
+        with suppress(Damaged, Busy, OSError), store.placing():
             by = _stands_for(store, pack)
             if by is not None and store.index.author_of(by) == store.me:
                 _check_reads(store, by)
@@ -119,13 +124,14 @@ def put_away(store: CaseStore, pack: PackId, *, overwrite: bool) -> int:
     aside, parity = os.path.join(store.folder, layout.QUARANTINE), os.path.join(store.folder, layout.PARITY)
     paths = [os.path.join(parity, pack.hex() + layout.PARITY_SUFFIX)]
     with suppress(FileNotFoundError):
-        paths += [os.path.join(aside, name) for name in os.listdir(aside) if name.startswith(pack.hex())]
+        paths += [os.path.join(aside, name) for name in os.listdir(aside) if name.startswith(pack.hex() + "-")]
     size = 0
     for path in (*paths, _path(store, pack)):
         with suppress(FileNotFoundError):
             status = os.lstat(path)
             if overwrite and stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
-                store.disk.overwrite(path, 0, os.urandom(status.st_size))
+                for start in range(0, status.st_size, OVERWRITE_SIZE):
+                    store.disk.overwrite(path, start, os.urandom(min(OVERWRITE_SIZE, status.st_size - start)))
             store.disk.unlink(path)
             store.disk.sync_folder(os.path.dirname(path))
             size = status.st_size
@@ -152,7 +158,7 @@ class _Copied:
                 if no not in wanted:
                     continue
                 if isinstance(data, DamagedPack):
-                    raise DamagedPack(f"pack {pack.hex()[:8]}: {data}", "nothing was changed; sandyk verify says more")
+                    raise DamagedPack(f"pack {pack.hex()[:8]}: {data}", _LEFT)
                 places[no] = self._add(chunks[no].id, data)
         return places
 
@@ -183,7 +189,7 @@ def _items(store: CaseStore, pack: PackId, without: Collection[ItemId], read: bo
         manifest, digest = reader.manifest()
     known, listed = store.index.pack(pack), store.index.items_in(pack)
     if known is None or digest != known.digest or {item.id for item in manifest.items} != {item.id for item in listed}:
-        raise DamagedPack(f"pack {pack.hex()[:8]} is not what the index knows", "nothing was changed; sandyk verify")
+        raise DamagedPack(f"pack {pack.hex()[:8]} is not what the index knows", _LEFT)
     kept = [item for item in listed if item.id not in without]
     for item in kept if read else ():
         read_whole(store, item, lambda data: None)

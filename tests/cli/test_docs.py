@@ -33,6 +33,7 @@ ELSEWHERE = {"unlock", "lock", "journalist duress", "journalist token add", "jou
 
 RARE = {
     "verify": {"cases[].remarks[].pack", "cases[].remarks[].what"},
+    "remove": {"cases[].left[].pack", "cases[].left[].what"},
     "compact": {"left[].pack", "left[].what"},
 }
 """Fields that need a pack by a former member, or one that rots at the right moment: tests of the vault make them."""
@@ -137,11 +138,6 @@ def test_the_fields_of_each_document_are_the_documented_ones(bundle: tuple[Desk,
         run(one, "export", "Road works", "-o", stamped, "--to", "editor", *stamp)
     run(editor, "open", stamped, "-o", str(editor.home / "stamped"))
     run(editor, "verify", stamped, "--tsa-ca", root, "-o", str(editor.home / "report.txt"))
-    parts = one.home / "parts"
-    run(one, "export", "Road works", "-o", str(parts), "--to", "editor", "--volume-size", "2M", "--repair", "1")
-    damaged = min(parts.iterdir())
-    damaged.write_bytes(damaged.read_bytes()[:-1])
-    run(editor, "open", str(parts), "-o", str(editor.home / "joined"))
     parts = one.home / "parts"
     run(one, "export", "Road works", "-o", str(parts), "--to", "editor", "--volume-size", "2M", "--repair", "1")
     damaged = min(parts.iterdir())

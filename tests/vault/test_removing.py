@@ -478,3 +478,18 @@ def test_another_s_replacement_is_followed_and_deletes_no_file_until_the_case_is
         put_together(vault)
         assert sound(vault) == {b"other": b"samsa"}
         assert len(files(store_of(vault))) == 1
+
+
+def test_bytes_that_stay_in_a_damaged_pack_are_named(vault: Vault) -> None:
+    """The document is off every list; the pack that holds a part of it and does not read whole is left, and said."""
+    with store_of(vault) as store:
+        file_in(store, {b"other": os.urandom(3 * BIG), b"large": os.urandom(40 << 20)})
+        first = min(store.index.packs(), key=lambda row: (not row.size > 1 << 20, row.sequence))
+        path = packs_folder(store) / f"{first.pack.hex()}.age"
+        with path.open("r+b") as pack:
+            pack.seek(100_000)
+            pack.write(bytes(100))
+    done = take_out(vault, "large")
+    assert [finding.about for finding in done.left] == [first.pack.hex()[:8]]
+    with store_of(vault) as store:
+        assert [item.name for item in listing(store)] == [b"other"]

@@ -80,6 +80,8 @@ def remove_items(
             with terminal.progress("removing") as advance:
                 done.append(remove(unlocked, case, items, reason=reason, progress=advance))
     answer({"cases": [_document(one) for one in done]}, as_json=as_json, lines=_lines(done))
+    if any(one.left for one in done):
+        raise typer.Exit(exits.PARTLY)
 
 
 def _agreed(chosen: list[tuple[Case, list[Item]]]) -> bool:
@@ -98,6 +100,7 @@ def _document(done: Removed) -> dict[str, Any]:
         "freed": done.freed,
         "sharing": done.sharing,
         "exported": done.exported,
+        "left": [{"pack": f.about, "what": f.what} for f in done.left],
     }
 
 
@@ -107,6 +110,7 @@ def _lines(done: list[Removed]) -> list[str]:
         lines.append(
             f"{printable(one.case)}: removed {len(one.items)} document(s); {one.packs} pack(s) were written anew"
         )
+        lines += [f"pack {f.about} still has bytes of them: {one_line(f.what)}" for f in one.left]
         if one.sharing:
             lines.append(f"{one.sharing} of them have bytes in common with documents that stay: these bytes stay, too")
         if one.exported:
