@@ -57,7 +57,8 @@ def rewrite(
 
     ``without`` are items that the new pack does not list; ``events`` it adds to the custody record. With ``overwrite``
     the old files are overwritten once before. Raises DamagedPack when anything that is to be kept does not read:
-    then these packs are as they were. Raises Busy, DiskFailed, Wiped; a pack that somebody else replaced meanwhile is passed over.
+    then these packs are as they were. Raises Busy, DiskFailed, Wiped. A pack that somebody else replaced meanwhile is
+    passed over.
     """
     with _as_disk_failure(store), store.placing():
         store.disk.sweep(os.path.join(store.folder, layout.PACKS))  # what was left half written may hold it, too
