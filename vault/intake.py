@@ -34,7 +34,7 @@ PACK_SIZE = 30 << 20
 """From here on a pack is closed as soon as little of it would be padding: measured, docs/performance.md."""
 LONGEST = 6
 """… and at the latest when it is longer by one part in so many."""
-LITTLE = 128
+LITTLE = 256
 """Padding is little when it is at most one part in so many."""
 MAX_ITEMS_PER_PACK = 16_384
 BATCH_BYTES = 4 << 20
