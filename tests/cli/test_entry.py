@@ -19,7 +19,10 @@ BEFORE_THE_KEYS_ARE_GONE = {
     "vault", "vault.entry", "vault.panic", "vault.killing", "vault.place", "vault.disk", "vault.layout",
     "keys", "keys.layout",
 }  # fmt: skip
-IN_ALL = BEFORE_THE_KEYS_ARE_GONE | {"vault.medium", "vault.wiping", "vault.discard", "vault.report", "vault.counter"}
+IN_ALL = BEFORE_THE_KEYS_ARE_GONE | {
+    "vault.medium", "vault.wiping", "vault.discard", "vault.report", "vault.counter", "vault.beside", "vault.nv",
+    "vault.agent", "vault.agent.process",
+}  # fmt: skip
 SLOW = {"re", "typing", "dataclasses", "contextlib", "ctypes", "json", "enum", "secrets", "pathlib", "argparse"}
 """Modules of the standard library that cost a millisecond or more each."""
 
