@@ -176,20 +176,6 @@ class Book:
         changed = (replace(c, verified_ns=verified_ns) if c.case_id == case_id else c for c in self.foreign)
         return replace(self, foreign=tuple(changed))
 
-    def with_case_renamed(self, case_id: bytes, name: str) -> Book:
-        """A case of either kind under another name of ours. Raises NotFound, NameTaken, Malformed."""
-        name = tidy_name(name)
-        if self.case(case_id) is None and self.foreign_case(case_id) is None:
-            raise NotFound("no such case")
-        other = self.case_named(name)
-        if other is not None and other.case_id != case_id:
-            raise NameTaken(f"there is a case of this name already: {name}")
-        return replace(
-            self,
-            cases=tuple(replace(c, name=name) if c.case_id == case_id else c for c in self.cases),
-            foreign=tuple(replace(c, name=name) if c.case_id == case_id else c for c in self.foreign),
-        )
-
     def without_case(self, case_id: bytes) -> Book:
         """Forget a case of either kind. Raises NotFound."""
         if self.case(case_id) is None and self.foreign_case(case_id) is None:

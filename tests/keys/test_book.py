@@ -117,7 +117,6 @@ def test_who_is_not_there_cannot_be_removed_or_verified() -> None:
         lambda: BOOK.with_verified("nobody", 1),
         lambda: BOOK.without_case(bytes(16)),
         lambda: BOOK.with_case_verified(CASE_ID, 1),
-        lambda: BOOK.with_case_renamed(bytes(16), "x"),
     ):
         with pytest.raises(NotFound):
             change()
@@ -207,13 +206,6 @@ def test_a_foreign_case_needs_a_free_name_and_an_unknown_id() -> None:
     for known in (CASE_ID, FOREIGN_ID):
         with pytest.raises(NameTaken):
             BOOK.with_foreign(ForeignCase("new", OTHER.card(case_id=known, epoch=5), 0))
-
-
-def test_renaming_keeps_names_unique_and_may_change_the_case_of_letters() -> None:
-    assert BOOK.with_case_renamed(CASE_ID, "ШКОЛА №5").case(CASE_ID).name == "ШКОЛА №5"
-    assert BOOK.with_case_renamed(FOREIGN_ID, "Тоннель").foreign_case(FOREIGN_ID).name == "Тоннель"
-    with pytest.raises(NameTaken):
-        BOOK.with_case_renamed(FOREIGN_ID, "школа №5")
 
 
 def test_a_forgotten_case_is_gone() -> None:
