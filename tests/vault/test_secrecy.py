@@ -68,7 +68,9 @@ def used_vault(tmp_path: Path) -> str:
         )  # fmt: skip
         case = find_case(vault, CANARIES["case"])
         export(vault, case, [], [Addressee(CANARIES["contact"], editor.recipient, "ten words", True)],
-               os.path.join(folder, "outbox", "0123abcd.age"))  # fmt: skip
+               str(tmp_path / "0123abcd.age"))  # fmt: skip
+    # As what `add` to a case of others leaves there; an export goes into no vault.
+    os.replace(tmp_path / "0123abcd.age", os.path.join(folder, "outbox", "0123abcd.age"))
     return folder
 
 
