@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import termios
 from collections.abc import Iterator
@@ -33,7 +34,8 @@ def terminal(at: Desk, *words: str) -> Iterator[pexpect.spawn]:
     command = [str(SCRIPT), *words, "--vault", str(at.vault)]
     child = pexpect.spawn(
         command[0], command[1:], env=at.environment(), cwd=str(at.home), timeout=60, encoding="utf-8",
-        dimensions=(50, 200),
+        # A shell starts what runs in the background with Ctrl-C ignored, and the tests may run there.
+        dimensions=(50, 200), preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     child.logfile_read = seen = Screen()
     child.screen = seen
