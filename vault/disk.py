@@ -115,7 +115,7 @@ class Disk:
             os.link(temporary, path, follow_symlinks=False)
         except FileExistsError:
             raise
-        except (OSError, NotImplementedError):
+        except (OSError, NotImplementedError):  # no links here; the latter where the platform cannot even ask
             if os.path.lexists(path):
                 raise FileExistsError(errno.EEXIST, "exists", path) from None
             os.replace(temporary, path)

@@ -208,7 +208,7 @@ class _Place:
                 os.link(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd, follow_symlinks=False)
             except FileExistsError:
                 raise
-            except (OSError, NotImplementedError):
+            except (OSError, NotImplementedError):  # no links here; the latter where the platform cannot even ask
                 if self.exists(name):
                     raise FileExistsError(errno.EEXIST, "exists") from None
             else:

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+from tests.support.newsroom import unlock
 from vault.disk import Disk
+from vault.vaults import Vault
 
 
 class Stopped(BaseException):
@@ -42,3 +46,29 @@ def crash_points(operation: Callable[[Disk], object], steps: int) -> Iterator[in
             yield n
         else:
             raise AssertionError(f"the operation did not reach change {n}")
+
+
+def stopped_at_each_change(
+    base: str, tmp_path: Path, operation: Callable[[Vault], object]
+) -> Iterator[tuple[int, str]]:
+    """The folder of a vault for each point at which the operation can stop, and one where it did not."""
+
+    def run(folder: str, disk: Disk) -> None:
+        with unlock(folder, disk=disk) as vault:
+            operation(vault)
+
+    whole = str(tmp_path / "whole")
+    shutil.copytree(base, whole)
+    steps = count_steps(lambda disk: run(whole, disk))
+    assert steps > 2
+    for n in range(steps):
+        folder = str(tmp_path / f"stopped-{n}")
+        shutil.copytree(base, folder)
+        try:
+            run(folder, StoppingDisk(n))
+        except Stopped:
+            yield n, folder
+        else:
+            raise AssertionError(f"the operation did not reach change {n}")
+        shutil.rmtree(folder)
+    yield steps, whole

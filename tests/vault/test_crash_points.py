@@ -8,7 +8,7 @@ then opened with a disk that works.
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ from tests.support.newsroom import (
     store_of,
     unlock,
 )
-from tests.support.stopping import Stopped, StoppingDisk, count_steps
+from tests.support.stopping import Stopped, StoppingDisk, count_steps, stopped_at_each_change
 from vault.bundle import BundleReader
 from vault.cases import create_case, find_case, grant, list_cases, revoke
 from vault.disk import Disk
@@ -66,29 +66,6 @@ def _base(where: Path) -> str:
         vault.add_journalist("Бакыт", Secret(SECOND.encode()))
         add_paths(vault, where / "first")
     return folder
-
-
-def stopped_at_each_change(
-    base: str, tmp_path: Path, operation: Callable[[Vault], object]
-) -> Iterator[tuple[int, str]]:
-    """The folder of a vault for each point at which the operation can stop, and one where it did not."""
-
-    def run(folder: str, disk: Disk) -> None:
-        with unlock(folder, disk=disk) as vault:
-            operation(vault)
-
-    whole = str(tmp_path / "whole")
-    shutil.copytree(base, whole)
-    steps = count_steps(lambda disk: run(whole, disk))
-    assert steps > 2
-    for n in range(steps):
-        folder = str(tmp_path / f"stopped-{n}")
-        shutil.copytree(base, folder)
-        with pytest.raises(Stopped):
-            run(folder, StoppingDisk(n))
-        yield n, folder
-        shutil.rmtree(folder)
-    yield steps, whole
 
 
 def nothing_is_lost(vault: Vault, *, anew: bool = False) -> dict[bytes, bytes]:

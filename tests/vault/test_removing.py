@@ -4,7 +4,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ from tests.support.newsroom import (
     write_pack,
 )
 from tests.support.newsroom import file as file_in
-from tests.support.stopping import Stopped, StoppingDisk, count_steps
+from tests.support.stopping import stopped_at_each_change
 from vault.cases import find_case, grant, open_store, revoke
 from vault.compacting import Compacted, compact
 from vault.disk import Disk
@@ -224,29 +224,6 @@ def test_an_old_pack_that_comes_back_from_a_copy_brings_nothing_back(vault: Vaul
         assert contents(store) == {b"memo": b"m" * 99}
         verdict = verify(store)
         assert verdict.whole and "compact" in verdict.remarks[0].what
-
-
-def stopped_at_each_change(
-    base: str, tmp_path: Path, operation: Callable[[Vault], object]
-) -> Iterator[tuple[int, str]]:
-    """The folder of a vault for each point at which the operation can stop, and one where it did not."""
-
-    def run(folder: str, disk: Disk) -> None:
-        with unlock(folder, disk=disk) as vault:
-            operation(vault)
-
-    whole = str(tmp_path / "whole")
-    shutil.copytree(base, whole)
-    steps = count_steps(lambda disk: run(whole, disk))
-    assert steps > 5
-    for n in range(steps):
-        folder = str(tmp_path / f"stopped-{n}")
-        shutil.copytree(base, folder)
-        with pytest.raises(Stopped):
-            run(folder, StoppingDisk(n))
-        yield n, folder
-        shutil.rmtree(folder)
-    yield steps, whole
 
 
 @pytest.mark.parametrize("index_lost", [False, True])

@@ -34,6 +34,7 @@ def read(untrusted: bytes) -> dict[str, bytes]:
             if len(infos) > MAX_PARTS or sum(info.file_size for info in infos) > MAX_UNPACKED:
                 raise Refused(f"unpacked it is larger than {MAX_UNPACKED >> 20} MiB, or has over {MAX_PARTS:,} parts")
             return {info.filename: _content(package, info) for info in infos}
+    # NotImplementedError: zipfile's word for a way of compressing that it does not know.
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError) as exc:
         raise Refused("it is damaged, or no package of an office program") from exc
 
