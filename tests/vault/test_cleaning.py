@@ -238,7 +238,7 @@ def test_a_damaged_document_gives_a_clean_copy_or_our_error(
         copy = clean(cleaner, bytes(document))
     except ConfinedFailed:
         return
-    # In a PDF one byte makes a key that tells one that nobody knows: docs/guide/clean-copies.md says so.
+    # In a PDF one byte makes a key that tells one that nobody knows: docs/guide/en/clean-copies.md says so.
     assert form == "pdf" or not canaries_in(copy.content)
 
 

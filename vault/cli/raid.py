@@ -64,6 +64,6 @@ def drill(vault: VaultOption = None, as_json: JsonOption = False) -> None:
         lines=(
             f"typed after {score.typed:.1f} s, keys gone after {score.safe:.1f} s, {score.mistakes} mistake(s)",
             score.verdict,
-            "the same for a key bound to the command: press it when you see the alarm (docs/guide/panic-key.md)",
+            "the same for a key bound to the command: press it when you see the alarm (docs/guide/en/panic-key.md)",
         ),
     )  # fmt: skip
