@@ -84,7 +84,8 @@ def test_a_stream_cannot_leave_out_and_checks_what_it_reads() -> None:
 
 
 def test_damage_shows_in_what_is_read() -> None:
-    for place in (len(SEALED) - 100_000, len(SEALED) // 2, 3000):
+    beginning = len(SEALED) - len(PLAIN)  # behind the header: in there a flip may look like somebody else's file
+    for place in (len(SEALED) - 100_000, len(SEALED) // 2, beginning):
         changed = SEALED[:place] + bytes([SEALED[place] ^ 1]) + SEALED[place + 1 :]
         with pytest.raises(DamagedSeal):
             read_all(reader_of(InMemory(changed)))
