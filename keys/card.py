@@ -23,12 +23,13 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Literal
 
 from keys import labels, mldsa
 from keys.age import HybridRecipient
-from keys.canonical import decode_base64, decode_number, encode_base64
-from keys.errors import BadSignature, Malformed, MalformedCard
+from keys.canonical import decode_base64, decode_number, encode_base64, is_newer
+from keys.errors import BadSignature, Malformed, MalformedCard, NewerFormat
 from keys.primitives import KEY_SIZE, SIGNATURE_SIZE
 from keys.signing import verify_signature
 from keys.words import DIGEST_SIZE, fingerprint_words
@@ -98,17 +99,19 @@ def encode(card: Card) -> str:
 
 
 def parse_card(untrusted: bytes | str) -> Card:
-    """The card in a text, with its self-signature checked. Raises MalformedCard."""
+    """The card in a text, with its self-signature checked. Raises MalformedCard, NewerFormat."""
     lines = _lines(untrusted)
+    if is_newer(lines[0], _FIRST_LINE):
+        raise NewerFormat(_("a card"))
     try:
         card = _read(lines)
         verify_signature(labels.CARD_SIGNATURE, _signed_text(card), card.signature, card.signing)
     except BadSignature as exc:
-        raise MalformedCard("the card was changed: its signature does not verify") from exc
+        raise MalformedCard(_("the card was changed: its signature does not verify")) from exc
     except Malformed as exc:
-        raise MalformedCard(f"not a card: {exc}") from exc
+        raise MalformedCard(_("not a card: {reason}").format(reason=exc)) from exc
     if encode(card) != "".join(f"{line}\n" for line in lines):
-        raise MalformedCard("not a card: a line is written in another way than this program writes it")
+        raise MalformedCard(_("not a card: a line is written in another way than this program writes it"))
     return card
 
 
@@ -123,26 +126,26 @@ def _signed_text(card: Card) -> bytes:
 
 def _lines(untrusted: bytes | str) -> list[str]:
     if len(untrusted) > MAX_CARD_SIZE:
-        raise MalformedCard("not a card: too long")
+        raise MalformedCard(_("not a card: too long"))
     try:
         text = untrusted.decode("ascii") if isinstance(untrusted, bytes) else untrusted.encode("ascii").decode("ascii")
     except UnicodeError as exc:
-        raise MalformedCard("not a card: it is not plain ASCII text") from exc
+        raise MalformedCard(_("not a card: it is not plain ASCII text")) from exc
     return [line.strip(" \t\r") for line in text.strip(" \t\r\n").split("\n")]
 
 
 def _read(lines: list[str]) -> Card:
     """The card as its lines say, unverified."""
     if not lines or lines[0] != _FIRST_LINE:
-        raise Malformed(f"it does not begin with “{_FIRST_LINE}”")
+        raise Malformed(_("it does not begin with “{first_line}”").format(first_line=_FIRST_LINE))
     kind, rest = _field(lines, 1, "kind"), 2
     case_id = epoch = None
     if kind == "case":
         case_id, epoch, rest = _case_id(_field(lines, 2, "case")), _epoch(_field(lines, 3, "epoch")), 4
     elif kind != "person":
-        raise Malformed("of an unknown kind")
+        raise Malformed(_("of an unknown kind"))
     if len(lines) != rest + 4:
-        raise Malformed("lines are missing, or something follows it")
+        raise Malformed(_("lines are missing, or something follows it"))
     return Card(
         recipient=HybridRecipient.parse(_field(lines, rest, "recipient")),
         signing=decode_base64(_field(lines, rest + 1, "signing"), size=KEY_SIZE),
@@ -155,18 +158,18 @@ def _read(lines: list[str]) -> Card:
 
 def _field(lines: list[str], number: int, name: str) -> str:
     if number >= len(lines) or not lines[number].startswith(f"{name} "):
-        raise Malformed(f"the line “{name}” is missing")
+        raise Malformed(_("the line “{name}” is missing").format(name=name))
     return lines[number].removeprefix(f"{name} ")
 
 
 def _case_id(untrusted: str) -> bytes:
     if not _CASE_ID.fullmatch(untrusted):
-        raise Malformed("a case id has 32 hex digits")
+        raise Malformed(_("a case id has 32 hex digits"))
     return bytes.fromhex(untrusted)
 
 
 def _epoch(untrusted: str) -> int:
     number = decode_number(untrusted)
     if not 1 <= number <= MAX_EPOCH:
-        raise Malformed("no such epoch")
+        raise Malformed(_("no such epoch"))
     return number

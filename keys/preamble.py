@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from gettext import gettext as _
 
-from keys.canonical import decode_base64, decode_number, encode_base64
-from keys.errors import Malformed, MalformedKeyring, NewerVault
+from keys.canonical import decode_base64, decode_number, encode_base64, is_newer
+from keys.errors import Malformed, MalformedKeyring, NewerFormat
 from keys.primitives import FLOOR, SALT_SIZE, Cost, check_cost
 
 MAX_HEADER_SIZE = 256
+_FIRST_LINE = "sandyk vault 1"
 _NOT_OURS = "the file VAULT is not one that this program wrote"
 
 
@@ -37,7 +39,7 @@ class Header:
     def encode(self) -> bytes:
         """Three lines of ASCII."""
         return (
-            "sandyk vault 1\n"
+            f"{_FIRST_LINE}\n"
             f"argon2id memory-kib={self.cost.memory_kib} passes={self.cost.passes} lanes=1\n"
             f"salt {encode_base64(self.salt)}\n"
         ).encode("ascii")
@@ -46,13 +48,12 @@ class Header:
 def parse_header(untrusted: bytes, *, floor: Cost = FLOOR) -> Header:
     """The header, which must be exactly what ``encode`` writes.
 
-    Raises MalformedKeyring, NewerVault for a higher version than 1, and WeakCost for a cost outside floor and ceiling.
+    Raises MalformedKeyring, NewerFormat for a higher version than 1, and WeakCost for a cost outside floor and ceiling.
     """
+    if is_newer(untrusted[:MAX_HEADER_SIZE].partition(b"\n")[0], _FIRST_LINE):
+        raise NewerFormat(_("a vault"))
     try:
-        _refuse_newer(untrusted)
         header = _read_header(untrusted)
-    except NewerVault:
-        raise
     except (Malformed, ValueError) as exc:
         raise MalformedKeyring(_NOT_OURS) from exc
     check_cost(header.cost, floor=floor)
@@ -61,19 +62,12 @@ def parse_header(untrusted: bytes, *, floor: Cost = FLOOR) -> Header:
     return header
 
 
-def _refuse_newer(untrusted: bytes) -> None:
-    """Only the first line is looked at: of a form that is yet to come, nothing else is known."""
-    name, _, number = untrusted[:MAX_HEADER_SIZE].partition(b"\n")[0].rpartition(b" ")
-    if name == b"sandyk vault" and decode_number(number.decode("ascii")) > 1:
-        raise NewerVault("a vault of a higher version")
-
-
 def _read_header(untrusted: bytes) -> Header:
     if len(untrusted) > MAX_HEADER_SIZE:
-        raise MalformedKeyring("too long")
+        raise MalformedKeyring(_("too long"))
     first_line, cost_line, salt_line, rest = untrusted.decode("ascii").split("\n")
     name, memory, passes, lanes = cost_line.split(" ")
-    if (first_line, name, lanes, rest) != ("sandyk vault 1", "argon2id", "lanes=1", ""):
-        raise MalformedKeyring("an unknown version")
+    if (first_line, name, lanes, rest) != (_FIRST_LINE, "argon2id", "lanes=1", ""):
+        raise MalformedKeyring(_("an unknown version"))
     cost = Cost(decode_number(memory.removeprefix("memory-kib=")), decode_number(passes.removeprefix("passes=")))
     return Header(cost, decode_base64(salt_line.removeprefix("salt "), size=SALT_SIZE))

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
 from keys import age
+from keys.canonical import is_newer
 from keys.card import MAX_CARD_SIZE
-from keys.errors import MalformedRecord
+from keys.errors import MalformedRecord, NewerFormat
 from keys.identity import ID_SIZE, Identity
 from keys.names import MAX_NAME
 from keys.primitives import KEY_SIZE, SIGNATURE_SIZE
@@ -49,7 +51,7 @@ def seal_record(
     signed = signer.sign(label, encoded) + len(encoded).to_bytes(_LENGTH_SIZE, "big") + encoded
     size = max(least, 1 << (len(signed) - 1).bit_length())
     if size > limit:
-        raise MalformedRecord("too much for one file")
+        raise MalformedRecord(_("too much for one file"))
     return age.seal(signed.ljust(size, b"\0"), recipients)
 
 
@@ -64,7 +66,7 @@ def open_record(
 ) -> _Shape:
     """The body of a record, with the signature checked against the key that ``signer`` finds for it.
 
-    Raises MalformedAge, NoMatch, Damaged, MalformedRecord and BadSignature.
+    Raises MalformedAge, NoMatch, Damaged, MalformedRecord, NewerFormat and BadSignature.
     """
     return open_signed_record(untrusted, [identity.age], shape, label, signer=signer, limit=limit).body
 
@@ -94,7 +96,7 @@ def open_signed_record(
     end = _START + int.from_bytes(plaintext[SIGNATURE_SIZE:_START], "big")
     untrusted_encoded, padding = plaintext[_START:end], plaintext[end:]
     if len(plaintext) < end or any(padding):
-        raise MalformedRecord("a record that does not fill its file as it should")
+        raise MalformedRecord(_("a record that does not fill its file as it should"))
     untrusted_body = _decode(untrusted_encoded, shape)
     verify_signature(label, untrusted_encoded, untrusted_signature, signer(untrusted_body))
     return SignedRecord(untrusted_body, untrusted_encoded, untrusted_signature)
@@ -105,7 +107,27 @@ def _decode(untrusted: bytes, shape: type[_Shape]) -> _Shape:
         body = msgspec.msgpack.decode(untrusted, type=shape)
         canonical = msgspec.msgpack.encode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as exc:
-        raise MalformedRecord(f"not a {shape.__struct_config__.tag}") from exc
+        _refuse_newer(untrusted, shape)
+        raise MalformedRecord(_("not a {tag}").format(tag=shape.__struct_config__.tag)) from exc
     if canonical != untrusted:
-        raise MalformedRecord(f"a {shape.__struct_config__.tag} in another spelling than this program's")
+        raise MalformedRecord(
+            _("a {tag} in another spelling than this program's").format(tag=shape.__struct_config__.tag)
+        )
     return body
+
+
+class _Kind(msgspec.Struct):
+    """What every version of every record begins with."""
+
+    kind: str
+
+
+def _refuse_newer(untrusted: bytes, shape: type[msgspec.Struct]) -> None:
+    """Raise NewerFormat when this is what ``shape`` is, of a higher version. The signature cannot be checked then."""
+    try:
+        kind = msgspec.msgpack.decode(untrusted, type=_Kind).kind
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        return
+    ours = str(shape.__struct_config__.tag)
+    if is_newer(kind, ours):
+        raise NewerFormat(_("a record of the kind “{kind}”").format(kind=kind))

@@ -17,12 +17,12 @@ Payload, 4024 bytes:
 
     offset  size
          0     1  version, 1
-         1     1  kind: 1 journalist, 2 duress
+         1     1  kind: 1 journalist, 2 duress, 3 recovery
          2     1  compartment, 0-3: the one the slot lies in
          3     1  flags: bit 0, the slot needs an outside half
-         4     1  duress: compartments to destroy, one bit each; journalist: 0
-         5     1  duress: the decoy's own compartment, 0-3; journalist: 0
-         6     1  duress: the decoy's own pair there, 0-15; journalist: 0
+         4     1  duress: compartments to destroy, one bit each; else 0
+         5     1  duress: the decoy's own compartment, 0-3; else 0
+         6     1  duress: the decoy's own pair there, 0-15; recovery: the journalist's own pair; journalist: 0
          7     1  zero
          8    16  journalist id
         24    32  age seed
@@ -32,7 +32,8 @@ Payload, 4024 bytes:
        152  3872  zero
 
 A duress payload holds the journalist that is opened afterwards, in the same places: who they are, and by
-compartment and pair whose roster and book they use. The slot itself lies elsewhere (``keys.duress``).
+compartment and pair whose roster and book they use. The slot itself lies elsewhere (``keys.duress``). A recovery
+payload holds a journalist of the same compartment, and opens with what shares of a key give (``keys.shares``).
 """
 
 from __future__ import annotations
@@ -40,9 +41,11 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field
+from gettext import gettext as _
+from typing import assert_never
 
 from keys import labels, layout
-from keys.errors import MalformedKeyring
+from keys.errors import MalformedKeyring, NewerFormat
 from keys.identity import ID_SIZE, IDENTITY_SIZE, SEED_SIZE, Identity
 from keys.primitives import AEAD_NONCE_SIZE, AEAD_TAG_SIZE, KEY_SIZE, aead_open, aead_seal, blake2b
 from keys.secret import Secret
@@ -53,6 +56,7 @@ TOKEN_SIZE = 32
 
 _JOURNALIST = 1
 _DURESS = 2
+_RECOVERY = 3
 _NEEDS_TOKEN = 1
 _ID_AT = 8
 _IDENTITY_AT = _ID_AT + ID_SIZE
@@ -78,9 +82,9 @@ class JournalistSlot:
 
     def __post_init__(self) -> None:
         if len(self.device_secret) != SEED_SIZE or len(self.filler_seed) != SEED_SIZE:
-            raise MalformedKeyring("a device secret and a filler seed have 32 bytes")
+            raise MalformedKeyring(_("a device secret and a filler seed have 32 bytes"))
         if len(self.journalist_id) != ID_SIZE or not 0 <= self.compartment < layout.COMPARTMENTS:
-            raise MalformedKeyring("a journalist's id has 16 bytes, and a compartment is one of four")
+            raise MalformedKeyring(_("a journalist's id has 16 bytes, and a compartment is one of four"))
 
     @classmethod
     def new(
@@ -113,25 +117,58 @@ class DuressSlot:
 
     def __post_init__(self) -> None:
         if not self.destroy or list(self.destroy) != sorted(set(self.destroy)):
-            raise MalformedKeyring("compartments to destroy are named once, in order")
+            raise MalformedKeyring(_("compartments to destroy are named once, in order"))
         if {self.compartment, self.decoy.compartment} & set(self.destroy):
-            raise MalformedKeyring("a duress slot never destroys its own compartment, or its decoy's")
+            raise MalformedKeyring(_("a duress slot never destroys its own compartment, or its decoy's"))
         if not {self.compartment, *self.destroy} <= set(range(layout.COMPARTMENTS)):
-            raise MalformedKeyring("a compartment is one of four")
+            raise MalformedKeyring(_("a compartment is one of four"))
         if not 0 <= self.pair < layout.PAIRS_PER_COMPARTMENT:
-            raise MalformedKeyring("a pair is one of sixteen")
+            raise MalformedKeyring(_("a pair is one of sixteen"))
 
     def close(self) -> None:
         """Zero every secret in it."""
         self.decoy.close()
 
 
-Payload = JournalistSlot | DuressSlot
+@dataclass(frozen=True, slots=True)
+class RecoverySlot:
+    """A second way to a journalist, for whoever gathers enough shares of a key: only to give them a new passphrase.
+
+    It lies in a pair of its own in the journalist's compartment, so that what destroys the one destroys the other.
+    """
+
+    journalist: JournalistSlot
+    pair: int
+    """The journalist's own pair, 0 to 15."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.pair < layout.PAIRS_PER_COMPARTMENT:
+            raise MalformedKeyring(_("a pair is one of sixteen"))
+
+    @property
+    def compartment(self) -> int:
+        """0 to 3."""
+        return self.journalist.compartment
+
+    def close(self) -> None:
+        """Zero every secret in it."""
+        self.journalist.close()
+
+
+Payload = JournalistSlot | DuressSlot | RecoverySlot
 
 
 def journalist_of(payload: Payload) -> JournalistSlot:
     """The journalist that a payload opens."""
-    return payload.decoy if isinstance(payload, DuressSlot) else payload
+    match payload:
+        case DuressSlot():
+            return payload.decoy
+        case RecoverySlot():
+            return payload.journalist
+        case JournalistSlot():
+            return payload
+        case _:
+            assert_never(payload)
 
 
 def encode_payload(payload: Payload) -> bytes:
@@ -140,6 +177,8 @@ def encode_payload(payload: Payload) -> bytes:
     if isinstance(payload, DuressSlot):
         mask = sum(1 << c for c in payload.destroy)
         place = (_DURESS, payload.compartment, journalist.needs_token, mask, journalist.compartment, payload.pair)
+    elif isinstance(payload, RecoverySlot):
+        place = (_RECOVERY, payload.compartment, journalist.needs_token, 0, 0, payload.pair)
     else:
         place = (_JOURNALIST, journalist.compartment, journalist.needs_token, 0, 0, 0)
     used = (
@@ -153,26 +192,30 @@ def encode_payload(payload: Payload) -> bytes:
 
 
 def decode_payload(untrusted: bytes) -> Payload:
-    """The one payload that encodes to these bytes. Raises MalformedKeyring."""
+    """The one payload that encodes to these bytes. Raises MalformedKeyring, NewerFormat."""
     if len(untrusted) != PAYLOAD_SIZE:
-        raise MalformedKeyring("a payload has 4024 bytes")
+        raise MalformedKeyring(_("a payload has 4024 bytes"))
     version, kind, compartment, flags, mask, home, pair = untrusted[:7]
-    if version != PAYLOAD_VERSION or kind not in (_JOURNALIST, _DURESS):
-        raise MalformedKeyring("a slot of a version or kind that this program does not know")
+    if version > PAYLOAD_VERSION:
+        raise NewerFormat(_("a slot of the keyring"))
+    if version != PAYLOAD_VERSION or kind not in (_JOURNALIST, _DURESS, _RECOVERY):
+        raise MalformedKeyring(_("a slot of a version or kind that this program does not know"))
     if flags & ~_NEEDS_TOKEN or any(untrusted[7:_ID_AT]) or any(untrusted[_USED:]):
-        raise MalformedKeyring("a slot with something where nothing may be")
-    if mask >> layout.COMPARTMENTS or (kind == _JOURNALIST and any((mask, home, pair))):
-        raise MalformedKeyring("a slot that destroys what it may not")
+        raise MalformedKeyring(_("a slot with something where nothing may be"))
+    if mask >> layout.COMPARTMENTS or (kind != _DURESS and (mask or home)) or (kind == _JOURNALIST and pair):
+        raise MalformedKeyring(_("a slot that destroys what it may not"))
     journalist = JournalistSlot(
         identity=Identity.decode(untrusted[_IDENTITY_AT:_DEVICE_AT]),
         device_secret=Secret(untrusted[_DEVICE_AT:_FILLER_AT]),
         journalist_id=untrusted[_ID_AT:_IDENTITY_AT],
-        compartment=compartment if kind == _JOURNALIST else home,
+        compartment=home if kind == _DURESS else compartment,
         needs_token=bool(flags & _NEEDS_TOKEN),
         filler_seed=Secret(untrusted[_FILLER_AT:_USED]),
     )
     if kind == _JOURNALIST:
         return journalist
+    if kind == _RECOVERY:
+        return RecoverySlot(journalist, pair)
     return DuressSlot(journalist, pair, compartment, tuple(c for c in range(layout.COMPARTMENTS) if mask >> c & 1))
 
 
@@ -209,7 +252,7 @@ def split_slot(slot: bytes) -> tuple[bytes, bytes, bytes]:
 
 def open_slot(slot: bytes, key: bytes) -> bytes:
     """The payload. Raises Damaged. The caller compared the commitment."""
-    nonce, _, ciphertext = split_slot(slot)
+    nonce, __, ciphertext = split_slot(slot)
     return aead_open(ciphertext, nonce, key)
 
 

@@ -13,9 +13,11 @@ import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from gettext import gettext as _
 
+from keys.canonical import is_newer
 from vault import bagit
-from vault.errors import DamagedBundle
+from vault.errors import DamagedBundle, NewerFormat
 
 FORMAT = "1"
 NOBODY_NAMED = "passphrase"
@@ -101,7 +103,7 @@ def parse_urn(untrusted: str) -> bytes:
     """The 16 bytes of a bundle's identifier. Raises DamagedBundle."""
     match = _URN.fullmatch(untrusted)
     if match is None:
-        raise DamagedBundle("the bundle's identifier has another form than urn:uuid:…")
+        raise DamagedBundle(_("the bundle's identifier has another form than urn:uuid:…"))
     return bytes.fromhex("".join(match.groups()))
 
 
@@ -128,7 +130,7 @@ def key_digest(raw_recipient: bytes) -> str:
 def date_of(ns: int) -> str:
     """``YYYY-MM-DD`` in UTC. Raises DamagedBundle before 1970 and after 9999."""
     if not 0 <= ns < _END_OF_TIME_NS:
-        raise DamagedBundle("a bundle was sealed between the years 1970 and 9999")
+        raise DamagedBundle(_("a bundle was sealed between the years 1970 and 9999"))
     return datetime.fromtimestamp(ns // 10**9, UTC).strftime("%Y-%m-%d")
 
 
@@ -147,19 +149,25 @@ def render_info(binding: Binding, sealed_ns: int, payload_size: int, items: int)
     )
 
 
+def refuse_newer(untrusted: bytes) -> None:
+    """Raise NewerFormat when ``bag-info.txt`` names a higher version than this program's."""
+    if any(is_newer(line, f"Format: {FORMAT}") for line in untrusted.split(b"\n")):
+        raise NewerFormat(_("a bundle"))
+
+
 def parse_binding(untrusted: bytes) -> Binding:
     """Whom ``bag-info.txt`` names. Its other lines are for the caller to compare. Raises DamagedBundle."""
     declaration = bagit.parse_declaration(bagit.DECLARATION)
     text = bagit.decode_text(untrusted, declaration, bagit.INFO_NAME)
     elements = bagit.parse_info(text, declaration, bagit.INFO_NAME)
     if _values(elements, "Format") != [FORMAT]:
-        raise DamagedBundle("this bundle was made by a newer version, or is damaged")
+        raise DamagedBundle(_("this bundle is of a version that never was"))
     sealed_for, sealed_by = _values(elements, "Sealed-For"), _values(elements, "Sealed-By")
     if not 1 <= len(sealed_for) <= MAX_RECIPIENTS or sealed_for != sorted(set(sealed_for)) or len(sealed_by) > 1:
-        raise DamagedBundle("bag-info.txt names no recipients, too many, or one twice")
+        raise DamagedBundle(_("bag-info.txt names no recipients, too many, or one twice"))
     keys = sealed_by if sealed_for == [NOBODY_NAMED] else sealed_for + sealed_by
     if not all(_KEY_DIGEST.fullmatch(digest) for digest in keys):
-        raise DamagedBundle("bag-info.txt names a key in another form than SHA256:…")
+        raise DamagedBundle(_("bag-info.txt names a key in another form than SHA256:…"))
     bundle_id = parse_urn("".join(_values(elements, "External-Identifier")))
     return Binding(bundle_id, tuple(sealed_for), sealed_by[0] if sealed_by else None)
 
@@ -172,7 +180,7 @@ def place_of(name: str) -> tuple[int, str]:
         return 100 + _LAST.index(name), ""
     if _OTHER.fullmatch(name):
         return 50, name
-    raise DamagedBundle("the bundle holds a file that does not belong into one")
+    raise DamagedBundle(_("the bundle holds a file that does not belong into one"))
 
 
 def _values(elements: tuple[tuple[str, str], ...], wanted: str) -> list[str]:

@@ -29,15 +29,17 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from keys import age, mldsa, sshsig
 from keys.card import Card, parse_card
 from keys.card import encode as encode_card
 from keys.errors import BadSignature, KeysError
+from keys.errors import NewerFormat as KeysNewer
 from vault import bagit
 from vault import bundle_layout as layout
 from vault.bundle_items import Contents, SealedItem, parse_contents
-from vault.errors import BrokenSignature, DamagedBundle, Resealed
+from vault.errors import BrokenSignature, DamagedBundle, NewerFormat, Resealed
 from vault.padding import padme
 from vault.plaintext import DamagedSeal, Plaintext
 from vault.tar import PIECE, Member, Source, TarReader
@@ -121,7 +123,9 @@ class Document:
         self._digest.update(piece)
         if not piece and size and not self._done:
             if self._digest.digest() != self._item.sha256:
-                raise DamagedBundle(f"{self._item.path} is not the document that the bundle describes")
+                raise DamagedBundle(
+                    _("{path} is not the document that the bundle describes").format(path=self._item.path)
+                )
             self._done = True
         return piece
 
@@ -158,8 +162,8 @@ class TarBundleReader:
         self.tags = _judge(files, self._root)
         if own and not {layout.key_digest(raw) for raw in own} & set(self.tags.sealed_for):
             raise Resealed(
-                "this bundle was sealed for others, and one of them sealed it again for you",
-                "ask the sender in another way whether you were meant to have it",
+                _("this bundle was sealed for others, and one of them sealed it again for you"),
+                _("ask the sender in another way whether you were meant to have it"),
             )
 
     def payload(self) -> Iterator[tuple[SealedItem, Document]]:
@@ -173,15 +177,15 @@ class TarBundleReader:
         member: Member | None = self._pending
         for item in self.tags.items:
             if member is None or member.path != f"{self._root}/{item.path}" or member.size != item.size:
-                raise DamagedBundle(f"{item.path} is missing, out of order or of another size")
+                raise DamagedBundle(_("{path} is missing, out of order or of another size").format(path=item.path))
             document = Document(self._tar, item)
             yield item, document
             document.finish()
             member = next(self._tar, None)
         if member is not None:
-            raise DamagedBundle("the bundle holds more documents than it describes")
+            raise DamagedBundle(_("the bundle holds more documents than it describes"))
         if self._tar.consumed != padme(self._tar.size or 0, least=layout.LEAST_PLAINTEXT):
-            raise DamagedBundle("the bundle is padded to another length than it must be")
+            raise DamagedBundle(_("the bundle is padded to another length than it must be"))
 
     def _read_start(self) -> tuple[str, Member]:
         try:
@@ -189,10 +193,10 @@ class TarBundleReader:
         except DamagedSeal:
             raise
         except (DamagedBundle, StopIteration) as exc:
-            raise NotABundle("this does not begin like a bundle") from exc
-        root, _, name = first.path.partition("/")
+            raise NotABundle(_("this does not begin like a bundle")) from exc
+        root, __, name = first.path.partition("/")
         if name != bagit.DECLARATION_NAME or not _ROOT.fullmatch(root):
-            raise NotABundle("this is a tar, but not a bundle")
+            raise NotABundle(_("this is a tar, but not a bundle"))
         return root, first
 
     def _read_tag_files(self, first: Member) -> tuple[dict[str, _TagFile], Member]:
@@ -202,22 +206,24 @@ class TarBundleReader:
         before = (-1, "")
         other_left = layout.MAX_OTHER_TOTAL_BYTES
         while member is not None:
-            root, _, name = member.path.partition("/")
+            root, __, name = member.path.partition("/")
             if root != self._root:
-                raise DamagedBundle("the bundle holds a file outside of its folder")
+                raise DamagedBundle(_("the bundle holds a file outside of its folder"))
             if name.startswith(bagit.PAYLOAD_FOLDER):
                 return files, member
             place = layout.place_of(name)
             if place <= before:
-                raise DamagedBundle(f"{name} is out of order")
+                raise DamagedBundle(_("{name} is out of order").format(name=name))
             before = place
             if name not in layout.MAX_BYTES:
                 other_left -= member.size
             if other_left < 0 or member.size > layout.MAX_BYTES.get(name, layout.MAX_OTHER_BYTES):
-                raise DamagedBundle(f"{name} is larger than it may be")
+                raise DamagedBundle(_("{name} is larger than it may be").format(name=name))
             files[name] = self._read_tag_file(member.path, name)
+            if name == bagit.INFO_NAME:
+                layout.refuse_newer(files[name].kept)  # what follows may be of another form
             member = next(self._tar, None)
-        raise DamagedBundle("the bundle holds no documents")
+        raise DamagedBundle(_("the bundle holds no documents"))
 
     def _read_tag_file(self, path: str, name: str) -> _TagFile:
         digest = hashlib.sha256()
@@ -263,11 +269,11 @@ def _judge(files: dict[str, _TagFile], root: str) -> Tags:
     """Steps 4 to 9 of the list above. Raises DamagedBundle or BrokenSignature."""
     missing = [name for name in _REQUIRED if name not in files]
     if missing:
-        raise DamagedBundle(f"the bundle has no {missing[0]}")
+        raise DamagedBundle(_("the bundle has no {missing}").format(missing=missing[0]))
     _expect_listed(files)
     binding = layout.parse_binding(files[bagit.INFO_NAME].kept)
     if layout.root_of(binding.bundle_id) != root:
-        raise DamagedBundle("the bundle's folder has another name than its identifier gives")
+        raise DamagedBundle(_("the bundle's folder has another name than its identifier gives"))
     signer = _verify_signer(files, binding)
     contents = parse_contents(files[layout.ITEMS].kept, files[layout.CUSTODY].kept)
     _expect_agreement(files, binding, contents)
@@ -292,7 +298,7 @@ def _judge(files: dict[str, _TagFile], root: str) -> Tags:
 def _expect_listed(files: dict[str, _TagFile]) -> None:
     listed = ((name, file.digest) for name, file in files.items() if name not in layout.UNLISTED)
     if bagit.render_manifest(listed) != files[layout.TAG_MANIFEST].kept:
-        raise DamagedBundle("a file that describes the bundle was changed, or is not listed")
+        raise DamagedBundle(_("a file that describes the bundle was changed, or is not listed"))
 
 
 def _expect_agreement(files: dict[str, _TagFile], binding: layout.Binding, contents: Contents) -> None:
@@ -305,29 +311,31 @@ def _expect_agreement(files: dict[str, _TagFile], binding: layout.Binding, conte
     }
     for name, text in expected.items():
         if files[name].kept != text:
-            raise DamagedBundle(f"{name} does not agree with the list of items")
+            raise DamagedBundle(_("{name} does not agree with the list of items").format(name=name))
     if contents.bundle_id != binding.bundle_id:
-        raise DamagedBundle("the list of items belongs to another bundle")
+        raise DamagedBundle(_("the list of items belongs to another bundle"))
 
 
 def _verify_signer(files: dict[str, _TagFile], binding: layout.Binding) -> Signer | None:
     """The signer whose signatures, keys, card and ``Sealed-By`` agree; None when there is nothing of all that."""
     present = {binding.sealed_by is not None, *(name in files for name in layout.SIGNED_WITH)}
     if len(present) > 1:
-        raise DamagedBundle("the bundle is half signed: a signature, a key, the sender's card or Sealed-By is missing")
+        raise DamagedBundle(
+            _("the bundle is half signed: a signature, a key, the sender's card or Sealed-By is missing")
+        )
     if layout.TIMESTAMP in files and binding.sealed_by is None:
-        raise DamagedBundle("the bundle has a time stamp over a signature that it does not have")
+        raise DamagedBundle(_("the bundle has a time stamp over a signature that it does not have"))
     if binding.sealed_by is None:
         return None
     card = _card(files[layout.CARD].kept)
     try:
         public = sshsig.verify(files[layout.SIGNATURE].kept, files[layout.TAG_MANIFEST].kept, layout.NAMESPACE)
     except BadSignature as exc:
-        raise BrokenSignature("the sender's signature does not belong to this bundle") from exc
+        raise BrokenSignature(_("the sender's signature does not belong to this bundle")) from exc
     except KeysError as exc:
-        raise BrokenSignature("the sender's signature is damaged") from exc
+        raise BrokenSignature(_("the sender's signature is damaged")) from exc
     if sshsig.fingerprint(public) != binding.sealed_by or card.signing != public:
-        raise BrokenSignature("the bundle was signed by another key than it names")
+        raise BrokenSignature(_("the bundle was signed by another key than it names"))
     _verify_mldsa(files, card)
     return Signer(public, card, encode_card(card))
 
@@ -337,21 +345,23 @@ def _verify_mldsa(files: dict[str, _TagFile], card: Card) -> None:
     try:
         public = mldsa.parse_pem(files[layout.MLDSA_KEY].kept)
     except KeysError as exc:
-        raise DamagedBundle("the sender's ML-DSA-65 key is damaged") from exc
+        raise DamagedBundle(_("the sender's ML-DSA-65 key is damaged")) from exc
     if mldsa.digest_of(public) != card.mldsa_digest:
-        raise BrokenSignature("the ML-DSA-65 key is not the one that the sender's card names")
+        raise BrokenSignature(_("the ML-DSA-65 key is not the one that the sender's card names"))
     untrusted_signature = files[layout.MLDSA_SIGNATURE].kept
     try:
         mldsa.verify(files[layout.TAG_MANIFEST].kept, layout.NAMESPACE, untrusted_signature, public)
     except KeysError as exc:
-        raise BrokenSignature("the sender's ML-DSA-65 signature does not belong to this bundle") from exc
+        raise BrokenSignature(_("the sender's ML-DSA-65 signature does not belong to this bundle")) from exc
 
 
 def _card(untrusted: bytes) -> Card:
     try:
         card = parse_card(untrusted)
+    except KeysNewer as exc:
+        raise NewerFormat(exc.what) from exc
     except KeysError as exc:
-        raise DamagedBundle("the sender's card is damaged") from exc
+        raise DamagedBundle(_("the sender's card is damaged")) from exc
     if encode_card(card).encode("ascii") != untrusted:
-        raise DamagedBundle("the sender's card is not spelled as this format wants it")
+        raise DamagedBundle(_("the sender's card is not spelled as this format wants it"))
     return card

@@ -11,16 +11,27 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from gettext import gettext as _
 
 from keys.access import CaseKeys, Former, open_access, seal_access
 from keys.book import CaseEntry
 from keys.card import Card
 from keys.errors import KeysError, Malformed, NoMatch
+from keys.errors import NewerFormat as KeysNewer
 from keys.identity import Identity
 from keys.names import tidy_name
 from vault import contacts, layout, rewriting
 from vault.colleagues import believed
-from vault.errors import AlreadyThere, Ambiguous, BadInput, DamagedVault, NotAllowed, NotFound, NotTrusted
+from vault.errors import (
+    AlreadyThere,
+    Ambiguous,
+    BadInput,
+    DamagedVault,
+    NewerFormat,
+    NotAllowed,
+    NotFound,
+    NotTrusted,
+)
 from vault.model import EVENT_CREATED, EVENT_GRANTED, EVENT_REVOKED, CaseId, Event
 from vault.names import printable
 from vault.store import CaseStore
@@ -43,7 +54,7 @@ def create_case(vault: Vault, name: str) -> Case:
     """Make a case of which one is the only member. Raises AlreadyThere, DiskFailed."""
     name = given_name(name)
     if vault.book().case_named(name):
-        raise AlreadyThere("a case of this name is there already")
+        raise AlreadyThere(_("a case of this name is there already"))
     case_id = CaseId(os.urandom(16))
     keys = CaseKeys(case_id, name, (Identity.generate(),), (vault.me.card(),), (), vault.clock())
     folder = case_folder(vault, case_id)
@@ -64,13 +75,15 @@ def list_cases(vault: Vault) -> tuple[list[Case], list[tuple[CaseId, str]]]:
     for case_id in _on_disk(vault):
         try:
             case = load_case(vault, case_id)
-        except (DamagedVault, NotTrusted) as exc:
+        except (DamagedVault, NewerFormat, NotTrusted) as exc:
             unusable.append((case_id, str(exc)))
             continue
         if case is not None:
             cases.append(case)
     gone = {entry.case_id for entry in vault.book().cases} - set(_on_disk(vault))
-    unusable += [(CaseId(case_id), "it was here before, and is not on the disk any more") for case_id in sorted(gone)]
+    unusable += [
+        (CaseId(case_id), _("it was here before, and is not on the disk any more")) for case_id in sorted(gone)
+    ]
     return sorted(cases, key=lambda case: case.name), unusable
 
 
@@ -84,13 +97,13 @@ def find_case(vault: Vault, reference: str) -> Case:
     found = [case for case in cases if case.name.casefold() == folded or case.id.hex() == folded]
     found = found or [case for case in cases if len(folded) >= 4 and case.id.hex().startswith(folded)]
     if len(found) > 1:
-        raise Ambiguous("several cases answer to this name", "say which by its id: `sandyk case list`")
+        raise Ambiguous(_("several cases answer to this name"), _("say which by its id: `sandyk case list`"))
     if found:
         return found[0]
-    for case_id, _ in unusable:
+    for case_id, __ in unusable:
         if len(folded) >= 4 and case_id.hex().startswith(folded):
             load_case(vault, case_id)  # says why it cannot be used
-    raise NotFound("you are no member of a case of this name", "`sandyk case list` shows your cases")
+    raise NotFound(_("you are no member of a case of this name"), _("`sandyk case list` shows your cases"))
 
 
 def load_case(vault: Vault, case_id: CaseId) -> Case | None:
@@ -100,18 +113,26 @@ def load_case(vault: Vault, case_id: CaseId) -> Case | None:
     if not epochs:
         if vault.book().case(case_id) is None and _was_never_finished(folder):
             return None
-        raise DamagedVault(f"case {case_id.hex()[:8]} has no access file")
+        raise DamagedVault(_("case {case_id} has no access file").format(case_id=case_id.hex()[:8]))
     try:
         untrusted = vault.disk.read(_access_path(folder, epochs[-1]), limit=MAX_ACCESS_SIZE)
         access = open_access(untrusted, vault.me)
     except NoMatch:
         return None
+    except KeysNewer as exc:
+        raise NewerFormat(exc.what) from exc
     except KeysError as exc:
-        raise DamagedVault(f"the access file of case {case_id.hex()[:8]} is damaged: {exc}") from exc
+        raise DamagedVault(
+            _("the access file of case {case_id} is damaged: {reason}").format(case_id=case_id.hex()[:8], reason=exc)
+        ) from exc
     except OSError as exc:
-        raise DamagedVault(f"the access file of case {case_id.hex()[:8]} cannot be read: {exc.strerror}") from exc
+        raise DamagedVault(
+            _("the access file of case {case_id} cannot be read: {reason}").format(
+                case_id=case_id.hex()[:8], reason=exc.strerror
+            )
+        ) from exc
     if access.keys.case_id != case_id or len(access.keys.epochs) != epochs[-1]:
-        raise DamagedVault(f"the access file of case {case_id.hex()[:8]} belongs elsewhere")
+        raise DamagedVault(_("the access file of case {case_id} belongs elsewhere").format(case_id=case_id.hex()[:8]))
     case = Case(case_id, access.keys.name, access.keys, access.granter)
     seen = vault.book().case(case_id)
     _check_continuity(vault, case, seen)
@@ -137,13 +158,17 @@ def _what_changed(vault: Vault, case: Case, seen: CaseEntry) -> str:
         if name := contacts.name_of(vault, signing):
             return printable(name)
         card = cards.get(signing)
-        return f"somebody with the words {' '.join(card.words)}" if card else f"somebody (key {signing.hex()[:8]})"
+        return (
+            _("somebody with the words {words}").format(words=" ".join(card.words))
+            if card
+            else _("somebody (key {signing})").format(signing=signing.hex()[:8])
+        )
 
     now, before = (", ".join(sorted(map(called, keys))) for keys in (_member_keys(case), set(seen.members)))
-    return (
-        f"{called(case.granter.signing)} changed who can read {printable(seen.name)}: now {now}; before: {before}; "
-        "if you did not expect this, ask them by voice before you file anything more"
-    )
+    return _(
+        "{signing} changed who can read {name}: now {now}; before: {before}; if you did not expect "
+        "this, ask them by voice before you file anything more"
+    ).format(signing=called(case.granter.signing), name=printable(seen.name), now=now, before=before)
 
 
 def _check_continuity(vault: Vault, case: Case, seen: CaseEntry | None) -> None:
@@ -152,7 +177,8 @@ def _check_continuity(vault: Vault, case: Case, seen: CaseEntry | None) -> None:
     if seen is not None:
         if len(case.keys.epochs) < seen.epoch:
             raise DamagedVault(
-                f"a newer access file of case {name} was taken away", "who was revoked may be in this one"
+                _("a newer access file of case {name} was taken away").format(name=name),
+                _("who was revoked may be in this one"),
             )
         known = [case.keys.epochs[seen.epoch - 1].recipient.raw == seen.recipient]
     elif foreign := vault.book().foreign_case(case.id):
@@ -161,8 +187,10 @@ def _check_continuity(vault: Vault, case: Case, seen: CaseEntry | None) -> None:
         return
     if not any(known):
         raise NotTrusted(
-            f"the keys of case {name} are not those that you know it by: somebody put other keys in their place",
-            "ask the other members; the packs that were filed before are still sealed to the true keys",
+            _(
+                "the keys of case {name} are not those that you know it by: somebody put other keys in their place"
+            ).format(name=name),
+            _("ask the other members; the packs that were filed before are still sealed to the true keys"),
         )
 
 
@@ -181,15 +209,17 @@ def _check_trust(vault: Vault, case: Case, seen: CaseEntry | None) -> None:
             return
     words = " ".join(case.granter.words)
     raise NotTrusted(
-        f"access to case {case.id.hex()[:8]} was granted by a key that you do not trust: {words}",
-        "compare these words by voice, then `sandyk contact add` and `sandyk contact verify`",
+        _("access to case {id} was granted by a key that you do not trust: {words}").format(
+            id=case.id.hex()[:8], words=words
+        ),
+        _("compare these words by voice, then `sandyk contact add` and `sandyk contact verify`"),
     )
 
 
 def grant(vault: Vault, case: Case, card: Card, label: str) -> Case:
     """Let somebody read the case, all of it. Raises AlreadyThere, NotAllowed when there are too many."""
     if card.signing in _member_keys(case):
-        raise AlreadyThere("already a member of this case")
+        raise AlreadyThere(_("already a member of this case"))
     with vault.changing(case_folder(vault, case.id)):
         keys = replace(case.keys, members=(*case.keys.members, card), granted_ns=vault.clock())
         path = _access_path(case_folder(vault, case.id), len(keys.epochs))
@@ -203,9 +233,9 @@ def revoke(vault: Vault, case: Case, card: Card, label: str) -> Case:
     What they could read before, they may have copied; the older access files are removed from this disk all the same.
     """
     if card.signing == vault.me.signing_public:
-        raise NotAllowed("you cannot revoke yourself", "another member can")
+        raise NotAllowed(_("you cannot revoke yourself"), _("another member can"))
     if card.signing not in _member_keys(case):
-        raise NotFound("not a member of this case", "`sandyk case members CASE` shows who is")
+        raise NotFound(_("not a member of this case"), _("`sandyk case members CASE` shows who is"))
     folder = case_folder(vault, case.id)
     with vault.changing(folder):
         old = len(case.keys.epochs)
@@ -265,12 +295,19 @@ def open_store(vault: Vault, case: Case, *, remark: bool = True) -> CaseStore:
         rewriting.finish(store)
     if store.findings and remark:
         name = printable(case.name)
-        vault.notice(f"{len(store.findings)} pack(s) of {name} cannot be used: `sandyk verify` says which")
+        vault.notice(
+            _("{count} pack(s) of {name} cannot be used: `sandyk verify` says which").format(
+                count=len(store.findings), name=name
+            )
+        )
     if store.index_was_made_anew:
         vault.notice(
-            f"the index of {printable(case.name)} was missing or unusable, and was made anew from the packs that are "
-            "here. If nothing explains this (somebody changed the members, a copy of the vault, a crash), packs may "
-            "have been taken away with it: compare with another copy or with what was exported"
+            _(
+                "the index of {case} was missing or unusable, and was made anew from the packs that are "
+                "here. If nothing explains this (somebody changed the members, a copy of the vault, a "
+                "crash), packs may have been taken away with it: compare with another copy or with what "
+                "was exported"
+            ).format(case=printable(case.name))
         )
     return store
 
@@ -332,4 +369,4 @@ def given_name(typed: str) -> str:
     try:
         return tidy_name(typed)
     except Malformed as exc:
-        raise BadInput(f"this name cannot be used: {exc}") from exc
+        raise BadInput(_("this name cannot be used: {reason}").format(reason=exc)) from exc

@@ -12,18 +12,20 @@ opens with a secret derived from theirs. What somebody should know before they s
 from __future__ import annotations
 
 import os
+from gettext import gettext as _
 from typing import TYPE_CHECKING
 
 from keys import duress, keyring
 from keys.book import Book, seal_book
 from keys.errors import Full, KeysError, NameTaken, NoMatch, WeakPassphrase
+from keys.errors import NewerFormat as KeysNewer
 from keys.identity import Identity
 from keys.keyring import DuressSlot, JournalistSlot
 from keys.layout import PAIRS_PER_COMPARTMENT
 from keys.roster import Roster, open_roster, seal_roster
 from keys.secret import Secret
 from vault.colleagues import introduced
-from vault.errors import AlreadyThere, BadInput, DamagedVault, NotAllowed, NotFound
+from vault.errors import AlreadyThere, BadInput, DamagedVault, NewerFormat, NotAllowed, NotFound
 from vault.founding import MAX_PEOPLE_FILE, book_path, empty_book, roster_path, write_person_file
 
 if TYPE_CHECKING:
@@ -61,7 +63,9 @@ def refuse_alike(mine: Secret, decoy: Secret, duress_passphrase: Secret) -> None
         if duress.too_alike(one, other):
             raise BadInput(
                 f"{names}: a slip of the finger would be enough",
-                f"at least {duress.LEAST_DISTANCE} characters must differ; nothing was changed",
+                _("at least {least_distance} characters must differ; nothing was changed").format(
+                    least_distance=duress.LEAST_DISTANCE
+                ),
             )
 
 
@@ -74,10 +78,10 @@ def take_away(vault: Vault, decoy: Secret | None = None) -> None:
     with vault.changing():
         roster = _decoys_roster(vault)
         if roster is None:
-            raise NotFound("no duress passphrase is set up here")
+            raise NotFound(_("no duress passphrase is set up here"))
         opened = None if decoy is None else vault.opened_by(decoy)
         if decoy is not None and (opened is None or opened.home[0] != _arrangement(vault).decoys):
-            raise NotAllowed("this is no passphrase of a decoy of yours", "nothing was changed")
+            raise NotAllowed(_("this is no passphrase of a decoy of yours"), _("nothing was changed"))
         forget_duress_slot(vault, vault.opened.home[1])
         if opened is not None:
             keyring.erase(vault.keyring_file, vault.opened, opened.home)
@@ -102,18 +106,21 @@ def _decoy(vault: Vault, passphrase: Secret, roster: Roster, label: str) -> tupl
     known = vault.opened_by(passphrase)
     if known is not None:
         if known.compartment != compartment or not isinstance(known.payload, JournalistSlot):
-            raise NotAllowed("the decoy passphrase opens something else already", "choose another; nothing was changed")
+            raise NotAllowed(
+                _("the decoy passphrase opens something else already"), _("choose another; nothing was changed")
+            )
         return known.home, known.journalist
     if roster.by_label(label) is not None:
         raise AlreadyThere(
-            "there is a decoy of this name, and this is not its passphrase", "give its passphrase, or another --name"
+            _("there is a decoy of this name, and this is not its passphrase"),
+            _("give its passphrase, or another --name"),
         )
     try:
         # Never over the slot that is open right now: a decoy may be asked for from within a decoy.
         mine = {vault.opened.pair} if vault.opened.compartment == compartment else set()
         home = (compartment, keyring.any_pair(roster.pairs | mine))
     except Full as exc:
-        raise NotAllowed("no place is left for another decoy") from exc
+        raise NotAllowed(_("no place is left for another decoy")) from exc
     slot = JournalistSlot(Identity.generate(), _decoys_secret(vault), os.urandom(16), compartment)
     _place(vault, home, slot, passphrase)
     return home, slot
@@ -126,7 +133,7 @@ def _make_whole(vault: Vault, roster: Roster, home: tuple[int, int], slot: Journ
     try:
         roster = roster.with_entry(home[1], label, slot.identity.card(), vault.clock())
     except NameTaken as exc:
-        raise AlreadyThere("there is a decoy of this name already", "another one: --name NAME") from exc
+        raise AlreadyThere(_("there is a decoy of this name already"), _("another one: --name NAME")) from exc
     _write(vault, _book(vault, home), seal_book(introduced(Book(), roster), slot.identity))
     _save(vault, roster)
 
@@ -135,14 +142,14 @@ def _refuse_used(vault: Vault, passphrase: Secret, home: tuple[int, int]) -> Non
     """Raise NotAllowed when the passphrase opens anything but the duress slot that is about to be replaced."""
     known = vault.opened_by(passphrase)
     if known is not None and (known.compartment, known.pair) != home:
-        raise NotAllowed("the duress passphrase is in use here already", "choose another")
+        raise NotAllowed(_("the duress passphrase is in use here already"), _("choose another"))
 
 
 def _place(vault: Vault, home: tuple[int, int], payload: keyring.Payload, passphrase: Secret) -> None:
     try:
         keyring.place(vault.keyring_file, vault.header, vault.opened, home, payload, passphrase, floor=vault.floor)
     except WeakPassphrase as exc:
-        raise NotAllowed(str(exc), "nothing was changed") from exc
+        raise NotAllowed(str(exc), _("nothing was changed")) from exc
 
 
 def _decoys_roster(vault: Vault) -> Roster | None:
@@ -152,10 +159,14 @@ def _decoys_roster(vault: Vault) -> Roster | None:
         return open_roster(vault.disk.read(path, limit=MAX_PEOPLE_FILE), _decoys_secret(vault))
     except NoMatch:
         return None
+    except KeysNewer as exc:
+        raise NewerFormat(exc.what) from exc
     except KeysError as exc:
-        raise DamagedVault(f"a list of journalists is damaged: {exc}") from exc
+        raise DamagedVault(_("a list of journalists is damaged: {reason}").format(reason=exc)) from exc
     except OSError as exc:
-        raise DamagedVault(f"a list of journalists cannot be read: {exc.strerror or exc}") from exc
+        raise DamagedVault(
+            _("a list of journalists cannot be read: {reason}").format(reason=exc.strerror or exc)
+        ) from exc
 
 
 def _save(vault: Vault, roster: Roster) -> None:

@@ -35,6 +35,8 @@ These never print, never exit and know no exit codes: ``vault.cli.exits`` owns t
 
 from __future__ import annotations
 
+from gettext import gettext as _
+
 
 class VaultError(Exception):
     """Base of every error that ``vault`` raises on purpose. ``hints`` say what to do."""
@@ -109,8 +111,8 @@ class NewerFormat(VaultError):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"this {what} was made by a newer sandyk than this one",
-            "nothing was changed, and nothing is damaged as far as can be told: bring this program up to date",
+            _("made by a newer sandyk than this one: {what}").format(what=what),
+            _("nothing was changed, and nothing is damaged as far as can be told: bring this program up to date"),
         )
 
 

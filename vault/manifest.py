@@ -8,6 +8,7 @@ hashed are the msgpack encoding; inside the pack they lie compressed with zstd.
 from __future__ import annotations
 
 import hashlib
+from gettext import gettext as _
 from typing import Annotated, Literal
 
 import msgspec
@@ -38,6 +39,12 @@ MAX_ENTRIES = 1 << 18
 """Chunks, items or events. A manifest is decoded before its signature can be checked, and small ones that unpack to
 millions of entries would take gigabytes. A drop of 100,000 documents, the most there may be, stays well below."""
 SIGNATURE_LABEL = "sandyk pack v1"
+NEWEST = 2
+"""The highest version of a manifest that this program knows."""
+
+
+class NewerPack(DamagedPack):
+    """Raised for a pack of a higher version: it cannot be read here, and must not be put aside for it."""
 
 
 class Manifest(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -64,6 +71,12 @@ class Replacement(Manifest, frozen=True, array_like=True, forbid_unknown_fields=
     replaced: Annotated[tuple[Replaced, ...], Meta(min_length=1, max_length=MAX_ENTRIES)]
 
 
+class _Version(Struct, frozen=True, array_like=True):
+    """What every manifest begins with, also those that are yet to come."""
+
+    version: int
+
+
 class _Head(Struct, frozen=True, array_like=True):
     """The first fields of a manifest: enough to know whose it is, without making anything of the rest."""
 
@@ -79,6 +92,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Manifest)
 _replacements = msgspec.msgpack.Decoder(Replacement)
 _heads = msgspec.msgpack.Decoder(_Head)
+_versions = msgspec.msgpack.Decoder(_Version)
 _extents = msgspec.msgpack.Decoder(tuple[Extent, ...])
 _chunks = msgspec.msgpack.Decoder(tuple[Chunk, ...])
 _moves = msgspec.msgpack.Decoder(tuple[Move, ...])
@@ -104,11 +118,11 @@ def decompress(untrusted: bytes) -> bytes:
     try:
         size = zstandard.frame_content_size(untrusted)
         if not 0 < size <= MAX_MANIFEST_SIZE:
-            raise DamagedPack("a manifest of an impossible size")
+            raise DamagedPack(_("a manifest of an impossible size"))
         # In one go, into a buffer of the stated size: a frame that holds more than it states is refused.
         return zstandard.ZstdDecompressor().decompress(untrusted, allow_extra_data=False)
     except zstandard.ZstdError as exc:
-        raise DamagedPack("a manifest that cannot be unpacked") from exc
+        raise DamagedPack(_("a manifest that cannot be unpacked")) from exc
 
 
 def claimed_author(untrusted: bytes) -> tuple[int, bytes]:
@@ -116,32 +130,43 @@ def claimed_author(untrusted: bytes) -> tuple[int, bytes]:
 
     Takes no memory for what else is in it: asked before a stranger's manifest is decoded.
     """
+    _refuse_newer(untrusted)
     try:
         head = _heads.decode(untrusted)
     except (msgspec.DecodeError, ValueError) as exc:
-        raise DamagedPack("a manifest that breaks the format") from exc
+        raise DamagedPack(_("a manifest that breaks the format")) from exc
     return head.epoch, head.author
 
 
 def decode(untrusted: bytes) -> Manifest:
     """The manifest in these bytes. Raises DamagedPack on anything that breaks docs/format.md §6."""
+    _refuse_newer(untrusted)
     try:
         version = _heads.decode(untrusted).version
         manifest = (_decoder if version == 1 else _replacements).decode(untrusted)
     except (msgspec.DecodeError, ValueError) as exc:
-        raise DamagedPack("a manifest that breaks the format") from exc
+        raise DamagedPack(_("a manifest that breaks the format")) from exc
     _check_replaced(manifest)
     if len(manifest.previous) not in (0, 32) or (manifest.sequence == 1) != (not manifest.previous):
-        raise DamagedPack("a manifest with no proper place in the chain")
+        raise DamagedPack(_("a manifest with no proper place in the chain"))
     _check_chunks(manifest.chunks)
     if len({item.id for item in manifest.items}) != len(manifest.items):
-        raise DamagedPack("two items of one id")
+        raise DamagedPack(_("two items of one id"))
     for item in manifest.items:
         if any("\0" in tag for tag in item.tags):
-            raise DamagedPack("a tag with a NUL inside")
+            raise DamagedPack(_("a tag with a NUL inside"))
         for extent in item.extents:
             _check_extent(extent, manifest)
     return manifest
+
+
+def _refuse_newer(untrusted: bytes) -> None:
+    try:
+        version = _versions.decode(untrusted).version
+    except (msgspec.DecodeError, ValueError):
+        return
+    if version > NEWEST:
+        raise NewerPack(_("its list was made by a newer sandyk than this one; that is no damage"))
 
 
 def replaced_by(manifest: Manifest) -> tuple[Replaced, ...]:
@@ -152,17 +177,17 @@ def replaced_by(manifest: Manifest) -> tuple[Replaced, ...]:
 def _check_replaced(manifest: Manifest) -> None:
     replaced = replaced_by(manifest)
     if len({manifest.pack, *(one.pack for one in replaced)}) != len(replaced) + 1:
-        raise DamagedPack("a pack that stands twice for one, or for itself")
+        raise DamagedPack(_("a pack that stands twice for one, or for itself"))
     for one in replaced:
         if len(one.previous) not in (0, 32) or (one.sequence == 1) != (not one.previous):
-            raise DamagedPack("a replaced pack with no proper place in the chain")
+            raise DamagedPack(_("a replaced pack with no proper place in the chain"))
         # Who was revoked still has the old epoch's keys: what came after they left is not theirs to replace.
         if one.epoch > manifest.epoch:
-            raise DamagedPack("a pack that stands for one of a later epoch")
+            raise DamagedPack(_("a pack that stands for one of a later epoch"))
         end = 0
         for move in one.moves:
             if not move.count or move.first < end or move.to + move.count > len(manifest.chunks):
-                raise DamagedPack("a replaced pack whose chunks went nowhere")
+                raise DamagedPack(_("a replaced pack whose chunks went nowhere"))
             end = move.first + move.count
 
 
@@ -171,21 +196,21 @@ def _check_chunks(chunks: tuple[Chunk, ...]) -> None:
     for chunk in chunks:
         joined = chunk.packing == PACKING_JOINED
         if chunk.packing not in (PACKING_NONE, PACKING_ZSTD, PACKING_JOINED) or (joined and not frame):
-            raise DamagedPack("a chunk that is packed in an unknown way")
+            raise DamagedPack(_("a chunk that is packed in an unknown way"))
         if not chunk.packing and chunk.stored != chunk.raw:
-            raise DamagedPack("a chunk that is packed in an unknown way")
+            raise DamagedPack(_("a chunk that is packed in an unknown way"))
         frame = chunk.raw + (frame if joined else 0)
         if chunk.raw < 1 or frame > MAX_CHUNK_SIZE or chunk.stored > MAX_CHUNK_SIZE or joined == bool(chunk.stored):
-            raise DamagedPack("a chunk of an impossible size")
+            raise DamagedPack(_("a chunk of an impossible size"))
         if chunk.packing == PACKING_NONE:
             frame = 0
 
 
 def _check_extent(extent: Extent, manifest: Manifest) -> None:
     if len(extent.pack) not in (0, 16) or extent.count == 0 or extent.pack == manifest.pack:
-        raise DamagedPack("an item that points nowhere")
+        raise DamagedPack(_("an item that points nowhere"))
     if not extent.pack and extent.first + extent.count > len(manifest.chunks):
-        raise DamagedPack("an item that points outside its pack")
+        raise DamagedPack(_("an item that points outside its pack"))
 
 
 def encode_extents(extents: tuple[Extent, ...]) -> bytes:

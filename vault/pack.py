@@ -14,8 +14,10 @@ import secrets
 import stat
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from gettext import gettext as _
 
 from keys import age, primitives
+from keys.canonical import is_newer
 from keys.errors import BadSignature, KeysError
 from keys.identity import signed_bytes
 from vault import manifest as manifests
@@ -23,13 +25,15 @@ from vault.appending import Appender
 from vault.blocks import Table
 from vault.disk import NAMED_WHILE_OPEN, TEMPORARY_SUFFIX, Disk
 from vault.errors import DamagedPack
-from vault.manifest import Manifest
+from vault.manifest import Manifest, NewerPack
 from vault.model import Chunk, PackId
 from vault.padding import padme
 
 MAGIC = b"sandyk pack 1\n"
 TRAILER_MAGIC = b"SANDYKP1"
 TRAILER_SIZE = len(TRAILER_MAGIC) + 8 + 8
+_LONGEST_LINE = 40
+"""No first line of a later version will be longer."""
 LEAST_PLAINTEXT = 32 << 10
 """A pack with one short note is no smaller than this, so that its size does not say that it is short."""
 
@@ -98,10 +102,6 @@ NEAR = 2
 """How many stretches of AHEAD bytes a reader keeps: one for each thread that copies out."""
 
 
-class NewerPack(DamagedPack):
-    """Raised for a pack of a higher version: it cannot be read here, and must not be put aside for it."""
-
-
 class PackReader:
     """Random access to one pack. Every byte it returns was authenticated by the case's key.
 
@@ -119,7 +119,7 @@ class PackReader:
         path = os.path.join(folder, name or pack_name(pack))
         # A pipe in its place would make an open wait for ever; a link could lead anywhere.
         if not stat.S_ISREG(os.lstat(path).st_mode):
-            raise DamagedPack(f"pack {pack.hex()[:8]} is not a regular file")
+            raise DamagedPack(_("pack {pack} is not a regular file").format(pack=pack.hex()[:8]))
         self._file = age.FileAccess(path)
         try:
             with _as_damage(pack):
@@ -174,7 +174,7 @@ class PackReader:
         with _as_damage(self.pack):
             data = self._plain.read_at(offset, size)
         if len(data) != size:
-            raise DamagedPack(f"pack {self.pack.hex()[:8]} is too short")
+            raise DamagedPack(_("pack {pack} is too short").format(pack=self.pack.hex()[:8]))
         return data
 
     def manifest(self, authors: Callable[[int], Collection[bytes]] | None = None) -> tuple[Manifest, bytes]:
@@ -184,30 +184,33 @@ class PackReader:
         """
         name = self.pack.hex()[:8]
         start = self.read(0, min(len(MAGIC), self.size))
-        if start[:-2] == MAGIC[:-2] and start[-2:-1] in b"23456789":
-            raise NewerPack(f"pack {name} was made by a newer sandyk than this one; that is no damage")
+        first_line = self.read(0, min(_LONGEST_LINE, self.size)).partition(b"\n")[0]
+        if is_newer(first_line, MAGIC[:-1].decode()):
+            raise NewerPack(
+                _("pack {name} was made by a newer sandyk than this one; that is no damage").format(name=name)
+            )
         if self.size < len(MAGIC) + TRAILER_SIZE or start != MAGIC:
-            raise DamagedPack(f"{name} is not a pack")
+            raise DamagedPack(_("{name} is not a pack").format(name=name))
         trailer = self.read(self.size - TRAILER_SIZE, TRAILER_SIZE)
         offset, length = int.from_bytes(trailer[8:16], "big"), int.from_bytes(trailer[16:], "big")
         after = offset + length + primitives.SIGNATURE_SIZE
         if trailer[:8] != TRAILER_MAGIC or length > manifests.MAX_MANIFEST_SIZE or after > self.size - TRAILER_SIZE:
-            raise DamagedPack(f"pack {name} has no proper trailer")
+            raise DamagedPack(_("pack {name} has no proper trailer").format(name=name))
         untrusted = manifests.decompress(self.read(offset, length))
         epoch, author = manifests.claimed_author(untrusted)
         if authors is not None and author not in authors(epoch):
-            raise DamagedPack("sealed to this case by a key that is no member of it: not listed")
+            raise DamagedPack(_("sealed to this case by a key that is no member of it: not listed"))
         digest = manifests.digest(untrusted)
         try:
             signature = self.read(offset + length, primitives.SIGNATURE_SIZE)
             primitives.verify(signed_bytes(manifests.SIGNATURE_LABEL, digest), signature, author)
         except BadSignature as exc:
-            raise DamagedPack(f"the signature of pack {name} does not verify") from exc
+            raise DamagedPack(_("the signature of pack {name} does not verify").format(name=name)) from exc
         manifest = manifests.decode(untrusted)
         if manifest.pack != self.pack:
-            raise DamagedPack(f"pack {name} is another pack under a false name")
+            raise DamagedPack(_("pack {name} is another pack under a false name").format(name=name))
         if len(MAGIC) + sum(c.stored for c in manifest.chunks) != offset:
-            raise DamagedPack(f"pack {name} holds more or less than its manifest says")
+            raise DamagedPack(_("pack {name} holds more or less than its manifest says").format(name=name))
         return manifest, digest
 
     def check_padding(self) -> None:
@@ -218,7 +221,7 @@ class PackReader:
         while start < end:
             piece = self.read(start, min(1 << 20, end - start))
             if piece.count(0) != len(piece):
-                raise DamagedPack(f"pack {self.pack.hex()[:8]} hides something behind its manifest")
+                raise DamagedPack(_("pack {pack} hides something behind its manifest").format(pack=self.pack.hex()[:8]))
             start += len(piece)
 
 
@@ -237,4 +240,4 @@ class _as_damage:  # noqa: N801  # reads as a verb: with _as_damage(pack)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, KeysError):
-            raise DamagedPack(f"pack {self._pack.hex()[:8]}: {error}") from error
+            raise DamagedPack(_("pack {pack}: {reason}").format(pack=self._pack.hex()[:8], reason=error)) from error

@@ -11,13 +11,16 @@ judged like any pack that a stranger put there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from blake3 import blake3
 
+from keys.canonical import is_newer
 from vault.errors import BadInput, Damaged, NewerFormat
 
 MAGIC = b"sandyk parity 1\n"
-_NAME = b"sandyk parity "
+_LONGEST_LINE = 40
+"""No first line of a later version will be longer."""
 BLOCK_SIZE = 4096
 """Bytes: the sector of today's drives, so the least that gets lost at a time."""
 MAX_ROWS = 256
@@ -91,9 +94,9 @@ class Head:
 def shape_for(size: int, percent: int) -> Shape:
     """The layout for a file of ``size`` bytes with at least ``percent`` of parity, and two blocks. Raises BadInput."""
     if not 1 <= percent <= 100:
-        raise BadInput("parity is 1 to 100 percent")
+        raise BadInput(_("parity is 1 to 100 percent"))
     if not 0 < size <= MAX_PACK_FILE:
-        raise BadInput("parity is made for packs of at most 1 GiB")
+        raise BadInput(_("parity is made for packs of at most 1 GiB"))
     blocks = -(-size // BLOCK_SIZE)
     columns = -(-blocks // (MAX_ROWS * 100 // (100 + percent)))
     rows = -(-blocks // columns)
@@ -120,31 +123,24 @@ def parse_head(untrusted: bytes, pack: bytes, file_size: int) -> Head:
 
     ``untrusted`` may be longer than the head. Raises Damaged, NewerFormat.
     """
-    if untrusted.startswith(_NAME) and not untrusted.startswith(MAGIC):
-        refuse_newer(untrusted)
+    if is_newer(untrusted[:_LONGEST_LINE].partition(b"\n")[0], MAGIC[:-1].decode()):
+        raise NewerFormat(_("a parity file"))
     shape = _shape_of(untrusted, file_size)
     head = untrusted[: shape.head_size]
     if len(head) != shape.head_size or blake3(head[:-_SEAL_SIZE]).digest() != head[-_SEAL_SIZE:]:
-        raise Damaged("the parity file is damaged itself")
+        raise Damaged(_("the parity file is damaged itself"))
     if head[len(MAGIC) : len(MAGIC) + 16] != pack:
-        raise Damaged("the parity file is another pack's")
+        raise Damaged(_("the parity file is another pack's"))
     start = len(MAGIC) + 16 + 8
     digests = head[_FIXED_SIZE:-_SEAL_SIZE]
     cut = tuple(digests[i : i + DIGEST_SIZE] for i in range(0, len(digests), DIGEST_SIZE))
     return Head(pack, head[start : start + _SHA256_SIZE], shape, cut)
 
 
-def refuse_newer(untrusted: bytes) -> None:
-    """Raise NewerFormat when the first line is ours with a higher number than 1."""
-    number = untrusted[len(_NAME) : len(_NAME) + 20].partition(b"\n")[0]
-    if number.isdigit() and int(number) > 1:
-        raise NewerFormat("parity file")
-
-
 def _shape_of(untrusted: bytes, file_size: int) -> Shape:
     """The shape that a head claims, checked before anything is allocated by it."""
     if len(untrusted) < _FIXED_SIZE or not untrusted.startswith(MAGIC):
-        raise Damaged("the parity file is damaged itself")
+        raise Damaged(_("the parity file is damaged itself"))
     numbers = untrusted[_FIXED_SIZE - 8 : _FIXED_SIZE]
     at = len(MAGIC) + 16
     shape = Shape(
@@ -153,7 +149,7 @@ def _shape_of(untrusted: bytes, file_size: int) -> Shape:
     )  # fmt: skip
     possible = 0 < shape.size <= MAX_PACK_FILE and shape.columns > 0 and 0 < shape.parity <= shape.rows
     if not possible or shape.rows + shape.parity > MAX_ROWS or shape.rows != -(-shape.blocks // shape.columns):
-        raise Damaged("the parity file claims an impossible layout")
+        raise Damaged(_("the parity file claims an impossible layout"))
     if shape.file_size != file_size:
-        raise Damaged("the parity file has another size than its layout wants")
+        raise Damaged(_("the parity file has another size than its layout wants"))
     return shape

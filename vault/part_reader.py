@@ -14,14 +14,16 @@ import stat
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from gettext import gettext as _
 
 from keys import age
+from keys.age import BLOCK_SIZE
 from keys.errors import KeysError, MalformedAge, NoMatch
 from vault.bundle import DamagedSeal
-from vault.errors import BadInput, DamagedBundle, DiskFailed, PartsMissing
+from vault.errors import BadInput, DamagedBundle, DiskFailed, NewerFormat, PartsMissing
 from vault.names import printable
 from vault.part_writer import stripe_of
-from vault.parts import TRAILER_SIZE, Terms, Trailer, looks_like_trailer, parse_trailer
+from vault.parts import TRAILER_SIZE, Terms, Trailer, looks_like_trailer, parse_trailer, refuse_newer
 from vault.repair import Repair
 
 PIECE = 1 << 20
@@ -34,7 +36,7 @@ class BadPart(DamagedSeal):
     """Raised when the body of a part cannot be read, is damaged, or is not the one that its trailer tells of."""
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{printable(path)} cannot be used: {reason}")
+        super().__init__(_("{path} cannot be used: {reason}").format(path=printable(path), reason=reason))
         self.path = path
         self.reason = reason
 
@@ -83,10 +85,19 @@ class PartSet:
         if lacking <= 0:
             return
         numbers = ", ".join(map(str, self.missing))
-        enough = f"any {terms.data} of the {terms.parts} are enough" if terms.repair else "all of them are needed"
+        enough = (
+            _("any {data} of the {parts} are enough").format(data=terms.data, parts=terms.parts)
+            if terms.repair
+            else _("all of them are needed")
+        )
         raise PartsMissing(
-            f"bundle in parts {terms.name}: {len(self.missing)} of {terms.parts} parts are missing: {numbers}",
-            *(f"left out: {printable(file.path)}: {file.reason}" for file in self.left_out[:_SHOWN]),
+            _("bundle in parts {name}: {count} of {parts} parts are missing: {numbers}").format(
+                name=terms.name, count=len(self.missing), parts=terms.parts, numbers=numbers
+            ),
+            *(
+                _("left out: {path}: {reason}").format(path=printable(file.path), reason=file.reason)
+                for file in self.left_out[:_SHOWN]
+            ),
             f"{enough}: put {lacking} more into the same folder, then open any of them, or the folder",
         )
 
@@ -103,12 +114,14 @@ class PartSet:
 def read_part(path: str, identities: Sequence[age.Identity]) -> Part | None:
     """The part in a file, with its body unread; None for another age file.
 
-    Raises NoMatch, MalformedAge or Damaged as ``age.SeekableOpener`` does, DamagedBundle for a bad trailer, OSError.
+    Raises NoMatch, MalformedAge or Damaged as ``age.SeekableOpener`` does, DamagedBundle for a bad trailer,
+    NewerFormat, OSError.
     """
     source = age.PathAccess(path)
     opener = age.SeekableOpener(source, identities)
     untrusted = opener.read_at(max(0, opener.size - TRAILER_SIZE), TRAILER_SIZE)
     if not looks_like_trailer(untrusted):
+        refuse_newer(opener.read_at(max(0, opener.size - 1) // BLOCK_SIZE * BLOCK_SIZE, BLOCK_SIZE))
         return None
     return Part(path, source.size, parse_trailer(untrusted, opener.size), opener)
 
@@ -117,7 +130,7 @@ def find_parts(paths: Sequence[str], identities: Sequence[age.Identity]) -> Part
     """The set that these files and folders hold; None when one single file is meant that is no part.
 
     More parts of the set are looked for beside the named ones. Raises BadInput when there are no parts or
-    those of several sets, DamagedBundle for a single file with a bad trailer, DiskFailed.
+    those of several sets, DamagedBundle or NewerFormat for a single file with a bad trailer, DiskFailed.
     """
     search = _Search(identities)
     files = [path for path in paths if not os.path.isdir(path)]
@@ -144,7 +157,7 @@ class _Search:
         self._seen: set[str] = set()
         self._left_out: list[LeftOut] = []
         self.parts: dict[Terms, list[Part]] = defaultdict(list)
-        self.bad_trailer: DamagedBundle | None = None
+        self.bad_trailer: DamagedBundle | NewerFormat | None = None
 
     def folder(self, folder: str, *, like: Part | None = None) -> None:
         """Look at each regular file in a folder, not below it; only at those of a part's size if one is given."""
@@ -157,7 +170,11 @@ class _Search:
                     and (like is None or entry.stat(follow_symlinks=False).st_size == like.file_size)
                 ]
         except OSError as exc:
-            raise DiskFailed(f"{printable(folder)} cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
+            raise DiskFailed(
+                _("{folder} cannot be read: {reason}").format(
+                    folder=printable(folder), reason=(exc.strerror or str(exc)).lower()
+                )
+            ) from exc
         for path in sorted(found):
             self.file(path, named=False)
 
@@ -170,36 +187,45 @@ class _Search:
         ours = False
         try:
             if not stat.S_ISREG(os.stat(path).st_mode):
-                reason = "it is no regular file"
+                reason = _("it is no regular file")
             elif part := read_part(path, self._identities):
                 self.parts[part.trailer.terms].append(part)
                 return
             else:
-                reason = "it is no part of a bundle; open it by itself"
+                reason = _("it is no part of a bundle; open it by itself")
         except NoMatch:
-            reason = "it is sealed for somebody else"
+            reason = _("it is sealed for somebody else")
         except MalformedAge:
-            reason = "it is no age file"
-        except DamagedBundle as exc:
+            reason = _("it is no age file")
+        except (DamagedBundle, NewerFormat) as exc:
             self.bad_trailer, reason, ours = exc, str(exc), True
         except KeysError:
             reason, ours = _CHANGED, True
         except OSError as exc:
-            reason = f"it cannot be read: {(exc.strerror or str(exc)).lower()}"
+            reason = _("it cannot be read: {reason}").format(reason=(exc.strerror or str(exc)).lower())
         if named or ours:
             self._left_out.append(LeftOut(path, reason))
 
     def only_set(self) -> PartSet:
         """The set that was found. Raises BadInput when it is not one."""
-        reasons = (f"left out: {printable(file.path)}: {file.reason}" for file in self._left_out[:_SHOWN])
+        reasons = (
+            _("left out: {path}: {reason}").format(path=printable(file.path), reason=file.reason)
+            for file in self._left_out[:_SHOWN]
+        )
         if not self.parts:
-            raise BadInput("there is no part of a bundle for you", *reasons)
+            raise BadInput(_("there is no part of a bundle for you"), *reasons)
         if len(self.parts) > 1:
             raise BadInput(
-                f"these are parts of {len(self.parts)} bundles; open one of them at a time, by the name of one part:",
+                _("these are parts of {count} bundles; open one of them at a time, by the name of one part:").format(
+                    count=len(self.parts)
+                ),
                 *(
-                    f"{terms.name}: {len({part.trailer.number for part in parts})} of {terms.parts} parts, "
-                    f"for example {printable(parts[0].path)}"
+                    _("{name}: {count} of {parts} parts, for example {path}").format(
+                        name=terms.name,
+                        count=len({part.trailer.number for part in parts}),
+                        parts=terms.parts,
+                        path=printable(parts[0].path),
+                    )
                     for terms, parts in list(self.parts.items())[:_SHOWN]
                 ),
             )
@@ -215,7 +241,10 @@ class _Search:
             if len({part.trailer.sha256 for part in same}) == 1:
                 agreed[number] = tuple(same)
             else:
-                left_out += [LeftOut(p.path, f"another part with another content is number {number} too") for p in same]
+                left_out += [
+                    LeftOut(p.path, _("another part with another content is number {number} too").format(number=number))
+                    for p in same
+                ]
         return PartSet(terms, agreed, tuple(left_out))
 
 
@@ -254,7 +283,7 @@ class JoinedParts:
                 if left:
                     yield piece[:left]
                 if len(piece) > left and any(piece[left:]):
-                    raise DamagedBundle("something is hidden behind the end of the last part")
+                    raise DamagedBundle(_("something is hidden behind the end of the last part"))
                 left = max(0, left - len(piece))
 
     def _stored(self, number: int) -> Iterator[bytes]:
@@ -288,10 +317,12 @@ class JoinedParts:
         except KeysError as exc:
             raise BadPart(part.path, _CHANGED) from exc
         except OSError as exc:
-            raise BadPart(part.path, f"it cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
+            raise BadPart(
+                part.path, _("it cannot be read: {reason}").format(reason=(exc.strerror or str(exc)).lower())
+            ) from exc
 
     def _expect(self, number: int, sha256: bytes) -> None:
         part = self._parts[number]
         if sha256 != part.trailer.sha256:
-            raise BadPart(part.path, "somebody who may open it put another content into it")
+            raise BadPart(part.path, _("somebody who may open it put another content into it"))
         self._verified.add(number)

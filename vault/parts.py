@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from keys import labels
 from keys.age import BLOCK_SIZE, Recipient, sealed_size
-from keys.canonical import decode_base64, encode_base64
+from keys.canonical import decode_base64, encode_base64, is_newer
 from keys.errors import KeysError
 from keys.primitives import KEY_SIZE, SIGNATURE_SIZE, sign
 from keys.secret import Secret
 from keys.signing import signed_bytes, verify_signature
 from vault.bundle_layout import LEAST_PLAINTEXT
-from vault.errors import BadInput, DamagedBundle
+from vault.errors import BadInput, DamagedBundle, NewerFormat
 
 MAX_PARTS = 256
 """Data and repair parts together: a code over GF(2^8) has no more (zfec; Rizzo, CCR 27(2), 1997)."""
@@ -42,6 +43,7 @@ _TEXT = re.compile(
     re.ASCII,
 )
 _SIGNATURE_LINE = re.compile(r"signature (?P<signature>[A-Za-z0-9+/]{86}==)\n", re.ASCII)
+_LONGEST_LINE = 40
 TRAILER_SIZE = 327
 """Bytes: every line has a fixed width, so that the trailer is found from the end."""
 
@@ -106,14 +108,18 @@ def cut(tar: int, crowd: list[Recipient], part_size: int, repair: int) -> Cut:
     All are as small as that number of parts allows. Raises BadInput.
     """
     if part_size < LEAST_PART_SIZE:
-        raise BadInput("parts of less than 1 MiB are not made: their wrapping would be a large part of them")
+        raise BadInput(_("parts of less than 1 MiB are not made: their wrapping would be a large part of them"))
     if not 0 <= repair < MAX_PARTS:
-        raise BadInput(f"there are at most {MAX_PARTS} parts together")
+        raise BadInput(_("there are at most {max_parts} parts together").format(max_parts=MAX_PARTS))
     data = -(-tar // _largest_body(crowd, part_size))
     if data + repair > MAX_PARTS:
         raise BadInput(
-            f"that would be {data + repair} parts, and there are at most {MAX_PARTS}",
-            f"the least size for this bundle is {-(-_least_part_size(tar, crowd, MAX_PARTS - repair) // 1000)}K",
+            _("that would be {data} parts, and there are at most {max_parts}").format(
+                data=data + repair, max_parts=MAX_PARTS
+            ),
+            _("the least size for this bundle is {tar}K").format(
+                tar=-(-_least_part_size(tar, crowd, MAX_PARTS - repair) // 1000)
+            ),
         )
     return Cut(tar, data, repair, _whole_blocks(tar, data))
 
@@ -140,6 +146,14 @@ def render_trailer(trailer: Trailer, set_seed: Secret) -> bytes:
     return text + f"signature {encode_base64(signature)}\n".encode("ascii")
 
 
+def refuse_newer(untrusted_last_block: bytes) -> None:
+    """Raise NewerFormat when the last age block of a plaintext, in which a trailer lies alone, begins like that of a
+    higher version."""
+    line = untrusted_last_block[:_LONGEST_LINE].removeprefix(b"\n").partition(b"\n")[0]
+    if untrusted_last_block.startswith(b"\n") and is_newer(line, "sandyk part 1"):
+        raise NewerFormat(_("a part of a bundle"))
+
+
 def looks_like_trailer(untrusted: bytes) -> bool:
     """Whether the end of a plaintext claims to be a trailer of this version."""
     return len(untrusted) == TRAILER_SIZE and untrusted.startswith(b"\nsandyk part 1\n")
@@ -151,13 +165,13 @@ def parse_trailer(untrusted: bytes, plaintext_size: int) -> Trailer:
     match = _TEXT.fullmatch(text.decode("latin-1"))
     signed = _SIGNATURE_LINE.fullmatch(signature_line.decode("latin-1"))
     if match is None or signed is None:
-        raise DamagedBundle("the end of the part is not spelled as this format wants it")
+        raise DamagedBundle(_("the end of the part is not spelled as this format wants it"))
     key = bytes.fromhex(match["key"])
     try:
         signature = decode_base64(signed["signature"], size=SIGNATURE_SIZE)
         verify_signature(labels.PART_SIGNATURE, text, signature, key)
     except KeysError as exc:
-        raise DamagedBundle("the part was not made together with its set: its signature does not verify") from exc
+        raise DamagedBundle(_("the part was not made together with its set: its signature does not verify")) from exc
     terms = Terms(key, *(int(match[name]) for name in ("data", "repair", "body", "tar")))
     trailer = Trailer(terms, int(match["number"]), bytes.fromhex(match["sha256"]))
     _expect_possible(trailer, plaintext_size)
@@ -168,11 +182,11 @@ def _expect_possible(trailer: Trailer, plaintext_size: int) -> None:
     """Whoever sealed a part chose its numbers, and signed them."""
     terms = trailer.terms
     if not LEAST_PLAINTEXT <= terms.tar <= MAX_TAR_SIZE or not 1 <= terms.data <= terms.parts <= MAX_PARTS:
-        raise DamagedBundle("the part claims an impossible number of parts, or an impossible size")
+        raise DamagedBundle(_("the part claims an impossible number of parts, or an impossible size"))
     if terms.body != _whole_blocks(terms.tar, terms.data) or terms.data != -(-terms.tar // terms.body):
-        raise DamagedBundle("the numbers that the part claims do not agree")
+        raise DamagedBundle(_("the numbers that the part claims do not agree"))
     if not 1 <= trailer.number <= terms.parts or terms.plaintext != plaintext_size:
-        raise DamagedBundle("the part has another number or size than its set allows")
+        raise DamagedBundle(_("the part has another number or size than its set allows"))
 
 
 def _render(trailer: Trailer) -> bytes:

@@ -12,10 +12,12 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import TypeVar
 
 from keys.card import Card
 from keys.errors import BadSignature, KeysError, NoMatch
+from keys.errors import NewerFormat as KeysNewer
 from keys.receipt import MAX_FILE_SIZE, SignedReceipt, open_receipt, seal_receipt
 from vault import abroad, whereabouts
 from vault.bundle import Signer, Tags, key_digest
@@ -30,6 +32,7 @@ from vault.errors import (
     DamagedBundle,
     DiskFailed,
     DoesNotOpen,
+    NewerFormat,
     NotAllowed,
     NotFound,
     NotTrusted,
@@ -76,9 +79,14 @@ def check_place(path: str) -> None:
     """Raise AlreadyThere, BadInput when no receipt can be written there: asked before anything is opened."""
     expect_outside_vaults(path)
     if os.path.lexists(path):
-        raise AlreadyThere(f"{printable(path)} is there already", "another name for the receipt; nothing was opened")
+        raise AlreadyThere(
+            _("{path} is there already").format(path=printable(path)),
+            _("another name for the receipt; nothing was opened"),
+        )
     if not os.path.isdir(os.path.dirname(path) or "."):
-        raise BadInput(f"there is no folder for the receipt {printable(path)}", "nothing was opened")
+        raise BadInput(
+            _("there is no folder for the receipt {path}").format(path=printable(path)), _("nothing was opened")
+        )
 
 
 def give(vault: Vault, opened: Opened, path: str, *, in_folder: bool) -> None:
@@ -99,23 +107,26 @@ def give(vault: Vault, opened: Opened, path: str, *, in_folder: bool) -> None:
 def _receivable(vault: Vault, opened: Opened) -> tuple[Tags, Signer]:
     tags, sender = opened.tags, opened.sender
     if tags is None or tags.signer is None or sender is None:
-        raise NotAllowed("no receipt was written: nothing in what you opened says who sent it")
+        raise NotAllowed(_("no receipt was written: nothing in what you opened says who sent it"))
     if tags.signer.public == vault.me.signing_public:
-        raise NotAllowed("no receipt was written: you sealed this yourself")
+        raise NotAllowed(_("no receipt was written: you sealed this yourself"))
     if not sender.trusted:
         raise NotAllowed(
-            "no receipt was written: it would tell an unknown sender that you opened this, and when",
-            "compare the sender's words by voice, verify them, then open it again with --receipt into another folder",
+            _("no receipt was written: it would tell an unknown sender that you opened this, and when"),
+            _(
+                "compare the sender's words by voice, verify them, then open it again with --receipt into "
+                "another folder"
+            ),
         )
     if key_digest(vault.me.recipient.raw) not in tags.sealed_for:
-        raise NotAllowed("no receipt was written: this was not sealed for your own key")
+        raise NotAllowed(_("no receipt was written: this was not sealed for your own key"))
     return tags, tags.signer
 
 
 def _make_durable(folder: str, disk: Disk) -> None:
     """Sync everything below a folder, and the folders above it: what a receipt says is there survives a power cut."""
     try:
-        for base, _, names in os.walk(folder, onerror=_fail):
+        for base, __, names in os.walk(folder, onerror=_fail):
             for name in names:
                 path = os.path.join(base, name)
                 fd = os.open(path, os.O_RDONLY)
@@ -131,7 +142,9 @@ def _make_durable(folder: str, disk: Disk) -> None:
             above = os.path.dirname(above)
     except OSError as exc:
         raise DiskFailed(
-            f"no receipt was written: the documents could not be synced to the disk: {exc.strerror or exc}"
+            _("no receipt was written: the documents could not be synced to the disk: {reason}").format(
+                reason=exc.strerror or exc
+            )
         ) from exc
 
 
@@ -186,17 +199,27 @@ def read(vault: Vault, path: str) -> SignedReceipt:
         with open(path, "rb") as f:
             untrusted = f.read(MAX_FILE_SIZE + 1)
     except OSError as exc:
-        raise BadInput(f"{shown} cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
+        raise BadInput(
+            _("{shown} cannot be read: {reason}").format(shown=shown, reason=(exc.strerror or str(exc)).lower())
+        ) from exc
     if len(untrusted) > MAX_FILE_SIZE:
-        raise DamagedBundle(f"{shown} is too large to be a receipt")
+        raise DamagedBundle(_("{shown} is too large to be a receipt").format(shown=shown))
     try:
         return open_receipt(untrusted, identities_of(vault))
     except NoMatch as exc:
-        raise DoesNotOpen(f"{shown} is sealed for somebody else", "whoever exported the bundle can take it") from exc
+        raise DoesNotOpen(
+            _("{shown} is sealed for somebody else").format(shown=shown), _("whoever exported the bundle can take it")
+        ) from exc
     except BadSignature as exc:
-        raise BrokenSignature(f"{shown} has a signature that is not its editor's: it counts for nothing") from exc
+        raise BrokenSignature(
+            _("{shown} has a signature that is not its editor's: it counts for nothing").format(shown=shown)
+        ) from exc
+    except KeysNewer as exc:
+        raise NewerFormat(shown) from exc
     except KeysError as exc:
-        raise DamagedBundle(f"{shown} is no receipt, or it is damaged: {exc}") from exc
+        raise DamagedBundle(
+            _("{shown} is no receipt, or it is damaged: {reason}").format(shown=shown, reason=exc)
+        ) from exc
 
 
 def _known_editor(vault: Vault, card: Card) -> str:
@@ -204,20 +227,29 @@ def _known_editor(vault: Vault, card: Card) -> str:
     words = " ".join(card.words)
     if any(entry.card.signing == card.signing for entry in vault.roster().entries):
         raise NotAllowed(
-            "this receipt is by a journalist of this vault: what they opened may be lost with it",
-            "it counts when somebody opens the bundle whose keys are elsewhere",
+            _("this receipt is by a journalist of this vault: what they opened may be lost with it"),
+            _("it counts when somebody opens the bundle whose keys are elsewhere"),
         )
     contact = vault.book().contact_by_key(card.signing)
     if contact is None or contact.card.fingerprint != card.fingerprint:
         raise UnknownSigner(
-            f"this receipt is by a key that you do not know: {words}", "nothing was recorded; keep the file",
-            "let the editor read their words to you by voice; sandyk contact add, contact verify, then take it again",
+            _("this receipt is by a key that you do not know: {words}").format(
+                words=words
+            ), _("nothing was recorded; keep the file"),
+            _(
+                "let the editor read their words to you by voice; sandyk contact add, contact verify, then "
+                "take it again"
+            ),
         )  # fmt: skip
     if contact.verified_ns is None:
         name = printable(contact.name)
         raise UnknownSigner(
-            f"this receipt is by {name}, whose words were not compared yet", "nothing was recorded; keep the file",
-            f"let {name} read these words to you by voice: {words}", f"then: sandyk contact verify {name}",
+            _("this receipt is by {name}, whose words were not compared yet").format(
+                name=name
+            ), _("nothing was recorded; keep the file"),
+            _("let {name} read these words to you by voice: {words}").format(
+                name=name, words=words
+            ), _("then: sandyk contact verify {name}").format(name=name),
         )  # fmt: skip
     return contact.name
 
@@ -243,8 +275,8 @@ def _at_export(vault: Vault, signed: SignedReceipt, then: Callable[[Case, CaseSt
                     continue
                 return then(case, store, items)
     raise refused or NotFound(
-        "no case of yours has a record of the bundle that this receipt is for",
-        "if a colleague exported it from a case that you are no member of, they can take it",
+        _("no case of yours has a record of the bundle that this receipt is for"),
+        _("if a colleague exported it from a case that you are no member of, they can take it"),
     )
 
 

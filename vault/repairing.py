@@ -23,13 +23,15 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from gettext import gettext as _
 
 from vault import arming, layout, quarantine
 from vault.errors import Damaged, DamagedPack
 from vault.index import PackRow
+from vault.manifest import NewerPack
 from vault.mending import mend
 from vault.model import EVENT_FILED, EVENT_MENDED, EVENT_PUT_ASIDE, EVENT_PUT_BACK, EVENT_SAVED, Event, Item, PackId
-from vault.pack import NewerPack, pack_name
+from vault.pack import pack_name
 from vault.sources import About, StreamIncoming
 from vault.store import CaseStore
 from vault.vaults import Vault
@@ -219,7 +221,7 @@ class _Run:
         for row in self._store.index.events(EVENT_PUT_ASIDE, EVENT_PUT_BACK):
             if (noted := quarantine.pack_of(row.event)) is not None:
                 last[noted] = row.event.kind
-        for _, pack in self._in_quarantine():
+        for __, pack in self._in_quarantine():
             if os.path.lexists(self.path_of(pack)):
                 continue
             row_of = self._row_of(pack)
@@ -260,9 +262,11 @@ class _Run:
 def _place_named(event: Event) -> str:
     """Where an event says that its documents are; nothing if it does not."""
     if (export := read_export(event)) is not None:
-        return f"bundle {export.bundle_id.hex()} for {'; '.join(export.whom)}"
+        return _("bundle {bundle_id} for {whom}").format(bundle_id=export.bundle_id.hex(), whom="; ".join(export.whom))
     if (receipt := read_receipt(event)) is not None:
-        return f"bundle {receipt.bundle_id.hex()} was opened by {receipt.editor}"
+        return _("bundle {bundle_id} was opened by {editor}").format(
+            bundle_id=receipt.bundle_id.hex(), editor=receipt.editor
+        )
     return ""
 
 

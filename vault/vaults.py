@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from gettext import gettext as _
 
 from keys import keyring
 from keys.book import Book, Colleague, open_book, seal_book
-from keys.errors import Full, KeysError, NewerVault, NoMatch, WeakPassphrase
+from keys.errors import Full, KeysError, NoMatch, WeakPassphrase
+from keys.errors import NewerFormat as KeysNewer
 from keys.errors import Wiped as KeysWiped
 from keys.identity import Identity
 from keys.keyring import DuressSlot, Header, HeldSlot, JournalistSlot, OpenSlot, parse_header
@@ -66,38 +68,45 @@ class LockedVault:
         except FileNotFoundError:
             raise _why_no_header(folder) from None
         except OSError as exc:
-            raise DamagedVault(f"the vault's header cannot be read: {exc.strerror or exc}") from exc
+            raise DamagedVault(
+                _("the vault's header cannot be read: {reason}").format(reason=exc.strerror or exc)
+            ) from exc
         if not os.path.lexists(os.path.join(folder, layout.KEYRING)):
-            raise Wiped("this vault was wiped: its keys are gone", "`sandyk panic` removes what is left of it")
+            raise Wiped(_("this vault was wiped: its keys are gone"), _("`sandyk panic` removes what is left of it"))
         try:
             return cls(folder, parse_header(untrusted, floor=floor), disk, floor)
-        except NewerVault as exc:
-            raise NewerFormat("vault") from exc
+        except KeysNewer as exc:
+            raise NewerFormat(exc.what) from exc
         except KeysError as exc:
-            raise DamagedVault(f"the vault's header is damaged: {exc}", "a copy of the file VAULT mends this") from exc
+            raise DamagedVault(
+                _("the vault's header is damaged: {reason}").format(reason=exc),
+                _("a copy of the file VAULT mends this"),
+            ) from exc
 
     def unlock(
         self, passphrase: Secret, token: Secret | None = None, *, clock: Callable[[], int] = time.time_ns
     ) -> Vault:
         """The open vault. Raises DoesNotOpen, DamagedVault, Wiped."""
         if not len(passphrase):
-            raise DoesNotOpen("nothing here opens without a passphrase")
+            raise DoesNotOpen(_("nothing here opens without a passphrase"))
         file = DiskKeyring(self.folder, self._disk)
         try:
             opened = keyring.unlock(file, self._header, passphrase, token, floor=self._floor)
         except NoMatch as exc:
-            hints = ["check the keyboard's language and Caps Lock"]
+            hints = [_("check the keyboard's language and Caps Lock")]
             if token is None:
-                hints.append("if this journalist uses an outside half, give it with --token FILE")
+                hints.append(_("if this journalist uses an outside half, give it with --token FILE"))
             else:
-                hints.append("is the outside half the one that belongs to this passphrase? another opens nothing")
-            raise DoesNotOpen("nothing here opens with this passphrase", *hints) from exc
+                hints.append(_("is the outside half the one that belongs to this passphrase? another opens nothing"))
+            raise DoesNotOpen(_("nothing here opens with this passphrase"), *hints) from exc
+        except KeysNewer as exc:
+            raise NewerFormat(exc.what) from exc
         except KeysError as exc:
-            raise DamagedVault(f"the keyring is damaged: {exc}") from exc
+            raise DamagedVault(_("the keyring is damaged: {reason}").format(reason=exc)) from exc
         except FileNotFoundError as exc:
-            raise Wiped("this vault was wiped: its keys are gone") from exc
+            raise Wiped(_("this vault was wiped: its keys are gone")) from exc
         except OSError as exc:
-            raise DiskFailed(f"the keyring cannot be read: {exc.strerror or exc}") from exc
+            raise DiskFailed(_("the keyring cannot be read: {reason}").format(reason=exc.strerror or exc)) from exc
         if isinstance(opened.payload, DuressSlot):
             duress.destroy(self.folder, opened.payload.destroy, self._disk)
         return Vault(self.folder, self._header, opened, token, self._disk, clock, self._floor)
@@ -111,20 +120,22 @@ class LockedVault:
         try:
             keyring.check_held(DiskKeyring(self.folder, self._disk), untrusted)
         except NoMatch as exc:
-            raise DoesNotOpen("the passphrase was changed or removed since this vault was opened") from exc
+            raise DoesNotOpen(_("the passphrase was changed or removed since this vault was opened")) from exc
         except (KeysWiped, OSError) as exc:
-            raise Wiped("this vault was wiped: its keys are gone") from exc
+            raise Wiped(_("this vault was wiped: its keys are gone")) from exc
         return Vault(self.folder, self._header, untrusted, None, self._disk, clock, self._floor)
 
 
 def _why_no_header(folder: str) -> VaultError:
     if layout.is_vault(folder):
         return DamagedVault(
-            "the vault's file VAULT is missing: nothing opens without it",
-            "it is not secret: a copy of it, from a backup or an older copy of the folder, brings the vault back",
-            "if the vault was never finished or half wiped, `sandyk panic` destroys what is left, for ever",
+            _("the vault's file VAULT is missing: nothing opens without it"),
+            _("it is not secret: a copy of it, from a backup or an older copy of the folder, brings the vault back"),
+            _("if the vault was never finished or half wiped, `sandyk panic` destroys what is left, for ever"),
         )
-    return NoVault("there is no vault in this folder", "`sandyk init` makes one", "another folder: --vault DIR")
+    return NoVault(
+        _("there is no vault in this folder"), _("`sandyk init` makes one"), _("another folder: --vault DIR")
+    )
 
 
 class Vault:
@@ -152,7 +163,9 @@ class Vault:
     def opened(self) -> OpenSlot:
         """The slot that a passphrase opened. Raises NotAllowed when an agent's keys opened the vault."""
         if isinstance(self._opened, HeldSlot):
-            raise NotAllowed("the keys that an agent holds change nobody's passphrase", "give the passphrase itself")
+            raise NotAllowed(
+                _("the keys that an agent holds change nobody's passphrase"), _("give the passphrase itself")
+            )
         return self._opened
 
     @property
@@ -181,7 +194,7 @@ class Vault:
         """Close it. What failed because the vault was wiped meanwhile, whatever it looked like, is raised as Wiped."""
         try:
             if isinstance(error, (VaultError, OSError)) and self._was_wiped():
-                raise Wiped("the vault was wiped while it was open; nothing more is written") from error
+                raise Wiped(_("the vault was wiped while it was open; nothing more is written")) from error
         finally:
             self.close()
 
@@ -209,7 +222,7 @@ class Vault:
         except OSError:
             alive = False
         if not alive:
-            raise Wiped("the vault was wiped while it was open; nothing more is written")
+            raise Wiped(_("the vault was wiped while it was open; nothing more is written"))
 
     def notice(self, text: str) -> None:
         """Remember something to tell the journalist, once. Names in it are escaped already."""
@@ -230,8 +243,11 @@ class Vault:
                 yield
         except OSError as exc:
             if self._was_wiped():
-                raise Wiped("the vault was wiped while it was open; nothing more is written") from exc
-            raise DiskFailed(f"the disk refused: {exc.strerror or exc}", "what was there before is unchanged") from exc
+                raise Wiped(_("the vault was wiped while it was open; nothing more is written")) from exc
+            raise DiskFailed(
+                _("the disk refused: {reason}").format(reason=exc.strerror or exc),
+                _("what was there before is unchanged"),
+            ) from exc
 
     def _finish_what_was_interrupted(self) -> None:
         """An earlier change of passphrase that was stopped leaves the old one alive: end it now, if we may write."""
@@ -248,7 +264,7 @@ class Vault:
         """Tell who is new in the roster or has other keys than before, and remember who is seen for the first time."""
         try:
             book, roster = self.book(), self.roster()
-        except DamagedVault:
+        except (DamagedVault, NewerFormat):
             return  # what needs them says so
         for remark in colleagues.remarks(book, roster):
             self.notice(remark)
@@ -258,7 +274,7 @@ class Vault:
             with self.disk.lock(os.path.join(self.folder, layout.LOCK), wait=False):
                 self.check_alive()
                 self._write(self._book_path, seal_book(colleagues.pinned(self.book(), roster), self.me))
-        except (OSError, DamagedVault):
+        except (OSError, DamagedVault, NewerFormat):
             # A read-only medium, or somebody is changing people just now: the next unlock tries again.
             return
 
@@ -274,9 +290,9 @@ class Vault:
         except NoMatch:
             return None
         except KeysError as exc:
-            raise DamagedVault(f"the keyring is damaged: {exc}") from exc
+            raise DamagedVault(_("the keyring is damaged: {reason}").format(reason=exc)) from exc
         except OSError as exc:
-            raise DiskFailed(f"the keyring cannot be read: {exc.strerror or exc}") from exc
+            raise DiskFailed(_("the keyring cannot be read: {reason}").format(reason=exc.strerror or exc)) from exc
         if isinstance(found.payload, DuressSlot) and self.home[0] not in found.payload.destroy:
             duress.destroy(self.folder, found.payload.destroy, self.disk)
         return found
@@ -285,7 +301,7 @@ class Vault:
 
     def roster(self) -> Roster:
         """Who has a slot in this compartment. Raises DamagedVault."""
-        with _people("the list of journalists"):
+        with _people(_("the list of journalists")):
             untrusted = self.disk.read(roster_path(self.folder, self._slot.compartment), limit=MAX_PEOPLE_FILE)
             return open_roster(untrusted, self.device_secret)
 
@@ -293,7 +309,7 @@ class Vault:
         """The entry of the journalist who opened the vault."""
         entry = self.roster().by_pair(self.home[1])
         if entry is None:
-            raise DamagedVault("the list of journalists does not name you")
+            raise DamagedVault(_("the list of journalists does not name you"))
         return entry
 
     def add_journalist(self, label: str, passphrase: Secret, token: Secret | None = None) -> RosterEntry:
@@ -307,7 +323,7 @@ class Vault:
         with self.changing():
             roster = self.roster()
             if roster.by_label(label) is not None:
-                raise AlreadyThere("a journalist of this name is there already")
+                raise AlreadyThere(_("a journalist of this name is there already"))
             try:
                 pair = keyring.free_pair(self.opened, roster.pairs)
             except Full as exc:
@@ -349,9 +365,11 @@ class Vault:
             try:
                 again = keyring.unlock(self.keyring_file, self.header, passphrase, self._token, floor=self.floor)
             except NoMatch as exc:
-                raise DoesNotOpen("this is not the passphrase that opened the vault", "nothing was changed") from exc
+                raise DoesNotOpen(
+                    _("this is not the passphrase that opened the vault"), _("nothing was changed")
+                ) from exc
             if again.slot != self.opened.slot:
-                raise DoesNotOpen("this is not the passphrase that opened the vault", "nothing was changed")
+                raise DoesNotOpen(_("this is not the passphrase that opened the vault"), _("nothing was changed"))
             self._opened = keyring.change_passphrase(
                 self.keyring_file, self.header, self.opened, passphrase, token, floor=self.floor
             )
@@ -371,9 +389,9 @@ class Vault:
             roster = self.roster()
             entry = roster.by_label(label)
             if entry is None:
-                raise NotFound("no journalist of this name", "`sandyk journalist list` shows who is there")
+                raise NotFound(_("no journalist of this name"), _("`sandyk journalist list` shows who is there"))
             if entry.pair == self.home[1]:
-                raise NotAllowed("you cannot remove yourself", "another journalist can")
+                raise NotAllowed(_("you cannot remove yourself"), _("another journalist can"))
             decoys.forget_duress_slot(self, entry.pair)
             keyring.remove(self.keyring_file, self.opened, entry.pair)
             self._write(self._book_of(entry.pair), empty_book())
@@ -407,7 +425,7 @@ class Vault:
 
     def book(self) -> Book:
         """The journalist's contacts and case names. Raises DamagedVault."""
-        with _people("your book of contacts and cases"):
+        with _people(_("your book of contacts and cases")):
             return open_book(self.disk.read(self._book_path, limit=MAX_PEOPLE_FILE), self.me)
 
     def change_book(self, change: Callable[[Book], Book]) -> Book:
@@ -428,7 +446,9 @@ def _is_ours_in(folder: str, name: str) -> bool:
 def _people(what: str) -> Iterator[None]:
     try:
         yield
+    except KeysNewer as exc:
+        raise NewerFormat(exc.what) from exc
     except KeysError as exc:
-        raise DamagedVault(f"{what} is damaged: {exc}") from exc
+        raise DamagedVault(_("{what} is damaged: {reason}").format(what=what, reason=exc)) from exc
     except OSError as exc:
-        raise DamagedVault(f"{what} cannot be read: {exc.strerror or exc}") from exc
+        raise DamagedVault(_("{what} cannot be read: {reason}").format(what=what, reason=exc.strerror or exc)) from exc

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vault.cli.session import read_text
-from vault.errors import AlreadyThere, BadInput, DiskFailed
+from vault.errors import AlreadyThere, BadInput, DiskFailed, NewerFormat
 from vault.names import printable
 from vault.terminal import say
 
@@ -28,23 +29,27 @@ _KIND = "CARD"
 def read_card(path: str) -> Card:
     """The card in a file (``-`` for standard input), as its text or as the texts of its QR codes.
 
-    Raises BadInput, Damaged, MalformedCard.
+    Raises BadInput, Damaged, MalformedCard, NewerFormat.
     """
     from keys.card import MAX_CARD_SIZE, parse_card
+    from keys.errors import NewerFormat as KeysNewer
     from vault import qr_text
 
     untrusted = read_text(path, MAX_CARD_SIZE)
     if qr_text.looks_like_lines(untrusted):
         untrusted = qr_text.content_of(untrusted, _KIND, limit=MAX_CARD_SIZE)
-    return parse_card(untrusted)
+    try:
+        return parse_card(untrusted)
+    except KeysNewer as exc:
+        raise NewerFormat(exc.what) from exc
 
 
 def check_place(path: str | None, *, as_json: bool) -> None:
     """Refuse what cannot be drawn to before anything is asked. Raises BadInput."""
     if path == "-" and as_json:
-        raise BadInput("standard output holds one JSON document: name a file for the QR codes")
+        raise BadInput(_("standard output holds one JSON document: name a file for the QR codes"))
     if path is not None and path != "-" and not path.lower().endswith((".svg", ".png")):
-        raise BadInput("QR codes are drawn into a file that ends in .svg or .png, or with - on this terminal")
+        raise BadInput(_("QR codes are drawn into a file that ends in .svg or .png, or with - on this terminal"))
 
 
 def draw(text: str, path: str) -> int:
@@ -60,10 +65,14 @@ def draw(text: str, path: str) -> int:
             with open(path, "xb") as f:
                 f.write(picture)
         except FileExistsError as exc:
-            raise AlreadyThere(f"{printable(path)} is there already") from exc
+            raise AlreadyThere(_("{path} is there already").format(path=printable(path))) from exc
         except OSError as exc:
-            raise DiskFailed(f"{printable(path)} cannot be written: {(exc.strerror or str(exc)).lower()}") from exc
+            raise DiskFailed(
+                _("{path} cannot be written: {reason}").format(
+                    path=printable(path), reason=(exc.strerror or str(exc)).lower()
+                )
+            ) from exc
     where = "above" if path == "-" else f"in {printable(path)}"
     say(f"{len(lines)} QR codes {where}: scan each with a phone, and paste their texts into one file, in any order")
-    say("whoever has that file: sandyk contact add NAME FILE; then compare the words by voice")
+    say(_("whoever has that file: sandyk contact add NAME FILE; then compare the words by voice"))
     return len(lines)

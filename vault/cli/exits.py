@@ -55,6 +55,7 @@ _CODES: dict[type[Exception], int] = {
     errors.NotTrusted: NOT_TRUSTED,
     keys_errors.KeysError: FAILED,
     keys_errors.Malformed: DAMAGED,
+    keys_errors.NewerFormat: FAILED,
     keys_errors.NoMatch: DOES_NOT_OPEN,
     keys_errors.Damaged: DAMAGED,
     keys_errors.BadSignature: NOT_TRUSTED,
@@ -63,6 +64,7 @@ _CODES: dict[type[Exception], int] = {
     keys_errors.Full: FAILED,
     keys_errors.NameTaken: FAILED,
     keys_errors.NotFound: FAILED,
+    keys_errors.SharesMissing: FAILED,
     keys_errors.Wiped: WIPED,
 }
 
