@@ -3,6 +3,7 @@
 
     chunk id key         = HKDF(epoch 1's age seed, "sandyk chunk id v1")
     index key            = HKDF(device secret | current epoch's age seed, "sandyk index v1")
+    text key             = HKDF(device secret | an epoch's age seed, "sandyk text v1")
     device id            = HKDF(device secret, "sandyk device v1", salt = case id), 16 bytes
     compartment identity = HKDF(device secret, "sandyk compartment v1"), 64 bytes
 
@@ -33,6 +34,14 @@ def chunk_id_key(keys: CaseKeys) -> Secret:
 def index_key(device_secret: Secret, keys: CaseKeys) -> Secret:
     """The raw SQLCipher key, 32 bytes: needs this machine's keyring and the case's current epoch."""
     return Secret(hkdf(device_secret.expose() + keys.epochs[-1].age_seed.expose(), labels.INDEX))
+
+
+def text_key(device_secret: Secret, epoch: Identity) -> Secret:
+    """The raw SQLCipher key, 32 bytes, of what was read in documents: as the index', for any epoch.
+
+    A file that a new epoch came to is encrypted again, not thrown away: reading pictures may have taken hours.
+    """
+    return Secret(hkdf(device_secret.expose() + epoch.age_seed.expose(), labels.TEXT))
 
 
 def device_id(device_secret: Secret, case_id: bytes) -> bytes:

@@ -13,6 +13,7 @@
     cases/<32 hex>/parity/<32 hex>.par          what mends a pack that rots, if somebody asked for it
     cases/<32 hex>/quarantine/<32 hex>-<8 hex>.age  packs that did not read, put aside
     cases/<32 hex>/index, index-wal, index-shm, index-journal
+    cases/<32 hex>/text, text-wal, text-shm, text-journal       what was read inside documents, for search
     cases/<32 hex>/lock          empty; held while a pack is given its place in the chain
     outbox/<8 hex>.age           sealed drops that wait to leave
 
@@ -37,6 +38,7 @@ PACKS = "packs"
 PARITY = "parity"
 QUARANTINE = "quarantine"
 INDEX = "index"
+TEXT = "text"
 OUTBOX = "outbox"
 
 _NEW = ".new"
@@ -45,7 +47,9 @@ PARITY_SUFFIX = ".par"
 _HEX = frozenset("0123456789abcdef")
 _DIGITS = frozenset("0123456789")
 _AT_THE_TOP = frozenset((HEADER, KEYRING, COUNTER, ABROAD, LOCK))
-_IN_A_CASE = frozenset((LOCK, INDEX, f"{INDEX}-wal", f"{INDEX}-shm", f"{INDEX}-journal"))
+BESIDE = ("", "-wal", "-shm", "-journal")
+"""What SQLite puts behind the name of a database, for the files beside it."""
+_IN_A_CASE = frozenset((LOCK, *(name + more for name in (INDEX, TEXT) for more in BESIDE)))
 
 
 def is_ours(relative: str) -> bool:

@@ -24,6 +24,7 @@ from vault.layout import (
     PACKS,
     QUARANTINE,
     ROSTERS,
+    TEXT,
     is_our_folder,
     is_ours,
 )
@@ -321,7 +322,7 @@ def _kind(relative: str) -> tuple[str, int]:
     parts = relative.split("/")
     if parts[0] in (ROSTERS, BOOKS) or parts[0].startswith(KEYRING) or (len(parts) == 4 and parts[2] == ACCESS):
         return "sealed_files", _WHOLE
-    if parts[0] == CASES and parts[-1].startswith(INDEX):
+    if parts[0] == CASES and parts[-1].startswith((INDEX, TEXT)):
         return "indexes", _HEAD
     if len(parts) == 4 and parts[2] in (PACKS, QUARANTINE):
         return "packs", 0

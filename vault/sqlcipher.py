@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every SQLCipher file of ours needs before and after SQLite itself: a safe place, and errors told apart.
+
+Says nothing to people: whoever owns the file knows what is lost when it does not open, and what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from enum import Enum, auto
+
+from sqlcipher3 import dbapi2 as sqlite
+
+
+class Trouble(Enum):
+    """What an error of SQLite means for the file."""
+
+    BUSY = auto()
+    """Another process keeps it."""
+    DISK = auto()
+    """The disk is full, read-only or failing."""
+    UNUSABLE = auto()
+    """Damaged, of another key, or no database."""
+
+
+def is_file_or_made(path: str) -> bool:
+    """Whether a plain file is there, if need be a new one with mode 0600; False for anything else in its place.
+
+    SQLite would make it with the umask's mode, follow a link and wait for a pipe. Raises OSError.
+    """
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
+        return True
+
+
+def trouble(exc: sqlite.DatabaseError) -> Trouble:
+    """What it is about, by SQLite's words for it."""
+    text = str(exc)
+    if isinstance(exc, sqlite.OperationalError):
+        if "locked" in text or "busy" in text:
+            return Trouble.BUSY
+        if any(word in text for word in ("full", "readonly", "I/O", "unable to open")):
+            return Trouble.DISK
+    return Trouble.UNUSABLE
