@@ -10,6 +10,7 @@ place of a newer one, is the caller's to judge: nothing in a single file can say
 from __future__ import annotations
 
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import Annotated
 
 import msgspec
@@ -112,9 +113,9 @@ def seal_access(keys: CaseKeys, granter: Identity) -> bytes:
     members who are no persons, or named twice, and for former members of an epoch that is not over.
     """
     if len(keys.members) > MAX_MEMBERS:
-        raise Full(f"a case has at most {MAX_MEMBERS} members")
+        raise Full(_("a case has at most {max_members} members").format(max_members=MAX_MEMBERS))
     if len(keys.epochs) > MAX_EPOCHS or len(keys.former) > MAX_EPOCHS:
-        raise Full(f"a case has at most {MAX_EPOCHS} epochs")
+        raise Full(_("a case has at most {max_epochs} epochs").format(max_epochs=MAX_EPOCHS))
     _check(keys)
     body = _Access(
         case=keys.case_id,
@@ -154,10 +155,10 @@ def open_access(untrusted: bytes, identity: Identity) -> Access:
     )
     _check(keys)
     if identity.recipient not in [member.recipient for member in keys.members]:
-        raise MalformedRecord("an access file that does not name the one who opens it")
+        raise MalformedRecord(_("an access file that does not name the one who opens it"))
     granter = _own_spelling(body.granter)
     if granter.kind != "person":
-        raise MalformedRecord("an access file that was not granted by a person")
+        raise MalformedRecord(_("an access file that was not granted by a person"))
     return Access(keys, granter)
 
 
@@ -166,18 +167,18 @@ def _check(keys: CaseKeys) -> None:
     try:
         parse_name(keys.name)
     except Malformed as exc:
-        raise MalformedRecord(f"a case needs another name: {exc}") from exc
+        raise MalformedRecord(_("a case needs another name: {reason}").format(reason=exc)) from exc
     if any(member.kind != "person" for member in keys.members):
-        raise MalformedRecord("a case is no member of a case")
+        raise MalformedRecord(_("a case is no member of a case"))
     if len({member.signing for member in keys.members}) != len(keys.members):
-        raise MalformedRecord("a member who is named twice")
+        raise MalformedRecord(_("a member who is named twice"))
     if any(former.last_epoch >= len(keys.epochs) for former in keys.former):
-        raise MalformedRecord("a former member of an epoch that is not over")
+        raise MalformedRecord(_("a former member of an epoch that is not over"))
 
 
 def _own_spelling(untrusted_text: str) -> Card:
     """The card of a text that this program wrote: no mail program was in between."""
     card = parse_card(untrusted_text)
     if encode(card) != untrusted_text:
-        raise MalformedRecord("a card in another spelling than this program's")
+        raise MalformedRecord(_("a card in another spelling than this program's"))
     return card

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Sequence
+from gettext import gettext as _
 
 from keys.armor import ArmorReader, ArmorWriter, looks_armored
 from keys.errors import MalformedAge
@@ -162,7 +163,7 @@ class Opener:
         start = read_exactly(source, _START_SIZE)
         if looks_armored(start):
             source, start = ArmorReader(source, start), b""
-        cipher, _, untrusted_start = _open_header(source, start, identities)
+        cipher, __, untrusted_start = _open_header(source, start, identities)
         self._payload = PayloadReader(source, cipher, untrusted_start, workers)
 
     def read(self, n: int = -1) -> bytes:
@@ -192,7 +193,7 @@ class SeekableOpener:
 
     def __init__(self, source: RandomAccess, identities: Sequence[Identity]) -> None:
         """Raises MalformedAge, NoMatch, or Damaged when the header or the end was changed or cut off."""
-        cipher, start, _ = _open_header(Cursor(source), b"", identities)
+        cipher, start, __ = _open_header(Cursor(source), b"", identities)
         self._begin(source, cipher, start)
 
     @classmethod
@@ -256,7 +257,7 @@ def unseal(untrusted: bytes, identities: Sequence[Identity], *, limit: int) -> b
     opener = Opener(io.BytesIO(untrusted), identities)
     plaintext = opener.read(limit + 1)
     if len(plaintext) > limit:
-        raise MalformedAge(f"the file holds more than {limit} bytes")
+        raise MalformedAge(_("the file holds more than {limit} bytes").format(limit=limit))
     return plaintext
 
 
@@ -270,7 +271,7 @@ def sealed_size(plaintext_size: int, recipients: Sequence[Recipient]) -> int:
 def _check_recipients(recipients: Sequence[Recipient]) -> None:
     check_together(recipients)
     if len(recipients) > MAX_STANZAS:
-        raise MalformedAge(f"more than {MAX_STANZAS} recipients")
+        raise MalformedAge(_("more than {max_stanzas} recipients").format(max_stanzas=MAX_STANZAS))
 
 
 def _open_header(
@@ -283,5 +284,5 @@ def _open_header(
         untrusted += read_exactly(source, NONCE_SIZE - len(untrusted))
     nonce, blocks = untrusted[:NONCE_SIZE], untrusted[NONCE_SIZE:]
     if len(nonce) < NONCE_SIZE:
-        raise MalformedAge("the file ends before its payload")
+        raise MalformedAge(_("the file ends before its payload"))
     return BlockCipher(file_key, nonce), header.size + NONCE_SIZE, blocks

@@ -8,6 +8,7 @@ stand before and after the block, as the specification allows. Everything else i
 from __future__ import annotations
 
 import binascii
+from gettext import gettext as _
 
 from keys.errors import MalformedAge
 from keys.header import Source
@@ -63,7 +64,7 @@ class ArmorReader:
     def __init__(self, source: Source, untrusted_start: bytes) -> None:
         text = untrusted_start.lstrip(_WHITE_SPACE)
         if len(untrusted_start) - len(text) > MAX_WHITE_SPACE:
-            raise MalformedAge("too much white space before the armor")
+            raise MalformedAge(_("too much white space before the armor"))
         self._source = source
         self._text = text  # the beginning of a line that has not ended yet, or lines not looked at
         self._at_end = False
@@ -77,14 +78,14 @@ class ArmorReader:
         while not self._decoded and not self._ended:
             self._decode_lines(self._take_lines())
             if len(self._text) > _COLUMNS + len(b"\r") and not self._ended:
-                raise MalformedAge("a line of the armor is too long")
+                raise MalformedAge(_("a line of the armor is too long"))
         data, self._decoded = self._decoded[:size], self._decoded[size:]
         return data
 
     def _take_lines(self) -> list[bytes]:
         """The next whole lines; at the end of the source also what stands there without a line feed."""
         if self._at_end:
-            raise MalformedAge("the armor has no end mark")
+            raise MalformedAge(_("the armor has no end mark"))
         more = self._source.read(_READ_SIZE)
         self._at_end = not more
         *lines, rest = (self._text + more).split(b"\n")
@@ -100,13 +101,13 @@ class ArmorReader:
             line = untrusted_line.removesuffix(b"\r")
             if not self._begun:
                 if line != BEGIN:
-                    raise MalformedAge("the armor does not begin as an age file does")
+                    raise MalformedAge(_("the armor does not begin as an age file does"))
                 self._begun = True
             elif line == END:
                 self._check_nothing_follows(lines[index + 1 :])
                 break
             elif self._last_seen or not 0 < len(line) <= _COLUMNS:
-                raise MalformedAge("the armor has a line of the wrong length")
+                raise MalformedAge(_("the armor has a line of the wrong length"))
             else:
                 self._last_seen = len(line) < _COLUMNS or line.endswith(b"=")
                 data.append(line)
@@ -118,14 +119,14 @@ class ArmorReader:
         while len(untrusted_tail) <= MAX_WHITE_SPACE and (more := self._source.read(MAX_WHITE_SPACE)):
             untrusted_tail += more
         if len(untrusted_tail) > MAX_WHITE_SPACE or untrusted_tail.strip(_WHITE_SPACE):
-            raise MalformedAge("something follows the armor")
+            raise MalformedAge(_("something follows the armor"))
 
 
 def _decode(untrusted_text: bytes) -> bytes:
     try:
         data = binascii.a2b_base64(untrusted_text, strict_mode=True)
     except ValueError as exc:
-        raise MalformedAge("the armor is not base64") from exc
+        raise MalformedAge(_("the armor is not base64")) from exc
     if binascii.b2a_base64(data, newline=False) != untrusted_text:
-        raise MalformedAge("the armor is not canonical base64")
+        raise MalformedAge(_("the armor is not canonical base64"))
     return data

@@ -8,6 +8,8 @@ error, because half of the texts that come here are secret keys.
 
 from __future__ import annotations
 
+from gettext import gettext as _
+
 from keys.errors import MalformedAge
 
 MAX_TEXT_SIZE = 4096
@@ -36,20 +38,20 @@ def prefix_of(untrusted_text: str) -> str:
 def decode(prefix: str, untrusted_text: str) -> bytes:
     """The data of a text that carries exactly this prefix, in the prefix's case. Raises MalformedAge."""
     if len(untrusted_text) > MAX_TEXT_SIZE:
-        raise MalformedAge("longer than any key")
+        raise MalformedAge(_("longer than any key"))
     body = untrusted_text.removeprefix(prefix + "1")
     if body == untrusted_text or len(body) < _CHECKSUM_SIZE:
-        raise MalformedAge(f"not a key that begins with {prefix}1")
+        raise MalformedAge(_("not a key that begins with {prefix}1").format(prefix=prefix))
     if prefix.isupper():
         if body != body.upper():
-            raise MalformedAge("a key of mixed case")
+            raise MalformedAge(_("a key of mixed case"))
         body = body.lower()
     try:
         values = [_VALUES[character] for character in body]
     except KeyError:
-        raise MalformedAge("a character that no key contains") from None
+        raise MalformedAge(_("a character that no key contains")) from None
     if _polymod([*_expand(prefix), *values]) != 1:
-        raise MalformedAge("the key's checksum is wrong: a letter was lost or changed")
+        raise MalformedAge(_("the key's checksum is wrong: a letter was lost or changed"))
     return _join(values[:-_CHECKSUM_SIZE])
 
 
@@ -83,5 +85,5 @@ def _join(values: list[int]) -> bytes:
     for value in values:
         number = number << 5 | value
     if spare >= 5 or number & ((1 << spare) - 1):
-        raise MalformedAge("the key's last letter is not canonical")
+        raise MalformedAge(_("the key's last letter is not canonical"))
     return (number >> spare).to_bytes(size, "big")

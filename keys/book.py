@@ -10,6 +10,7 @@ back nobody can tell from it alone. Names of contacts and cases are the owner's 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from gettext import gettext as _
 from typing import Annotated
 
 import msgspec
@@ -21,6 +22,7 @@ from keys.errors import Full, MalformedRecord, NameTaken, NotFound
 from keys.identity import Identity
 from keys.names import fold_name, tidy_name
 from keys.record import CardText, Id, Key, Name, Nanoseconds, open_record, seal_record
+from keys.share_set import ShareSet, ShareSetRecord, from_record, to_record
 
 MAX_CONTACTS = 1000
 MAX_CASES = 1000
@@ -96,6 +98,7 @@ class Book:
     cases: tuple[CaseEntry, ...] = ()
     foreign: tuple[ForeignCase, ...] = ()
     colleagues: tuple[Colleague, ...] = ()
+    shares: ShareSet | None = None
 
     def contact(self, name: str) -> Contact | None:
         """The contact of this name, whatever its case."""
@@ -111,11 +114,11 @@ class Book:
         if contact.card.kind != "person":
             raise ValueError("the card of a case is no contact")
         if self.contact(contact.name):
-            raise NameTaken(f"there is a contact of this name already: {contact.name}")
+            raise NameTaken(_("there is a contact of this name already: {name}").format(name=contact.name))
         if known := self.contact_by_key(contact.card.signing):
-            raise NameTaken(f"this card is known already, as {known.name}")
+            raise NameTaken(_("this card is known already, as {name}").format(name=known.name))
         if len(self.contacts) >= MAX_CONTACTS:
-            raise Full(f"a book has at most {MAX_CONTACTS} contacts")
+            raise Full(_("a book has at most {max_contacts} contacts").format(max_contacts=MAX_CONTACTS))
         return replace(self, contacts=(*self.contacts, contact))
 
     def without_contact(self, name: str) -> Book:
@@ -163,23 +166,23 @@ class Book:
         if foreign.card.kind != "case":
             raise ValueError("the card of a person is no case")
         if self.case_named(foreign.name):
-            raise NameTaken(f"there is a case of this name already: {foreign.name}")
+            raise NameTaken(_("there is a case of this name already: {name}").format(name=foreign.name))
         if known := self.case(foreign.case_id) or self.foreign_case(foreign.case_id):
-            raise NameTaken(f"this case is known already, as {known.name}")
+            raise NameTaken(_("this case is known already, as {name}").format(name=known.name))
         self._check_room()
         return replace(self, foreign=(*self.foreign, foreign))
 
     def with_case_verified(self, case_id: bytes, verified_ns: int) -> Book:
         """The words of a foreign case's card were compared by voice. Raises NotFound."""
         if self.foreign_case(case_id) is None:
-            raise NotFound("no such case to file to")
+            raise NotFound(_("no such case to file to"))
         changed = (replace(c, verified_ns=verified_ns) if c.case_id == case_id else c for c in self.foreign)
         return replace(self, foreign=tuple(changed))
 
     def without_case(self, case_id: bytes) -> Book:
         """Forget a case of either kind. Raises NotFound."""
         if self.case(case_id) is None and self.foreign_case(case_id) is None:
-            raise NotFound("no such case")
+            raise NotFound(_("no such case"))
         return replace(
             self,
             cases=tuple(c for c in self.cases if c.case_id != case_id),
@@ -196,18 +199,20 @@ class Book:
         if known is not None:
             return replace(self, colleagues=tuple(colleague if c is known else c for c in self.colleagues))
         if len(self.colleagues) >= MAX_COLLEAGUES:
-            raise Full(f"a book has at most {MAX_COLLEAGUES} names of colleagues")
+            raise Full(
+                _("a book has at most {max_colleagues} names of colleagues").format(max_colleagues=MAX_COLLEAGUES)
+            )
         return replace(self, colleagues=(*self.colleagues, colleague))
 
     def _contact(self, name: str) -> Contact:
         found = self.contact(name)
         if found is None:
-            raise NotFound(f"there is no contact of this name: {name}")
+            raise NotFound(_("there is no contact of this name: {name}").format(name=name))
         return found
 
     def _check_room(self) -> None:
         if len(self.cases) + len(self.foreign) >= MAX_CASES:
-            raise Full(f"a book has at most {MAX_CASES} cases")
+            raise Full(_("a book has at most {max_cases} cases").format(max_cases=MAX_CASES))
 
     def _free_case_name(self, entry: CaseEntry) -> str:
         name = tidy_name(entry.name)
@@ -215,7 +220,7 @@ class Book:
             candidate = tidy_name(f"{name[:150]} {entry.case_id.hex()[:digits]}") if digits else name
             if self.case_named(candidate) is None:
                 return candidate
-        raise NameTaken(f"there is a case of this name already: {name}")
+        raise NameTaken(_("there is a case of this name already: {name}").format(name=name))
 
 
 class _Contact(msgspec.Struct, forbid_unknown_fields=True):
@@ -247,6 +252,12 @@ class _Book(msgspec.Struct, forbid_unknown_fields=True, tag_field="kind", tag="s
     colleagues: Annotated[tuple[_Colleague, ...], msgspec.Meta(max_length=MAX_COLLEAGUES)]
 
 
+class _BookWithShares(_Book, tag="sandyk book 2"):
+    """Written only where shares are out: whoever does not know of them must not write the book without them."""
+
+    shares: ShareSetRecord
+
+
 def seal_book(book: Book, owner: Identity) -> bytes:
     """An age file for its owner alone, padded to a power of two of at least 64 KiB."""
     body = _Book(
@@ -255,22 +266,26 @@ def seal_book(book: Book, owner: Identity) -> bytes:
         foreign=tuple(_Contact(c.name, encode(c.card), c.added_ns, c.verified_ns) for c in book.foreign),
         colleagues=tuple(_Colleague(c.name, c.signing, c.fingerprint, c.here) for c in book.colleagues),
     )
+    if book.shares is not None:
+        body = _BookWithShares(body.contacts, body.cases, body.foreign, body.colleagues, to_record(book.shares))
     return seal_record(body, labels.BOOK_SIGNATURE, owner, [owner.recipient], least=LEAST_SIZE, limit=MAX_SIZE)
 
 
 def open_book(untrusted: bytes, owner: Identity) -> Book:
     """The book. Raises MalformedAge, NoMatch, Damaged, MalformedRecord, and BadSignature when another wrote it."""
     body = open_record(
-        untrusted, owner, _Book, labels.BOOK_SIGNATURE, signer=lambda _: owner.signing_public, limit=MAX_SIZE
-    )
+        untrusted, owner, _Book, labels.BOOK_SIGNATURE, signer=lambda _: owner.signing_public, limit=MAX_SIZE,
+        newer=_BookWithShares,
+    )  # fmt: skip
     # Names were judged when they were put in, and the owner signed: a newer Unicode must not lock a book.
     book = Book(
         contacts=tuple(Contact(c.name, parse_card(c.card), c.added_ns, c.verified_ns) for c in body.contacts),
         cases=tuple(CaseEntry(c.case, c.name, c.epoch, c.members, c.recipient) for c in body.cases),
         foreign=tuple(ForeignCase(c.name, parse_card(c.card), c.added_ns, c.verified_ns) for c in body.foreign),
         colleagues=tuple(Colleague(c.name, c.signing, c.fingerprint, c.here) for c in body.colleagues),
+        shares=from_record(body.shares) if isinstance(body, _BookWithShares) else None,
     )
     cards = (*((c.card, "person") for c in book.contacts), *((c.card, "case") for c in book.foreign))
     if any(card.kind != kind for card, kind in cards):
-        raise MalformedRecord("a book that takes a case for a person, or a person for a case")
+        raise MalformedRecord(_("a book that takes a case for a person, or a person for a case"))
     return book

@@ -8,6 +8,7 @@ age stanza does not say whose it is, so only the rounded number can be seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from gettext import gettext as _
 from secrets import SystemRandom
 
 from keys.age import HybridIdentity, HybridRecipient, Recipient, X25519Identity, X25519Recipient
@@ -23,10 +24,10 @@ def round_up(recipients: Sequence[Recipient]) -> list[Recipient]:
     others share a file, and a dummy of another kind would be no company.
     """
     if len(recipients) > CROWDS[-1]:
-        raise Full(f"at most {CROWDS[-1]} people can read one file")
+        raise Full(_("at most {crowds} people can read one file").format(crowds=CROWDS[-1]))
     kind = _kind(recipients)
     size = next(crowd for crowd in CROWDS if crowd >= len(recipients))
-    crowd = [*recipients, *(_nobody(kind) for _ in range(size - len(recipients)))]
+    crowd = [*recipients, *(_nobody(kind) for __ in range(size - len(recipients)))]
     SystemRandom().shuffle(crowd)
     return crowd
 

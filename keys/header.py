@@ -14,6 +14,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import Protocol
 
 from keys.errors import Damaged, MalformedAge
@@ -81,7 +82,7 @@ class Header:
     def verify_mac(self, file_key: bytes) -> None:
         """Return, or raise Damaged."""
         if not hmac.compare_digest(_mac(file_key, self.signed), self.untrusted_mac):
-            raise Damaged("the header was changed")
+            raise Damaged(_("the header was changed"))
 
 
 def encode_header(stanzas: Iterable[Stanza], file_key: bytes) -> bytes:
@@ -108,10 +109,10 @@ def read_header(source: Source, untrusted_start: bytes = b"") -> tuple[Header, b
         if end:
             return parse_header(untrusted[:end]), untrusted[end:]
         if len(untrusted) >= MAX_HEADER_SIZE:
-            raise MalformedAge("the header is too large")
+            raise MalformedAge(_("the header is too large"))
         more = read_exactly(source, _READ_SIZE)
         if not more:
-            raise MalformedAge("the header is cut off")
+            raise MalformedAge(_("the header is cut off"))
         untrusted += more
     return parse_header(untrusted), b""
 
@@ -119,16 +120,16 @@ def read_header(source: Source, untrusted_start: bytes = b"") -> tuple[Header, b
 def parse_header(untrusted: bytes) -> Header:
     """Parse exactly one header, from the version line to the line feed after the MAC. Raises MalformedAge."""
     if len(untrusted) > MAX_HEADER_SIZE:
-        raise MalformedAge("the header is too large")
+        raise MalformedAge(_("the header is too large"))
     version, *lines = untrusted.split(b"\n")
     if version != _VERSION_LINE:
         known = version.startswith(b"age-encryption.org/")
-        raise MalformedAge("an age version that this program does not know" if known else "not an age file")
+        raise MalformedAge(_("an age version that this program does not know") if known else _("not an age file"))
     if len(lines) < 2 or lines.pop() != b"":
-        raise MalformedAge("the header is cut off")
+        raise MalformedAge(_("the header is cut off"))
     mac_line = lines.pop()
     if not mac_line.startswith(b"--- "):
-        raise MalformedAge("the header does not end with a MAC")
+        raise MalformedAge(_("the header does not end with a MAC"))
     return Header(
         stanzas=_parse_stanzas(lines),
         untrusted_mac=decode_base64(_ascii(mac_line[4:]), _MAC_SIZE),
@@ -150,7 +151,7 @@ def encode_base64(data: bytes) -> str:
 def decode_base64(untrusted: str, size: int) -> bytes:
     """Decode canonical unpadded base64 of exactly ``size`` bytes. Raises MalformedAge."""
     if len(untrusted) != base64_size(size):
-        raise MalformedAge(f"a value of the header has not {size} bytes")
+        raise MalformedAge(_("a value of the header has not {size} bytes").format(size=size))
     return _decode_canonical(untrusted)
 
 
@@ -158,9 +159,9 @@ def _decode_canonical(untrusted: str) -> bytes:
     try:
         raw = binascii.a2b_base64(untrusted + "=" * (-len(untrusted) % 4), strict_mode=True)
     except ValueError as exc:
-        raise MalformedAge("a value of the header is not base64") from exc
+        raise MalformedAge(_("a value of the header is not base64")) from exc
     if encode_base64(raw) != untrusted:
-        raise MalformedAge("a value of the header is not canonical base64")
+        raise MalformedAge(_("a value of the header is not canonical base64"))
     return raw
 
 
@@ -175,13 +176,13 @@ def _parse_stanzas(lines: list[bytes]) -> tuple[Stanza, ...]:
     position = 0
     while position < len(lines):
         if len(stanzas) == MAX_STANZAS:
-            raise MalformedAge(f"more than {MAX_STANZAS} recipients")
+            raise MalformedAge(_("more than {max_stanzas} recipients").format(max_stanzas=MAX_STANZAS))
         end = _stanza_end(lines, position)
         arguments = _parse_arguments(lines[position])
         stanzas.append(Stanza(arguments, _decode_canonical(_ascii(b"".join(lines[position + 1 : end])))))
         position = end
     if not stanzas:
-        raise MalformedAge("the header has no recipient")
+        raise MalformedAge(_("the header has no recipient"))
     return tuple(stanzas)
 
 
@@ -189,18 +190,18 @@ def _stanza_end(lines: list[bytes], position: int) -> int:
     """The index after the stanza's last line, which is the first one with fewer than 64 columns."""
     for index in range(position + 1, len(lines)):
         if len(lines[index]) > _COLUMNS:
-            raise MalformedAge("a line of the header is too long")
+            raise MalformedAge(_("a line of the header is too long"))
         if len(lines[index]) < _COLUMNS:
             return index + 1
-    raise MalformedAge("a stanza of the header is cut off")
+    raise MalformedAge(_("a stanza of the header is cut off"))
 
 
 def _parse_arguments(line: bytes) -> tuple[str, ...]:
     if not line.startswith(b"-> "):
-        raise MalformedAge("a stanza of the header does not begin with an arrow")
+        raise MalformedAge(_("a stanza of the header does not begin with an arrow"))
     arguments = line[3:].split(b" ")
     if not all(arguments) or not all(0x21 <= code <= 0x7E for argument in arguments for code in argument):
-        raise MalformedAge("a stanza of the header has an argument that is empty or not printable")
+        raise MalformedAge(_("a stanza of the header has an argument that is empty or not printable"))
     return tuple(argument.decode("ascii") for argument in arguments)
 
 
@@ -208,7 +209,7 @@ def _ascii(untrusted: bytes) -> str:
     try:
         return untrusted.decode("ascii")
     except UnicodeDecodeError as exc:
-        raise MalformedAge("a line of the header is not ASCII") from exc
+        raise MalformedAge(_("a line of the header is not ASCII")) from exc
 
 
 def _mac(file_key: bytes, signed: bytes) -> bytes:

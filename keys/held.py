@@ -22,6 +22,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from keys import layout
 from keys.errors import MalformedKeyring
@@ -82,7 +83,7 @@ def held(keyring: bytes, home: tuple[int, int], journalist: JournalistSlot) -> H
 def decode_held(untrusted: bytes) -> HeldSlot:
     """The one value that encodes to these bytes. Raises MalformedKeyring."""
     if len(untrusted) != HELD_SIZE or untrusted[0] >= layout.COMPARTMENTS * layout.PAIRS_PER_COMPARTMENT:
-        raise MalformedKeyring("a held slot has 177 bytes and a place in the keyring")
+        raise MalformedKeyring(_("a held slot has 177 bytes and a place in the keyring"))
     home = divmod(untrusted[0], layout.PAIRS_PER_COMPARTMENT)
     journalist = JournalistSlot(
         identity=Identity.decode(untrusted[_IDENTITY_AT:_DEVICE_AT]),

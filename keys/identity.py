@@ -10,6 +10,7 @@ whether somebody may do what they signed, is the caller's to judge.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from keys import labels, mldsa, primitives
 from keys.age import HybridIdentity, HybridRecipient
@@ -35,7 +36,7 @@ class Identity:
 
     def __post_init__(self) -> None:
         if len(self.age_seed) != SEED_SIZE or len(self.signing_seed) != SEED_SIZE:
-            raise Malformed("an identity is made of two seeds of 32 bytes")
+            raise Malformed(_("an identity is made of two seeds of 32 bytes"))
 
     @classmethod
     def generate(cls) -> Identity:
@@ -46,7 +47,7 @@ class Identity:
     def decode(cls, untrusted: bytes) -> Identity:
         """The identity of 64 bytes: age seed, then signing seed. Raises Malformed for another size."""
         if len(untrusted) != IDENTITY_SIZE:
-            raise Malformed("an identity is 64 bytes")
+            raise Malformed(_("an identity is 64 bytes"))
         return cls(Secret(untrusted[:SEED_SIZE]), Secret(untrusted[SEED_SIZE:]))
 
     def encode(self) -> Secret:

@@ -12,7 +12,7 @@ Write order, true at any instant, also after a power cut in the middle of a writ
   slot is written, synced, read back and opened before the old one is overwritten, in place. While both
   open, the next unlock decides: ``finish_interrupted`` leaves only the passphrase that was used.
 * ``remove``: the passphrase opens until it does not; nobody else's slot is touched.
-* ``place`` and ``erase``: the same in any compartment, for decoys (``keys.duress``).
+* ``place`` and ``erase``: the same in any compartment, for decoys and recovery slots. ``restore``: the latter open.
 
 There is never a temporary file: a rename would leave the old slot behind in free blocks.
 """
@@ -26,6 +26,7 @@ import os
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import Protocol
 
 from keys import held, layout, slots
@@ -34,7 +35,7 @@ from keys.held import HeldSlot
 from keys.preamble import Header, parse_header
 from keys.primitives import AEAD_NONCE_SIZE, FLOOR, KEY_SIZE, Cost, argon2id
 from keys.secret import Secret
-from keys.slots import DuressSlot, JournalistSlot, Payload, journalist_of
+from keys.slots import DuressSlot, JournalistSlot, Payload, RecoverySlot, journalist_of
 
 __all__ = [
     "DuressSlot",
@@ -44,6 +45,7 @@ __all__ = [
     "KeyringFile",
     "OpenSlot",
     "Payload",
+    "RecoverySlot",
     "add",
     "any_pair",
     "change_passphrase",
@@ -60,6 +62,7 @@ __all__ = [
     "parse_token",
     "place",
     "remove",
+    "restore",
     "still_alive",
     "unlock",
 ]
@@ -109,11 +112,11 @@ class OpenSlot:
     def home(self) -> tuple[int, int]:
         """Compartment and pair of the journalist it opens: whose roster, book and free places are theirs.
 
-        Where the slot itself lies, except for a duress slot. A change of passphrase moves the slot, never the home.
+        Where the slot itself lies, but for a duress or recovery slot. A change of passphrase never moves the home.
         """
-        if isinstance(self.payload, DuressSlot):
-            return self.payload.decoy.compartment, self.payload.pair
-        return self.compartment, self.pair
+        if isinstance(self.payload, JournalistSlot):
+            return self.compartment, self.pair
+        return self.journalist.compartment, self.payload.pair
 
     def close(self) -> None:
         """Zero every secret in it."""
@@ -140,7 +143,7 @@ def new_token() -> bytes:
 def parse_token(untrusted: bytes) -> Secret:
     """The outside half in a file of exactly 32 bytes. Raises MalformedKeyring."""
     if len(untrusted) != slots.TOKEN_SIZE:
-        raise MalformedKeyring("an outside half is a file of exactly 32 bytes")
+        raise MalformedKeyring(_("an outside half is a file of exactly 32 bytes"))
     return Secret(untrusted)
 
 
@@ -163,10 +166,12 @@ def unlock(
         plaintext = slots.open_slot(_slot(keyring, match.slot), match.key)
     except Damaged as exc:
         if not matches:
-            raise NoMatch("no slot opens with this passphrase") from None
+            raise NoMatch(_("no slot opens with this passphrase")) from None
         raise Damaged(
-            "the slot of this passphrase was changed or cut off; if a change of passphrase was interrupted, "
-            "the former one still opens"
+            _(
+                "the slot of this passphrase was changed or cut off; if a change of passphrase was "
+                "interrupted, the former one still opens"
+            )
         ) from exc
     return _opened(keyring, match, plaintext)
 
@@ -188,7 +193,7 @@ def hold(file: KeyringFile, opened: OpenSlot) -> HeldSlot:
 def check_held(file: KeyringFile, untrusted: HeldSlot) -> None:
     """Return while the file has what this was held from. Raises Wiped, and NoMatch when a passphrase was changed."""
     if not untrusted.fits(_whole_and_alive(file, untrusted.compartment, untrusted.alive)):
-        raise NoMatch("the passphrase was changed or removed since this vault was opened")
+        raise NoMatch(_("the passphrase was changed or removed since this vault was opened"))
 
 
 def first(
@@ -214,7 +219,7 @@ def any_pair(taken: Collection[int]) -> int:
     """A pair that is not ``taken``, chosen at random. Raises Full."""
     free = [pair for pair in range(layout.PAIRS_PER_COMPARTMENT) if pair not in taken]
     if not free:
-        raise Full("no place is left for another journalist in this vault")
+        raise Full(_("no place is left for another journalist in this vault"))
     return secrets.choice(free)
 
 
@@ -293,6 +298,23 @@ def change_passphrase(
     return _put(file, keyring, opened.slot ^ 1, opened.payload, stretched, token)
 
 
+def restore(
+    file: KeyringFile, header: Header, opened: OpenSlot, passphrase: Secret, token: Secret | None = None,
+    *, floor: Cost = FLOOR,
+) -> OpenSlot:  # fmt: skip
+    """``change_passphrase`` for whoever opened a recovery slot: the new one goes into the journalist's own pair.
+
+    What that pair held opens nothing any more; the recovery slot stays, for the caller to erase.
+    """
+    if not isinstance(opened.payload, RecoverySlot):
+        raise ValueError("not a recovery slot")
+    stretched = argon2id(passphrase.expose(), header.salt, header.cost, floor=floor)
+    keyring, first_of_pair = _unchanged(file, opened), _slot_of(opened.home)
+    if any(match.slot // 2 != first_of_pair // 2 for match in _matches(keyring, stretched, token)):
+        raise WeakPassphrase(IN_USE)
+    return _put(file, keyring, first_of_pair + secrets.randbelow(2), opened.journalist, stretched, token)
+
+
 def finish_interrupted(file: KeyringFile, opened: OpenSlot) -> bool:
     """Overwrite what an interrupted change left in the other slot of the pair; whether there was anything.
 
@@ -332,7 +354,7 @@ def _matches(keyring: bytes, stretched: bytes, token: Secret | None) -> list[_Ma
     for outside_half in (b"",) if token is None else (b"", token.expose()):
         for slot in range(layout.SLOTS):
             key = slots.slot_key(stretched, slot, environments[slot // layout.SLOTS_PER_COMPARTMENT], outside_half)
-            nonce, untrusted_commitment, _ = slots.split_slot(_slot(keyring, slot))
+            nonce, untrusted_commitment, __ = slots.split_slot(_slot(keyring, slot))
             if hmac.compare_digest(slots.commitment(key, nonce), untrusted_commitment):
                 found.append(_Match(slot, key, bool(outside_half)))
     return found
@@ -343,7 +365,7 @@ def _opened(keyring: bytes, match: _Match, plaintext: bytes) -> OpenSlot:
     lies_in = payload.compartment
     compartment = match.slot // layout.SLOTS_PER_COMPARTMENT
     if (lies_in, journalist_of(payload).needs_token) != (compartment, match.with_token):
-        raise MalformedKeyring("a slot that lies where it says it does not")
+        raise MalformedKeyring(_("a slot that lies where it says it does not"))
     sealed = hashlib.sha256(_slot(keyring, match.slot)).digest()
     return OpenSlot(match.slot, payload, slots.alive_mark(keyring, compartment), sealed)
 
@@ -362,7 +384,7 @@ def _put(
 
     written = _whole_and_alive(file, compartment, alive)
     if not hmac.compare_digest(slots.open_slot(_slot(written, slot), key), plaintext):
-        raise Damaged("the new slot does not read back as it was written")
+        raise Damaged(_("the new slot does not read back as it was written"))
     opened = _opened(written, _Match(slot, key, token is not None), plaintext)
     _write(file, slot ^ 1, slots.filler(journalist_of(placed).filler_seed), alive)
     return opened
@@ -373,7 +395,8 @@ def _placed(payload: Payload, compartment: int, token: Secret | None) -> Payload
     journalist = dataclasses.replace(journalist_of(payload), needs_token=token is not None, filler_seed=Secret.random())
     if isinstance(payload, DuressSlot):
         return dataclasses.replace(payload, decoy=journalist, compartment=compartment)
-    return dataclasses.replace(journalist, compartment=compartment)
+    placed = dataclasses.replace(journalist, compartment=compartment)
+    return dataclasses.replace(payload, journalist=placed) if isinstance(payload, RecoverySlot) else placed
 
 
 def _write(file: KeyringFile, slot: int, data: bytes, alive: bytes) -> None:
@@ -385,7 +408,7 @@ def _write(file: KeyringFile, slot: int, data: bytes, alive: bytes) -> None:
 def _unchanged(file: KeyringFile, opened: OpenSlot) -> bytes:
     keyring = _whole_and_alive(file, opened.compartment, opened.alive)
     if hashlib.sha256(_slot(keyring, opened.slot)).digest() != opened.sealed:
-        raise NoMatch("the passphrase was changed or removed since this vault was opened")
+        raise NoMatch(_("the passphrase was changed or removed since this vault was opened"))
     return keyring
 
 
@@ -393,16 +416,16 @@ def _whole_and_alive(file: KeyringFile, compartment: int, alive: bytes) -> bytes
     try:
         keyring = _whole(file)
     except (MalformedKeyring, FileNotFoundError) as exc:
-        raise Wiped("the keyring is gone: this vault was wiped while it was open") from exc
+        raise Wiped(_("the keyring is gone: this vault was wiped while it was open")) from exc
     if not hmac.compare_digest(slots.alive_mark(keyring, compartment), alive):
-        raise Wiped("the kill area changed: this vault was wiped while it was open")
+        raise Wiped(_("the kill area changed: this vault was wiped while it was open"))
     return keyring
 
 
 def _whole(file: KeyringFile) -> bytes:
     keyring = file.read()
     if len(keyring) != layout.KEYRING_SIZE:
-        raise MalformedKeyring("a keyring has exactly 1 MiB")
+        raise MalformedKeyring(_("a keyring has exactly 1 MiB"))
     return keyring
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from gettext import gettext as _
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey, MLDSA65PublicKey
@@ -49,17 +50,17 @@ def sign(message: bytes, context: str, seed: Secret) -> bytes:
 def verify(message: bytes, context: str, untrusted_signature: bytes, public: bytes) -> None:
     """Return, or raise BadSignature: ``sign`` turned round."""
     if len(untrusted_signature) != SIGNATURE_SIZE or len(public) != PUBLIC_SIZE:
-        raise BadSignature("an ML-DSA-65 signature or key of the wrong size")
+        raise BadSignature(_("an ML-DSA-65 signature or key of the wrong size"))
     try:
         MLDSA65PublicKey.from_public_bytes(public).verify(untrusted_signature, message, context=_context(context))
     except InvalidSignature as exc:
-        raise BadSignature("the ML-DSA-65 signature does not verify") from exc
+        raise BadSignature(_("the ML-DSA-65 signature does not verify")) from exc
 
 
 def encode_pem(public: bytes) -> bytes:
     """The public key as OpenSSL 3.5 and later read it."""
     if len(public) != PUBLIC_SIZE:
-        raise Malformed(f"an ML-DSA-65 public key has {PUBLIC_SIZE} bytes")
+        raise Malformed(_("an ML-DSA-65 public key has {public_size} bytes").format(public_size=PUBLIC_SIZE))
     text = base64.b64encode(_SPKI_PREFIX + public)
     lines = [text[i : i + _LINE_WIDTH] + b"\n" for i in range(0, len(text), _LINE_WIDTH)]
     return b"".join([_BEGIN, *lines, _END])
@@ -69,14 +70,14 @@ def parse_pem(untrusted: bytes) -> bytes:
     """The public key in a PEM that is spelled as ``encode_pem`` spells it. Raises Malformed."""
     inner = untrusted.removeprefix(_BEGIN).removesuffix(_END)
     if len(untrusted) > MAX_PEM_SIZE:
-        raise Malformed("longer than an ML-DSA-65 public key")
+        raise Malformed(_("longer than an ML-DSA-65 public key"))
     try:
         der = base64.b64decode(inner.replace(b"\n", b""), validate=True)
     except ValueError as exc:
-        raise Malformed("not a public key in PEM") from exc
+        raise Malformed(_("not a public key in PEM")) from exc
     public = der.removeprefix(_SPKI_PREFIX)
     if len(public) != PUBLIC_SIZE or encode_pem(public) != untrusted:
-        raise Malformed("not an ML-DSA-65 public key as this program writes it")
+        raise Malformed(_("not an ML-DSA-65 public key as this program writes it"))
     return public
 
 

@@ -10,6 +10,7 @@ that look alike stay possible: a name is a reminder, the words of a card are the
 from __future__ import annotations
 
 import unicodedata
+from gettext import gettext as _
 
 from keys.errors import Malformed
 
@@ -26,18 +27,18 @@ def tidy_name(typed: str) -> str:
     """The name as it is kept: NFC, no white space around it, single spaces inside. Raises Malformed."""
     tidy = unicodedata.normalize("NFC", " ".join(typed.split()))
     if len(tidy) > MAX_NAME:
-        raise Malformed(f"a name has at most {MAX_NAME} characters")
+        raise Malformed(_("a name has at most {max_name} characters").format(max_name=MAX_NAME))
     if any(unicodedata.category(c) in _REFUSED and c not in _JOINERS for c in tidy):
-        raise Malformed("a name with characters that cannot be seen")
+        raise Malformed(_("a name with characters that cannot be seen"))
     if all(unicodedata.category(c) in _INVISIBLE for c in tidy):
-        raise Malformed("a name of nothing")
+        raise Malformed(_("a name of nothing"))
     return tidy
 
 
 def parse_name(untrusted: str) -> str:
     """A name that is kept as ``tidy_name`` makes it. Raises Malformed."""
     if tidy_name(untrusted) != untrusted:
-        raise Malformed("a name that is not kept as names are")
+        raise Malformed(_("a name that is not kept as names are"))
     return untrusted
 
 

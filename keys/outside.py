@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import Protocol
 
 from keys.errors import MalformedKeyring
@@ -39,5 +40,5 @@ class FileHalf:
         fd = os.open(self.path, os.O_RDONLY | _FLAGS)
         with os.fdopen(fd, "rb") as f:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise MalformedKeyring("an outside half is a file")
+                raise MalformedKeyring(_("an outside half is a file"))
             return parse_token(f.read(TOKEN_SIZE + 1))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -57,15 +58,27 @@ def argon2id(passphrase: bytes, salt: bytes, cost: Cost, *, floor: Cost = FLOOR)
             KEY_SIZE, passphrase, salt, cost.passes, cost.memory_kib << 10, bindings.crypto_pwhash_ALG_ARGON2ID13
         )
     except SodiumFailed as exc:
-        raise WeakCost(f"this machine cannot give the {cost.memory_kib >> 10} MiB that one try needs") from exc
+        raise WeakCost(
+            _("this machine cannot give the {memory_kib} MiB that one try needs").format(
+                memory_kib=cost.memory_kib >> 10
+            )
+        ) from exc
 
 
 def check_cost(cost: Cost, *, floor: Cost = FLOOR) -> None:
     """Raise WeakCost unless floor <= cost <= CEILING in both numbers."""
     if cost.memory_kib < floor.memory_kib or cost.passes < floor.passes:
-        raise WeakCost(f"a passphrase may not cost less than {floor.memory_kib >> 10} MiB and {floor.passes} passes")
+        raise WeakCost(
+            _("a passphrase may not cost less than {memory_kib} MiB and {passes} passes").format(
+                memory_kib=floor.memory_kib >> 10, passes=floor.passes
+            )
+        )
     if cost.memory_kib > CEILING.memory_kib or cost.passes > CEILING.passes:
-        raise WeakCost(f"a passphrase may cost at most {CEILING.memory_kib >> 20} GiB and {CEILING.passes} passes")
+        raise WeakCost(
+            _("a passphrase may cost at most {memory_kib} GiB and {passes} passes").format(
+                memory_kib=CEILING.memory_kib >> 20, passes=CEILING.passes
+            )
+        )
 
 
 def blake2b(*parts: bytes | memoryview, key: bytes = b"", person: bytes = b"") -> bytes:
@@ -89,30 +102,30 @@ def aead_seal(plaintext: bytes, nonce: bytes, key: bytes) -> bytes:
 def aead_open(ciphertext: bytes, nonce: bytes, key: bytes) -> bytes:
     """The plaintext, or Damaged."""
     if len(ciphertext) < AEAD_TAG_SIZE:  # PyNaCl would ask for an array of negative size
-        raise Damaged("too short to be authentic")
+        raise Damaged(_("too short to be authentic"))
     try:
         return bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(ciphertext, None, nonce, key)
     except CryptoError as exc:
-        raise Damaged("authentication failed") from exc
+        raise Damaged(_("authentication failed")) from exc
 
 
 def signing_public(seed: bytes) -> bytes:
     """The Ed25519 public key (32 bytes) of a 32-byte seed."""
-    public, _ = bindings.crypto_sign_seed_keypair(seed)
+    public, __ = bindings.crypto_sign_seed_keypair(seed)
     return public
 
 
 def sign(message: bytes, seed: bytes) -> bytes:
     """A detached Ed25519 signature, 64 bytes (RFC 8032)."""
-    _, secret = bindings.crypto_sign_seed_keypair(seed)
+    __, secret = bindings.crypto_sign_seed_keypair(seed)
     return bindings.crypto_sign(message, secret)[:SIGNATURE_SIZE]
 
 
 def verify(message: bytes, signature: bytes, public: bytes) -> None:
     """Return, or raise BadSignature."""
     if len(signature) != SIGNATURE_SIZE or len(public) != KEY_SIZE:
-        raise BadSignature("a signature or key of the wrong size")
+        raise BadSignature(_("a signature or key of the wrong size"))
     try:
         bindings.crypto_sign_open(signature + message, public)
     except CryptoError as exc:
-        raise BadSignature("the signature does not verify") from exc
+        raise BadSignature(_("the signature does not verify")) from exc

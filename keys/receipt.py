@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import Annotated
 
 import msgspec
@@ -97,6 +98,6 @@ def open_receipt(untrusted: bytes, identities: Sequence[age.Identity]) -> Signed
     )  # fmt: skip
     body, editor = signed.body, parse_card(signed.body.editor)
     if editor.kind != "person" or encode(editor) != body.editor:
-        raise MalformedRecord("a receipt by a case, or with a card in another spelling than this program's")
+        raise MalformedRecord(_("a receipt by a case, or with a card in another spelling than this program's"))
     receipt = Receipt(body.bundle, body.tag_manifest, body.documents, body.opened_ns, editor)
     return SignedReceipt(receipt, signed_bytes(labels.RECEIPT_SIGNATURE, signed.encoded), signed.signature)

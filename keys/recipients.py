@@ -8,6 +8,7 @@ classic recipients do not mix, and a passphrase stands alone. Does no cryptograp
 from __future__ import annotations
 
 from collections.abc import Sequence
+from gettext import gettext as _
 from typing import Protocol
 
 from keys import bech32
@@ -47,7 +48,7 @@ def parse_recipient(untrusted_text: str) -> HybridRecipient | X25519Recipient:
             return HybridRecipient.parse(untrusted_text)
         case X25519Recipient.PREFIX:
             return X25519Recipient.parse(untrusted_text)
-    raise MalformedAge("not a recipient: it begins with neither age1pq1 nor age1")
+    raise MalformedAge(_("not a recipient: it begins with neither age1pq1 nor age1"))
 
 
 def parse_identity(untrusted_text: str) -> HybridIdentity | X25519Identity:
@@ -57,7 +58,7 @@ def parse_identity(untrusted_text: str) -> HybridIdentity | X25519Identity:
             return HybridIdentity.parse(untrusted_text)
         case X25519Identity.PREFIX:
             return X25519Identity.parse(untrusted_text)
-    raise MalformedAge("not an identity: it begins with neither AGE-SECRET-KEY-PQ-1 nor AGE-SECRET-KEY-1")
+    raise MalformedAge(_("not an identity: it begins with neither AGE-SECRET-KEY-PQ-1 nor AGE-SECRET-KEY-1"))
 
 
 def parse_identity_file(untrusted: bytes) -> tuple[HybridIdentity | X25519Identity, ...]:
@@ -66,7 +67,7 @@ def parse_identity_file(untrusted: bytes) -> tuple[HybridIdentity | X25519Identi
     Raises MalformedAge for anything else, for a file without identities, and above 64 KiB.
     """
     if len(untrusted) > MAX_IDENTITY_FILE_SIZE:
-        raise MalformedAge("too large for a file of identities")
+        raise MalformedAge(_("too large for a file of identities"))
     identities = []
     for number, line in enumerate(untrusted.split(b"\n"), 1):
         line = line.removesuffix(b"\r")
@@ -76,10 +77,10 @@ def parse_identity_file(untrusted: bytes) -> tuple[HybridIdentity | X25519Identi
             identities.append(parse_identity(line.decode("ascii")))
         except (MalformedAge, UnicodeDecodeError) as exc:
             # Only our own message may pass on: a UnicodeDecodeError carries the line, which may be a secret key.
-            reason = str(exc) if isinstance(exc, MalformedAge) else "not ASCII"
-            raise MalformedAge(f"line {number}: {reason}") from None
+            reason = str(exc) if isinstance(exc, MalformedAge) else _("not ASCII")
+            raise MalformedAge(_("line {number}: {reason}").format(number=number, reason=reason)) from None
     if not identities:
-        raise MalformedAge("a file without identities")
+        raise MalformedAge(_("a file without identities"))
     return tuple(identities)
 
 
@@ -90,12 +91,12 @@ def check_together(recipients: Sequence[Recipient]) -> None:
     only those who know it wrote the file.
     """
     if not recipients:
-        raise MalformedAge("an age file needs a recipient")
+        raise MalformedAge(_("an age file needs a recipient"))
     kinds = {recipient.kind for recipient in recipients}
     if len(kinds) > 1:
-        raise MalformedAge("recipients of different kinds cannot share a file: " + ", ".join(sorted(kinds)))
+        raise MalformedAge(_("recipients of different kinds cannot share a file: ") + ", ".join(sorted(kinds)))
     if ScryptRecipient.KIND in kinds and len(recipients) > 1:
-        raise MalformedAge("a passphrase is always the only recipient")
+        raise MalformedAge(_("a passphrase is always the only recipient"))
 
 
 def unwrap_file_key(header: Header, identities: Sequence[Identity]) -> bytes:
@@ -104,11 +105,11 @@ def unwrap_file_key(header: Header, identities: Sequence[Identity]) -> bytes:
     Raises MalformedAge, NoMatch or Damaged.
     """
     if len(header.stanzas) > 1 and any(stanza.kind == ScryptRecipient.KIND for stanza in header.stanzas):
-        raise MalformedAge("a passphrase is always the only recipient")
+        raise MalformedAge(_("a passphrase is always the only recipient"))
     for identity in identities:
         for stanza in header.stanzas:
             file_key = identity.unwrap(stanza)
             if file_key is not None:
                 header.verify_mac(file_key)
                 return file_key
-    raise NoMatch("none of these keys opens the file")
+    raise NoMatch(_("none of these keys opens the file"))

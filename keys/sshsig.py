@@ -13,6 +13,7 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from keys import primitives
 from keys.errors import Malformed, MalformedSignature
@@ -63,14 +64,14 @@ def parse(untrusted: str | bytes) -> Signature:
     untrusted_text = _text(untrusted)
     lines = untrusted_text.split("\n")
     if len(lines) < 4 or lines[0] != _BEGIN or lines[-2:] != [_END, ""]:
-        raise MalformedSignature("an SSH signature begins and ends with its own lines")
+        raise MalformedSignature(_("an SSH signature begins and ends with its own lines"))
     try:
         blob = base64.b64decode("".join(lines[1:-2]), validate=True)
     except ValueError as exc:
-        raise MalformedSignature("the signature is not base64") from exc
+        raise MalformedSignature(_("the signature is not base64")) from exc
     signature = _decode(blob)
     if _armor(_encode(signature)) != untrusted_text:
-        raise MalformedSignature("the signature is not spelled as ssh-keygen writes it")
+        raise MalformedSignature(_("the signature is not spelled as ssh-keygen writes it"))
     return signature
 
 
@@ -82,7 +83,7 @@ def verify(untrusted: str | bytes, message: bytes, namespace: str) -> bytes:
     """
     signature = parse(untrusted)
     if signature.namespace != namespace:
-        raise MalformedSignature("the signature was made for another purpose")
+        raise MalformedSignature(_("the signature was made for another purpose"))
     digest = hashlib.sha512(message).digest()
     primitives.verify(_to_be_signed(digest, namespace), signature.signature, signature.public)
     return signature.public
@@ -101,41 +102,41 @@ def public_line(public: bytes) -> str:
 def authorized_line(public: bytes, principal: str, namespace: str | None = None) -> str:
     """One line, without its newline, of an ``allowed_signers`` file (ssh-keygen(1), ALLOWED SIGNERS)."""
     if not _PRINCIPAL.fullmatch(principal):
-        raise Malformed("a principal is made of letters, digits and @ . _ + - only")
+        raise Malformed(_("a principal is made of letters, digits and @ . _ + - only"))
     if namespace is None:
         return f"{principal} {public_line(public)}"
     if '"' in _checked_namespace(namespace) or "," in namespace:
-        raise Malformed("this namespace cannot be written into an allowed_signers file")
+        raise Malformed(_("this namespace cannot be written into an allowed_signers file"))
     return f'{principal} namespaces="{namespace}" {public_line(public)}'
 
 
 def _text(untrusted: str | bytes) -> str:
     if len(untrusted) > MAX_ARMOR_CHARS:
-        raise MalformedSignature("longer than a signature can be")
+        raise MalformedSignature(_("longer than a signature can be"))
     if isinstance(untrusted, str):
         return untrusted
     try:
         return untrusted.decode("ascii")
     except UnicodeDecodeError as exc:
-        raise MalformedSignature("a signature is ASCII text") from exc
+        raise MalformedSignature(_("a signature is ASCII text")) from exc
 
 
 def _checked_namespace(namespace: str) -> str:
     if not _NAMESPACE.fullmatch(namespace):
-        raise MalformedSignature("a namespace is 1 to 128 printable ASCII characters")
+        raise MalformedSignature(_("a namespace is 1 to 128 printable ASCII characters"))
     return namespace
 
 
 def _to_be_signed(sha512: bytes, namespace: str) -> bytes:
     if len(sha512) != DIGEST_SIZE:
-        raise MalformedSignature("a SHA-512 digest has 64 bytes")
+        raise MalformedSignature(_("a SHA-512 digest has 64 bytes"))
     name = _checked_namespace(namespace).encode("ascii")
     return _MAGIC + _string(name) + _string(b"") + _string(HASH_NAME) + _string(sha512)
 
 
 def _key_blob(public: bytes) -> bytes:
     if len(public) != primitives.KEY_SIZE:
-        raise Malformed("an Ed25519 public key has 32 bytes")
+        raise Malformed(_("an Ed25519 public key has 32 bytes"))
     return _string(KEY_TYPE) + _string(public)
 
 
@@ -155,20 +156,20 @@ def _encode(signature: Signature) -> bytes:
 
 def _decode(untrusted: bytes) -> Signature:
     if not untrusted.startswith(_MAGIC + _VERSION):
-        raise MalformedSignature("not an SSHSIG of version 1")
+        raise MalformedSignature(_("not an SSHSIG of version 1"))
     untrusted_key, rest = _take(untrusted[len(_MAGIC + _VERSION) :])
     untrusted_namespace, rest = _take(rest)
     reserved, rest = _take(rest)
     hash_name, rest = _take(rest)
     untrusted_signature, rest = _take(rest)
     if reserved or rest:
-        raise MalformedSignature("bytes where this version has none")
+        raise MalformedSignature(_("bytes where this version has none"))
     if hash_name != HASH_NAME:
-        raise MalformedSignature("only signatures over SHA-512 are accepted")
+        raise MalformedSignature(_("only signatures over SHA-512 are accepted"))
     try:
         namespace = _checked_namespace(untrusted_namespace.decode("ascii"))
     except UnicodeDecodeError as exc:
-        raise MalformedSignature("a namespace is printable ASCII") from exc
+        raise MalformedSignature(_("a namespace is printable ASCII")) from exc
     return Signature(
         public=_typed(untrusted_key, primitives.KEY_SIZE),
         namespace=namespace,
@@ -181,7 +182,7 @@ def _typed(untrusted: bytes, size: int) -> bytes:
     key_type, rest = _take(untrusted)
     value, rest = _take(rest)
     if key_type != KEY_TYPE or len(value) != size or rest:
-        raise MalformedSignature("only ssh-ed25519 keys and signatures are accepted")
+        raise MalformedSignature(_("only ssh-ed25519 keys and signatures are accepted"))
     return value
 
 
@@ -193,7 +194,7 @@ def _string(value: bytes) -> bytes:
 def _take(untrusted: bytes) -> tuple[bytes, bytes]:
     size = int.from_bytes(untrusted[:4], "big")
     if len(untrusted) < 4 + size:
-        raise MalformedSignature("the signature is cut off")
+        raise MalformedSignature(_("the signature is cut off"))
     return untrusted[4 : 4 + size], untrusted[4 + size :]
 
 

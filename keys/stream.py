@@ -10,6 +10,7 @@ interpreter is free nearly all the time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from gettext import gettext as _
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
@@ -69,11 +70,11 @@ class BlockCipher:
         """Open one block into the beginning of ``plain``, which holds nothing to rely on when Damaged is raised."""
         size = len(untrusted) - TAG_SIZE
         if size < 0 or (size == 0 and number > 0):  # only a file of no bytes at all ends with an empty block
-            raise Damaged("the file was cut off")
+            raise Damaged(_("the file was cut off"))
         try:
             self._aead.decrypt_into(_block_nonce(number, last), untrusted, None, plain[:size])
         except InvalidTag as exc:
-            raise Damaged("a block of the file was changed, moved or cut off") from exc
+            raise Damaged(_("a block of the file was changed, moved or cut off")) from exc
 
 
 class Lanes:
@@ -247,7 +248,7 @@ class PayloadReader:
         self._number += blocks
         if good < blocks:
             self._ready = good * BLOCK_SIZE
-            raise Damaged("a block of the file was changed, moved or cut off")
+            raise Damaged(_("a block of the file was changed, moved or cut off"))
         self._ready = sealed_size - blocks * TAG_SIZE
 
 

@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass, field
+from gettext import gettext as _
 from typing import ClassVar, Self
 
 from cryptography.exceptions import InvalidTag
@@ -85,7 +86,7 @@ class _Seed:
 
     def __post_init__(self) -> None:
         if len(self.seed) != SEED_SIZE:
-            raise MalformedAge(f"an identity has {SEED_SIZE} bytes")
+            raise MalformedAge(_("an identity has {seed_size} bytes").format(seed_size=SEED_SIZE))
 
     @classmethod
     def generate(cls) -> Self:
@@ -125,17 +126,19 @@ class HybridRecipient(_PublicKey):
         try:
             sealed = _SUITE.encrypt(file_key, self._key(), _HYBRID_INFO)
         except ValueError as exc:
-            raise MalformedAge("a recipient of low order") from exc
+            raise MalformedAge(_("a recipient of low order")) from exc
         enc, body = sealed[:_ENC_SIZE], sealed[_ENC_SIZE:]
         return Stanza((self.KIND, encode_base64(enc)), body)
 
     def _key(self) -> MLKEM768X25519PublicKey:
         if len(self.raw) != _HYBRID_PUBLIC_SIZE:
-            raise MalformedAge(f"a hybrid recipient has {_HYBRID_PUBLIC_SIZE} bytes")
+            raise MalformedAge(
+                _("a hybrid recipient has {hybrid_public_size} bytes").format(hybrid_public_size=_HYBRID_PUBLIC_SIZE)
+            )
         try:
             mlkem = MLKEM768PublicKey.from_public_bytes(self.raw[:_MLKEM_PUBLIC_SIZE])
         except ValueError as exc:  # a coefficient that is not reduced (FIPS 203 §7.2)
-            raise MalformedAge("a hybrid recipient whose ML-KEM half is no key") from exc
+            raise MalformedAge(_("a hybrid recipient whose ML-KEM half is no key")) from exc
         return MLKEM768X25519PublicKey(mlkem, X25519PublicKey.from_public_bytes(self.raw[_MLKEM_PUBLIC_SIZE:]))
 
 
@@ -186,7 +189,7 @@ class X25519Recipient(_PublicKey):
 
     def __post_init__(self) -> None:
         if len(self.raw) != _X25519_SIZE:
-            raise MalformedAge(f"an X25519 recipient has {_X25519_SIZE} bytes")
+            raise MalformedAge(_("an X25519 recipient has {x25519_size} bytes").format(x25519_size=_X25519_SIZE))
 
     @property
     def stanza_size(self) -> int:
@@ -239,7 +242,11 @@ class ScryptRecipient:
 
     def __post_init__(self) -> None:
         if not 1 <= self.work_factor <= CEILING_WORK_FACTOR:
-            raise WeakCost(f"an scrypt work factor lies between 1 and {CEILING_WORK_FACTOR}")
+            raise WeakCost(
+                _("an scrypt work factor lies between 1 and {ceiling_work_factor}").format(
+                    ceiling_work_factor=CEILING_WORK_FACTOR
+                )
+            )
 
     @property
     def kind(self) -> str:
@@ -270,27 +277,35 @@ class ScryptIdentity:
         if stanza.kind != ScryptRecipient.KIND:
             return None
         if len(stanza.arguments) != 3:
-            raise MalformedAge("an scrypt stanza has three arguments")
+            raise MalformedAge(_("an scrypt stanza has three arguments"))
         salt = decode_base64(stanza.arguments[1], _SALT_SIZE)
         untrusted_factor = stanza.arguments[2]
         _check_body(stanza)
         if not _WORK_FACTOR.fullmatch(untrusted_factor):
-            raise MalformedAge("the work factor is no number between 1 and 99")
+            raise MalformedAge(_("the work factor is no number between 1 and 99"))
         if int(untrusted_factor) > self.max_work_factor:
-            raise MalformedAge(f"the file asks for 2^{untrusted_factor} scrypt work, over 2^{self.max_work_factor}")
+            raise MalformedAge(
+                _("the file asks for 2^{untrusted_factor} scrypt work, over 2^{max_work_factor}").format(
+                    untrusted_factor=untrusted_factor, max_work_factor=self.max_work_factor
+                )
+            )
         return _unwrap(stanza.body, _scrypt(self.passphrase, salt, int(untrusted_factor)))
 
 
 def _only_argument(stanza: Stanza) -> str:
     if len(stanza.arguments) != 2:
-        raise MalformedAge(f"a stanza of kind {stanza.kind} has two arguments")
+        raise MalformedAge(_("a stanza of kind {kind} has two arguments").format(kind=stanza.kind))
     return stanza.arguments[1]
 
 
 def _check_body(stanza: Stanza) -> None:
     # Before decrypting, so that no longer body can be made that several keys open (partitioning oracles).
     if len(stanza.body) != _BODY_SIZE:
-        raise MalformedAge(f"the body of a stanza of kind {stanza.kind} has {_BODY_SIZE} bytes")
+        raise MalformedAge(
+            _("the body of a stanza of kind {kind} has {body_size} bytes").format(
+                kind=stanza.kind, body_size=_BODY_SIZE
+            )
+        )
 
 
 def _stanza_size(*arguments: str) -> int:
@@ -301,7 +316,7 @@ def _exchange(secret: X25519PrivateKey, untrusted_share: bytes) -> bytes:
     try:
         return secret.exchange(X25519PublicKey.from_public_bytes(untrusted_share))
     except ValueError as exc:  # the shared secret is all zeros (RFC 7748 §6.1)
-        raise MalformedAge("an X25519 share of low order") from exc
+        raise MalformedAge(_("an X25519 share of low order")) from exc
 
 
 def _scrypt(passphrase: Secret, salt: bytes, work_factor: int) -> bytes:
@@ -309,7 +324,9 @@ def _scrypt(passphrase: Secret, salt: bytes, work_factor: int) -> bytes:
     try:
         return kdf.derive(passphrase.expose())
     except MemoryError as exc:
-        raise MalformedAge(f"2^{work_factor} scrypt work needs more memory than this machine has") from exc
+        raise MalformedAge(
+            _("2^{work_factor} scrypt work needs more memory than this machine has").format(work_factor=work_factor)
+        ) from exc
 
 
 def _wrap(file_key: bytes, wrap_key: bytes) -> bytes:

@@ -6,6 +6,8 @@ A parser without I/O. Whether a manifest takes what it says is ``filing``'s to j
 
 from __future__ import annotations
 
+from gettext import gettext as _
+
 from vault.errors import BadInput
 from vault.sources import About
 
@@ -22,16 +24,22 @@ def parse_about(untrusted: bytes) -> About:
     try:
         lines = untrusted.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError:
-        raise BadInput("what the documents are about is no UTF-8 text") from None
+        raise BadInput(_("what the documents are about is no UTF-8 text")) from None
     said: dict[str, list[str]] = {"note": [], "source": [], "tag": []}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         key, colon, value = line.partition(":")
         if not colon or key.strip() not in said or not value.strip():
-            raise BadInput(f"line {number} is none of these: note: TEXT, source: TEXT, tag: WORD", "nothing was filed")
+            raise BadInput(
+                _("line {number} is none of these: note: TEXT, source: TEXT, tag: WORD").format(number=number),
+                _("nothing was filed"),
+            )
         if key.strip() != "tag" and said[key.strip()]:
-            raise BadInput(f"line {number} says a second {key.strip()}", "one line of each; tags may be repeated")
+            raise BadInput(
+                _("line {number} says a second {word}").format(number=number, word=key.strip()),
+                _("one line of each; tags may be repeated"),
+            )
         said[key.strip()].append(value.strip())
     return About("".join(said["note"]), "".join(said["source"]), tuple(said["tag"]))
 
@@ -40,5 +48,7 @@ def joined(one: About, other: About) -> About:
     """Both together. Raises BadInput when both say a note, or a source."""
     for name, twice in (("note", one.note and other.note), ("source", one.source and other.source)):
         if twice:
-            raise BadInput(f"there are two of them: a {name} on the command line, and one in the file")
+            raise BadInput(
+                _("there are two of them: a {name} on the command line, and one in the file").format(name=name)
+            )
     return About(one.note or other.note, one.source or other.source, one.tags + other.tags)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import reduce
+from gettext import gettext as _
 from operator import add
 
 from vault import arming, counter, custody, layout, whereabouts
@@ -93,7 +94,7 @@ def put_right(vault: Vault, seen: Sequence[CaseSight], unusable: Sequence[tuple[
 
     Of cases that were not seen the counter is believed as far as it does not contradict what was.
     """
-    mine = {one.case.id.hex() for one in seen} | {case_id.hex() for case_id, _ in unusable}
+    mine = {one.case.id.hex() for one in seen} | {case_id.hex() for case_id, __ in unusable}
     sight = Sight(tuple(seen), tuple(unusable), len(arming.cases_with_packs(vault.folder) - mine))
     if _counted(counter.read(vault.folder, vault.disk), sight) is not None:
         with suppress(DiskFailed), vault.changing():
@@ -133,7 +134,7 @@ def confirm(vault: Vault, expected: Tally, told: int) -> Sight:
     with ExitStack() as stores:
         opened = [(case, stores.enter_context(open_store(vault, case))) for case in cases]
         with _locked(vault, cases):
-            for _, store in opened:
+            for __, store in opened:
                 store.catch_up()
             sight = Sight(tuple(see(case, store) for case, store in opened), tuple(unusable))
             _verify_all_abroad(sight, expected, told)
@@ -142,22 +143,33 @@ def confirm(vault: Vault, expected: Tally, told: int) -> Sight:
 
 
 def _verify_all_abroad(sight: Sight, expected: Tally, told: int) -> None:
-    nothing = "nothing was recorded"
+    nothing = _("nothing was recorded")
     tally = sight.tally
     if sight.unusable or any(one.unread_packs for one in sight.cases):
-        raise NotAllowed("this cannot be confirmed: not everything in your cases can be read", nothing, "sandyk verify")
+        raise NotAllowed(
+            _("this cannot be confirmed: not everything in your cases can be read"), nothing, _("sandyk verify")
+        )
     if not tally.total:
-        raise NotAllowed("this cannot be confirmed: nothing was filed in your cases", nothing)
+        raise NotAllowed(_("this cannot be confirmed: nothing was filed in your cases"), nothing)
     if tally.here:
         where = ", ".join(f"{printable(one.case.name)} {one.tally.here}" for one in sight.cases if one.tally.here)
         raise NotAllowed(
-            f"this cannot be confirmed: {tally.here} document(s) are only here ({where})", nothing,
-            "sandyk list --only-here shows them, sandyk export seals them",
+            _("this cannot be confirmed: {here} document(s) are only here ({where})").format(
+                here=tally.here, where=where
+            ), nothing,
+            _("sandyk list --only-here shows them, sandyk export seals them"),
         )  # fmt: skip
     if (tally.safe, tally.sent) != (expected.safe, expected.sent):
-        raise NotAllowed("this cannot be confirmed: something changed meanwhile", nothing, "run the command again")
+        raise NotAllowed(
+            _("this cannot be confirmed: something changed meanwhile"), nothing, _("run the command again")
+        )
     if told != tally.sent:
-        raise BadInput(f"{tally.sent} document(s) are on their way without a receipt, and not {told}", nothing)
+        raise BadInput(
+            _("{sent} document(s) are on their way without a receipt, and not {told}").format(
+                sent=tally.sent, told=told
+            ),
+            nothing,
+        )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from gettext import gettext as _
 from itertools import chain, groupby
 from typing import Protocol
 
@@ -62,7 +63,7 @@ def read_in_order(store: Readable, items: Iterable[Item]) -> Generator[tuple[Ite
     with ThreadPoolExecutor(WORKERS, "ahead") as pool:
         waiting: deque[Future[list[_Read]]] = deque()
         try:
-            for _, group in groupby(_results(pool, waiting, store, _batches(_jobs(items))), _number):
+            for __, group in groupby(_results(pool, waiting, store, _batches(_jobs(items))), _number):
                 first = next(group)
                 yield first.job.item, _bytes_of(first.job.item, chain([first], group))  # noqa: B031  # what is behind it
         finally:
@@ -80,7 +81,7 @@ def _bytes_of(item: Item, parts: Iterator[_Read]) -> Iterator[bytes]:
         for piece in part.pieces:
             left -= len(piece)
             if left < 0:  # the parts cannot know: a member could point at one chunk a million times
-                raise DamagedPack("it is longer than the size that was filed")
+                raise DamagedPack(_("it is longer than the size that was filed"))
             yield piece
         if part.error is not None:
             raise part.error

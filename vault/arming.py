@@ -18,6 +18,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from gettext import gettext as _
 
 from vault import layout
 from vault.disk import Disk
@@ -45,7 +46,7 @@ def parse(untrusted: bytes) -> Abroad | None:
         return None
     fields = [line.split(" ") for line in untrusted.decode("ascii").splitlines()[1:]]
     try:
-        cases = {name: date.fromisoformat(day) for _, name, day in fields}
+        cases = {name: date.fromisoformat(day) for __, name, day in fields}
     except ValueError:
         return None
     found = Abroad(tuple(sorted(cases.items())))
@@ -78,23 +79,25 @@ def why_not_armed(folder: str, now_ns: int, *, disk: Disk) -> str | None:
     try:
         waiting, there = waiting_drops(folder), cases_with_packs(folder)
     except OSError:
-        return "its folders cannot be looked into"
+        return _("its folders cannot be looked into")
     if waiting:
-        return f"{waiting} sealed drop(s) wait in the outbox"
+        return _("{waiting} sealed drop(s) wait in the outbox").format(waiting=waiting)
     found = read(folder, disk)
     if found is None:
-        return "nobody found all documents abroad since something was filed (`sandyk guard --confirm-abroad`)"
+        return _("nobody found all documents abroad since something was filed (`sandyk guard --confirm-abroad`)")
     days = dict(found.cases)
     if unknown := there - set(days):
-        return f"{len(unknown)} case(s) were not found to be abroad; a member of them has to look"
+        return _("{count} case(s) were not found to be abroad; a member of them has to look").format(count=len(unknown))
     return _why_too_old(days, there, _day(now_ns))
 
 
 def _why_too_old(days: dict[str, date], there: set[str], today: date) -> str | None:
     if any(days[name] > today + timedelta(days=1) for name in there):
-        return "the day on which the documents were found abroad lies in the future"
+        return _("the day on which the documents were found abroad lies in the future")
     if any(today - days[name] > timedelta(days=GOOD_FOR_DAYS) for name in there):
-        return f"it is more than {GOOD_FOR_DAYS} days since the documents were found abroad"
+        return _("it is more than {good_for_days} days since the documents were found abroad").format(
+            good_for_days=GOOD_FOR_DAYS
+        )
     return None
 
 

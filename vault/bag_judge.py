@@ -19,6 +19,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from gettext import gettext as _
 
 from vault import bagit
 from vault.bagit import Declaration
@@ -90,27 +91,31 @@ class _Judge:
                 continue
             algorithm = match.group(2).lower()
             if algorithm not in bagit.DIGEST_HEX_CHARS:
-                raise DamagedBundle(f"{printable(name)} uses an algorithm that cannot be checked")
+                raise DamagedBundle(_("{name} uses an algorithm that cannot be checked").format(name=printable(name)))
             self._read_manifest(name, algorithm)
             if not match.group(1):
                 algorithms.append(algorithm)
         if not algorithms:
-            raise DamagedBundle("the bag has no payload manifest")
+            raise DamagedBundle(_("the bag has no payload manifest"))
         return tuple(algorithms)
 
     def _read_manifest(self, name: str, algorithm: str) -> None:
         listed: set[str] = set()
         for entry in bagit.parse_manifest(self._text(name), algorithm, name):
             if entry.marked_binary:
-                self._warn(f"{name} was written by md5sum or its like")
+                self._warn(_("{name} was written by md5sum or its like").format(name=name))
             path = self._locate(entry.spelled, name)
             if _is_tag_manifest(name) == _is_payload(path):
-                raise DamagedBundle(f"{name} lists {printable(path)}, which does not belong there")
+                raise DamagedBundle(
+                    _("{name} lists {path}, which does not belong there").format(name=name, path=printable(path))
+                )
             known = self._listed.digests.setdefault(path, {})
             if known.get(algorithm, entry.digest) != entry.digest:
-                raise DamagedBundle(f"{printable(path)} has two different digests in {name}")
+                raise DamagedBundle(
+                    _("{path} has two different digests in {name}").format(path=printable(path), name=name)
+                )
             if path in listed:
-                self._expect_old_or_warn(f"{name} lists {printable(path)} twice")
+                self._expect_old_or_warn(_("{name} lists {path} twice").format(name=name, path=printable(path)))
             known[algorithm] = entry.digest
             listed.add(path)
         self._listed.files[name] = listed
@@ -118,10 +123,12 @@ class _Judge:
     def _locate(self, spelled: str, where: str) -> str:
         """The path of the bag that a manifest or fetch file means."""
         if spelled.startswith("./"):
-            self._warn(f"{where} spells paths with a leading ./")
+            self._warn(_("{where} spells paths with a leading ./").format(where=where))
             spelled = spelled[2:]
         if _OUTSIDE.match(spelled) or "\0" in spelled or any(p in ("", ".", "..") for p in spelled.split("/")):
-            raise DamagedBundle(f"{where} names a path outside of the bag: {printable(spelled)}")
+            raise DamagedBundle(
+                _("{where} names a path outside of the bag: {spelled}").format(where=where, spelled=printable(spelled))
+            )
         decoded = bagit.decode_path(spelled)
         if self._declaration.version < bagit.STRICT and spelled in self._files:
             return spelled  # before 1.0 few programs encoded anything
@@ -129,24 +136,30 @@ class _Judge:
             return decoded
         other_form = self._by_form.get(unicodedata.normalize("NFC", decoded))
         if other_form is not None:
-            self._warn(f"{where} spells {printable(other_form)} in another Unicode normal form")
+            self._warn(
+                _("{where} spells {other_form} in another Unicode normal form").format(
+                    where=where, other_form=printable(other_form)
+                )
+            )
             return other_form
         return decoded
 
     def _expect_complete(self) -> None:
         for path in self._listed.digests:
             if path not in self._files:
-                raise DamagedBundle(f"the bag is incomplete: {printable(path)} is missing")
+                raise DamagedBundle(_("the bag is incomplete: {path} is missing").format(path=printable(path)))
         payload = {path for path in self._files if _is_payload(path)}
         manifests = {name for name in self._listed.files if not _is_tag_manifest(name)}
         in_any = set().union(*(self._listed.files[name] for name in manifests))
         for name in sorted(manifests):
             unlisted = payload - (self._listed.files[name] if self._is_strict() else in_any)
             if unlisted:
-                raise DamagedBundle(f"{printable(min(unlisted))} is not listed in {name}")
+                raise DamagedBundle(
+                    _("{path} is not listed in {name}").format(path=printable(min(unlisted)), name=name)
+                )
         for name, listed in self._listed.files.items():
             if _is_tag_manifest(name) and not manifests <= listed:
-                self._expect_old_or_warn(f"{name} does not list every payload manifest")
+                self._expect_old_or_warn(_("{name} does not list every payload manifest").format(name=name))
 
     def _expect_fetched(self) -> None:
         """What fetch.txt lists must be listed in the manifests, and so, by now, is there."""
@@ -155,9 +168,9 @@ class _Judge:
         for entry in bagit.parse_fetch(self._text(bagit.FETCH_NAME)):
             path = self._locate(entry.spelled, bagit.FETCH_NAME)
             if not _is_payload(path):
-                raise DamagedBundle("fetch.txt names a path outside of the payload")
+                raise DamagedBundle(_("fetch.txt names a path outside of the payload"))
             if path not in self._listed.digests:
-                raise DamagedBundle(f"fetch.txt lists {printable(path)}, which no manifest lists")
+                raise DamagedBundle(_("fetch.txt lists {path}, which no manifest lists").format(path=printable(path)))
 
     def _expect_digests(self) -> dict[str, int]:
         """The size of every listed file, after each was read and compared."""
@@ -171,7 +184,9 @@ class _Judge:
                     running.update(piece)
             for name, digest in digests.items():
                 if hashes[name].hexdigest() != digest:
-                    raise DamagedBundle(f"{printable(path)} was changed: its {name} digest differs")
+                    raise DamagedBundle(
+                        _("{path} was changed: its {name} digest differs").format(path=printable(path), name=name)
+                    )
             sizes[path] = size
         return sizes
 
@@ -180,12 +195,12 @@ class _Judge:
 
     def _read(self, name: str) -> bytes:
         if name not in self._files:
-            raise DamagedBundle(f"the bag has no {name}")
+            raise DamagedBundle(_("the bag has no {name}").format(name=name))
         content = bytearray()
         for piece in self._files[name]():
             content += piece
             if len(content) > MAX_TAG_FILE_BYTES:
-                raise DamagedBundle(f"{name} is too large")
+                raise DamagedBundle(_("{name} is too large").format(name=name))
         return bytes(content)
 
     def _is_strict(self) -> bool:
@@ -217,6 +232,6 @@ def _expect_oxum(info: tuple[tuple[str, str], ...], payload: tuple[tuple[str, in
         return
     match = _OXUM.fullmatch(oxums[0])
     if len(oxums) > 1 or match is None:
-        raise DamagedBundle("Payload-Oxum is written twice, or not as two numbers")
-    if (int(match.group(1)), int(match.group(2))) != (sum(size for _, size in payload), len(payload)):
-        raise DamagedBundle("the payload is not as large as Payload-Oxum says")
+        raise DamagedBundle(_("Payload-Oxum is written twice, or not as two numbers"))
+    if (int(match.group(1)), int(match.group(2))) != (sum(size for __, size in payload), len(payload)):
+        raise DamagedBundle(_("the payload is not as large as Payload-Oxum says"))

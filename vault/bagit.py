@@ -12,6 +12,7 @@ import codecs
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from vault.errors import DamagedBundle
 
@@ -109,24 +110,24 @@ def parse_declaration(untrusted: bytes) -> Declaration:
     try:
         text = "\n".join(_LINE_END.split(untrusted.decode("utf-8")))
     except UnicodeDecodeError as exc:
-        raise DamagedBundle("bagit.txt is not UTF-8") from exc
+        raise DamagedBundle(_("bagit.txt is not UTF-8")) from exc
     loose = _DECLARATION_OLD.fullmatch(text)
     if loose is None:
-        raise DamagedBundle("bagit.txt does not have the two lines it must have")
+        raise DamagedBundle(_("bagit.txt does not have the two lines it must have"))
     version = _version(loose.group(1))
     if version >= STRICT and not _DECLARATION_STRICT.fullmatch(text):
-        raise DamagedBundle("bagit.txt is not spelled as BagIt 1.0 wants it")
+        raise DamagedBundle(_("bagit.txt is not spelled as BagIt 1.0 wants it"))
     return Declaration(version, _encoding(loose.group(2)))
 
 
 def decode_text(untrusted: bytes, declaration: Declaration, name: str) -> str:
     """A tag file's text in the bag's encoding. Raises DamagedBundle."""
     if declaration.encoding == "utf-8" and untrusted.startswith(codecs.BOM_UTF8):
-        raise DamagedBundle(f"{name} begins with a byte-order mark")
+        raise DamagedBundle(_("{name} begins with a byte-order mark").format(name=name))
     try:
         return untrusted.decode(declaration.encoding)
     except UnicodeDecodeError as exc:
-        raise DamagedBundle(f"{name} is not in the encoding that the bag declares") from exc
+        raise DamagedBundle(_("{name} is not in the encoding that the bag declares").format(name=name)) from exc
 
 
 def parse_manifest(text: str, algorithm: str, name: str) -> Iterator[ManifestEntry]:
@@ -134,7 +135,7 @@ def parse_manifest(text: str, algorithm: str, name: str) -> Iterator[ManifestEnt
     for number, line in _lines(text):
         match = _MANIFEST_LINE.fullmatch(line)
         if match is None or len(match.group(1)) != DIGEST_HEX_CHARS[algorithm]:
-            raise DamagedBundle(f"line {number} of {name} is no digest and path")
+            raise DamagedBundle(_("line {number} of {name} is no digest and path").format(number=number, name=name))
         spelled = match.group(3)
         marked = spelled.startswith("*") and match.group(2) == " "
         yield ManifestEntry(match.group(1).lower(), spelled[1:] if marked else spelled, marked)
@@ -145,7 +146,7 @@ def parse_fetch(text: str) -> Iterator[FetchEntry]:
     for number, line in _lines(text):
         match = _FETCH_LINE.fullmatch(line)
         if match is None or not _URL.fullmatch(match.group(1)) or len(match.group(2)) > 19:
-            raise DamagedBundle(f"line {number} of fetch.txt is no address, length and path")
+            raise DamagedBundle(_("line {number} of fetch.txt is no address, length and path").format(number=number))
         length = None if match.group(2) == "-" else int(match.group(2))
         yield FetchEntry(match.group(1), length, match.group(3))
 
@@ -156,7 +157,7 @@ def parse_info(text: str, declaration: Declaration, name: str) -> tuple[tuple[st
     for number, line in _lines(text):
         if line[0] in " \t":
             if not elements:
-                raise DamagedBundle(f"line {number} of {name} continues nothing")
+                raise DamagedBundle(_("line {number} of {name} continues nothing").format(number=number, name=name))
             label, value = elements.pop()
             elements.append((label, f"{value} {line.strip(_WHITE)}".lstrip(_WHITE)))
             continue
@@ -164,11 +165,13 @@ def parse_info(text: str, declaration: Declaration, name: str) -> tuple[tuple[st
         if declaration.version < STRICT:
             label, value = label.strip(_WHITE), value.strip(_WHITE)
         elif value[:1] not in (" ", "\t") or label.strip(_WHITE) != label:
-            raise DamagedBundle(f"line {number} of {name} is not spelled as BagIt 1.0 wants it")
+            raise DamagedBundle(
+                _("line {number} of {name} is not spelled as BagIt 1.0 wants it").format(number=number, name=name)
+            )
         else:
             value = value[1:]
         if not colon or not label:
-            raise DamagedBundle(f"line {number} of {name} is no label and value")
+            raise DamagedBundle(_("line {number} of {name} is no label and value").format(number=number, name=name))
         elements.append((label, value))
     return tuple(elements)
 
@@ -181,9 +184,9 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _version(text: str) -> tuple[int, int]:
-    major, _, minor = text.partition(".")
+    major, __, minor = text.partition(".")
     if len(text) > 8 or (int(major), int(minor)) not in VERSIONS:
-        raise DamagedBundle("a bag of an unknown BagIt version")
+        raise DamagedBundle(_("a bag of an unknown BagIt version"))
     return int(major), int(minor)
 
 
@@ -193,5 +196,5 @@ def _encoding(name: str) -> str:
     except LookupError:
         encoding = ""
     if encoding not in _ENCODINGS:
-        raise DamagedBundle("the bag's texts are in an unknown encoding")
+        raise DamagedBundle(_("the bag's texts are in an unknown encoding"))
     return encoding

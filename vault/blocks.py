@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Sequence
+from gettext import gettext as _
 from itertools import accumulate
 
 import zstandard
@@ -36,12 +37,12 @@ def pack_block(chunks: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, list[Chunk
 
     More than one chunk may only be given while none of them is empty and together they have at most 4 MiB.
     """
-    sizes = [len(data) for _, data in chunks]
-    whole = chunks[0][1] if len(chunks) == 1 else b"".join([data for _, data in chunks])
+    sizes = [len(data) for __, data in chunks]
+    whole = chunks[0][1] if len(chunks) == 1 else b"".join([data for __, data in chunks])
     packed = b"" if len(chunks) == 1 and _is_dense(whole) else _compressor().compress(whole)
     if not 0 < len(packed) < 0.98 * len(whole):
-        return whole, [Chunk(i, n, n, PACKING_NONE) for (i, _), n in zip(chunks, sizes, strict=True)]
-    table = [Chunk(i, 0, n, PACKING_JOINED) for (i, _), n in zip(chunks, sizes, strict=True)]
+        return whole, [Chunk(i, n, n, PACKING_NONE) for (i, __), n in zip(chunks, sizes, strict=True)]
+    table = [Chunk(i, 0, n, PACKING_JOINED) for (i, __), n in zip(chunks, sizes, strict=True)]
     table[0] = Chunk(chunks[0][0], len(packed), sizes[0], PACKING_ZSTD)
     return packed, table
 
@@ -94,20 +95,20 @@ def unpack_block(untrusted: bytes, chunks: Sequence[Chunk]) -> list[bytes]:
     if chunks[0].packing == PACKING_NONE:
         raw = untrusted
         if len(chunks) != 1 or len(raw) != chunks[0].raw:
-            raise DamagedPack("a chunk is not of its size")
+            raise DamagedPack(_("a chunk is not of its size"))
         return [raw]
     size = sum(chunk.raw for chunk in chunks)
     try:
         # zstandard trusts a size that the frame states over any limit, so this comes first.
         if zstandard.frame_content_size(untrusted) != size:
-            raise DamagedPack("a chunk does not unpack to its size")
+            raise DamagedPack(_("a chunk does not unpack to its size"))
         if not hasattr(_local, "decompressor"):
             _local.decompressor = zstandard.ZstdDecompressor()
         raw = _local.decompressor.decompress(untrusted, allow_extra_data=False)
     except zstandard.ZstdError as exc:
-        raise DamagedPack("a chunk cannot be unpacked") from exc
+        raise DamagedPack(_("a chunk cannot be unpacked")) from exc
     if len(raw) != size:
-        raise DamagedPack("a chunk does not unpack to its size")
+        raise DamagedPack(_("a chunk does not unpack to its size"))
     if len(chunks) == 1:
         return [raw]
     ends = accumulate(chunk.raw for chunk in chunks)
@@ -117,4 +118,4 @@ def unpack_block(untrusted: bytes, chunks: Sequence[Chunk]) -> list[bytes]:
 def check_chunk(untrusted: bytes, chunk: Chunk, id_key: bytes) -> None:
     """Raise DamagedPack unless these bytes have the chunk's keyed BLAKE3 id."""
     if blake3(untrusted, key=id_key).digest() != chunk.id:
-        raise DamagedPack("a chunk is not what its id says")
+        raise DamagedPack(_("a chunk is not what its id says"))

@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import Literal
 
 from keys import age
@@ -78,7 +79,7 @@ def check(
             return _check(sealed, identities, vault, roots, progress)
         except NotABundle as exc:
             raise DamagedBundle(
-                "this is no bundle: nothing in it can be checked", "`sandyk open` takes any age file all the same"
+                _("this is no bundle: nothing in it can be checked"), _("`sandyk open` takes any age file all the same")
             ) from exc
         except BadPart as bad:
             if not isinstance(sealed, PartSet):
@@ -93,7 +94,7 @@ def _check(
     before = _states(sealed)
     with reading(sealed, identities, lambda name, _: names.add(name)) as reader:
         tags = reader.tags
-        for _, document in reader.payload():
+        for __, document in reader.payload():
             while piece := document.read(PIECE):
                 progress(0, len(piece))
             progress(1, 0)
@@ -102,13 +103,13 @@ def _check(
     joined = sealed if isinstance(sealed, PartSet) else None
     files = _files(sealed)
     if _states(sealed) != before:  # else the report could name the digest of one file and the documents of another
-        raise ReadFailed("a file was changed or exchanged while it was being checked", "check it again")
+        raise ReadFailed(_("a file was changed or exchanged while it was being checked"), _("check it again"))
     return Checked(_carrier(sealed), files, tags, len(names), sender, stamp, problem, joined)
 
 
 def _judge_stamp(tags: Tags, roots: Roots) -> tuple[Stamp | None, str | None]:
     if tags.untrusted_timestamp is None:
-        return None, "no time stamp came with the bundle" if roots else None
+        return None, _("no time stamp came with the bundle") if roots else None
     try:
         return timestamp.judge(tags.untrusted_timestamp, tags.signature, roots=roots), None
     except BrokenTimestamp as exc:
@@ -127,7 +128,7 @@ def _carrier(sealed: Sealed) -> Carrier:
 
 def _paths(sealed: Sealed) -> list[str]:
     if isinstance(sealed, PartSet):
-        return [same[0].path for _, same in sorted(sealed.parts.items())]
+        return [same[0].path for __, same in sorted(sealed.parts.items())]
     return [sealed.path if isinstance(sealed, Zipped) else sealed]
 
 
@@ -152,4 +153,6 @@ def _file(path: str) -> SealedFile:
         with open(path, "rb") as f:
             return SealedFile(path, os.fstat(f.fileno()).st_size, hashlib.file_digest(f, "sha256").digest())
     except OSError as exc:
-        raise DiskFailed(f"{printable(path)} cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
+        raise DiskFailed(
+            _("{path} cannot be read: {reason}").format(path=printable(path), reason=(exc.strerror or str(exc)).lower())
+        ) from exc

@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from gettext import gettext as _
 
 import msgspec
 
@@ -145,7 +146,7 @@ def check_contents(contents: Contents) -> None:
     """Raise BadInput unless everything keeps the limits above."""
     _expect_title(contents.title, BadInput)
     if not 1 <= len(contents.items) <= layout.MAX_ITEMS:
-        raise BadInput(f"a bundle holds 1 to {layout.MAX_ITEMS} items")
+        raise BadInput(_("a bundle holds 1 to {max_items} items").format(max_items=layout.MAX_ITEMS))
     digits = max(4, len(str(len(contents.items))))
     checked: dict[int, Event] = {}  # thousands of documents share the event of their filing
     for number, item in enumerate(contents.items, 1):
@@ -155,7 +156,7 @@ def check_contents(contents: Contents) -> None:
         if isinstance(item.custody, tuple):
             checked |= {id(event): event for event in item.custody}
     if sum(len(item.custody) for item in contents.items) > MAX_EVENTS:
-        raise BadInput(f"a bundle holds at most {MAX_EVENTS} custody events")
+        raise BadInput(_("a bundle holds at most {max_events} custody events").format(max_events=MAX_EVENTS))
 
 
 def render_items(contents: Contents) -> bytes:
@@ -177,7 +178,7 @@ def parse_contents(untrusted_items: bytes, untrusted_custody: bytes) -> Contents
         contents = _parse_items(untrusted_items)
         custody = _parse_custody(untrusted_custody, len(contents.items))
     except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
-        raise DamagedBundle("the list of items or the custody record is damaged") from exc
+        raise DamagedBundle(_("the list of items or the custody record is damaged")) from exc
     items = (
         replace(item, custody=Custody(custody[number])) if number in custody else item
         for number, item in enumerate(contents.items, 1)
@@ -198,7 +199,7 @@ def _parse_items(untrusted: bytes) -> Contents:
     ended = False
     for line in lines:
         if ended or len(items) == layout.MAX_ITEMS:
-            raise DamagedBundle(f"a bundle holds 1 to {layout.MAX_ITEMS} items")
+            raise DamagedBundle(_("a bundle holds 1 to {max_items} items").format(max_items=layout.MAX_ITEMS))
         more = line.endswith(b",")
         item = _item(msgspec.json.decode(line[:-1] if more else line, type=_ItemText))
         problem = _problem_of(item)
@@ -210,7 +211,7 @@ def _parse_items(untrusted: bytes) -> Contents:
             _expect_spelling(next(lines, b""), "]}")
             ended = True
     if not ended:
-        raise DamagedBundle("the list of items is cut off")
+        raise DamagedBundle(_("the list of items is cut off"))
     digits = max(4, len(str(len(items))))
     for number, item in enumerate(items, 1):
         problem = _problem_of_path(item.path, f"{number:0{digits}}")
@@ -226,9 +227,9 @@ def _parse_custody(untrusted: bytes, items: int) -> dict[int, list[bytes]]:
     for line in _lines(untrusted):
         text = msgspec.json.decode(line, type=_EventText)
         if not last <= text.item <= items:
-            raise DamagedBundle("the custody record is out of order, or speaks of an item that is not there")
+            raise DamagedBundle(_("the custody record is out of order, or speaks of an item that is not there"))
         if count == MAX_EVENTS or not _is_event(text.event):
-            raise DamagedBundle("the custody record holds an event that may not be, or too many")
+            raise DamagedBundle(_("the custody record holds an event that may not be, or too many"))
         _expect_spelling(line, _event_line(text.item, text.event))
         events.setdefault(text.item, []).append(line)
         last, count = text.item, count + 1
@@ -241,19 +242,23 @@ def _lines(untrusted: bytes) -> Iterator[bytes]:
     while start < len(untrusted):
         end = untrusted.find(b"\n", start, start + MAX_LINE + 1)
         if end < 0:
-            raise DamagedBundle("a line of the list of items or of the custody record is too long, or has no end")
+            raise DamagedBundle(_("a line of the list of items or of the custody record is too long, or has no end"))
         yield untrusted[start:end]
         start = end + 1
 
 
 def _expect_spelling(untrusted_line: bytes, line: str) -> None:
     if json_safe(line).encode("utf-8") != untrusted_line:
-        raise DamagedBundle("the list of items or the custody record is not spelled as this format wants it")
+        raise DamagedBundle(_("the list of items or the custody record is not spelled as this format wants it"))
 
 
 def _expect_title(title: str, error: type[VaultError]) -> None:
     if len(title) > MAX_TITLE_CHARS or not _is_text(title):
-        raise error(f"the title is longer than {MAX_TITLE_CHARS} characters, or no Unicode text")
+        raise error(
+            _("the title is longer than {max_title_chars} characters, or no Unicode text").format(
+                max_title_chars=MAX_TITLE_CHARS
+            )
+        )
 
 
 def _head_line(bundle_id: bytes, title: str, sealed_ns: int) -> str:
@@ -306,24 +311,26 @@ def _json(value: object) -> str:
 
 def _problem_of(item: BundleItem) -> str:
     if not 1 <= len(item.name) <= MAX_NAME_BYTES:
-        return f"its name has not 1 to {MAX_NAME_BYTES} bytes"
+        return _("its name has not 1 to {max_name_bytes} bytes").format(max_name_bytes=MAX_NAME_BYTES)
     if not 0 <= item.size <= MAX_SIZE or len(item.sha256) != HASH_SIZE:
-        return "its size or digest is impossible"
+        return _("its size or digest is impossible")
     if not all(ns is None or -MAX_SIZE <= ns <= MAX_SIZE for ns in (item.mtime_ns, item.filed_ns)):
-        return "a time is impossible"
+        return _("a time is impossible")
     if max(len(item.note), len(item.source)) > MAX_TEXT_CHARS:
-        return f"its note or source is longer than {MAX_TEXT_CHARS} characters"
+        return _("its note or source is longer than {max_text_chars} characters").format(max_text_chars=MAX_TEXT_CHARS)
     if len(item.tags) > MAX_TAGS or not all(1 <= len(tag) <= MAX_TAG_CHARS for tag in item.tags):
-        return f"it has more than {MAX_TAGS} tags, or one without or with more than {MAX_TAG_CHARS} characters"
+        return _(
+            "it has more than {max_tags} tags, or one without or with more than {max_tag_chars} characters"
+        ).format(max_tags=MAX_TAGS, max_tag_chars=MAX_TAG_CHARS)
     if not all(_is_text(text) for text in (item.note, item.source, *item.tags)):
-        return "its note, source or tags are no Unicode text"
+        return _("its note, source or tags are no Unicode text")
     return ""
 
 
 def _problem_of_path(path: str, number: str) -> str:
     match = _PATH.fullmatch(path)
     if match is None or match.group(1) != number or not is_bag_name(match.group(2)):
-        return "its path in the bundle is not its number and a safe name"
+        return _("its path in the bundle is not its number and a safe name")
     return ""
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from gettext import gettext as _
 from types import MappingProxyType
 from typing import Protocol
 
@@ -41,7 +42,7 @@ class ContentChanged(ReadFailed):
     """Raised when a document's content is not of the size and digest that its item states."""
 
     def __init__(self, index: int) -> None:
-        super().__init__(f"document {index + 1} changed since its digest was taken")
+        super().__init__(_("document {index} changed since its digest was taken").format(index=index + 1))
         self.index = index
 
 
@@ -187,11 +188,11 @@ def compose(
     """
     raws = _distinct(recipients)
     if by_passphrase and raws:
-        raise BadInput("a bundle is sealed with a passphrase or to people's keys, not both")
+        raise BadInput(_("a bundle is sealed with a passphrase or to people's keys, not both"))
     if len(bundle_id) != layout.ID_SIZE:
-        raise BadInput("a bundle's identifier has 16 bytes")
+        raise BadInput(_("a bundle's identifier has 16 bytes"))
     if stamp and not signer:
-        raise BadInput("a time stamp is made over a signature, and a drop has none")
+        raise BadInput(_("a time stamp is made over a signature, and a drop has none"))
     contents = Contents(bundle_id, title, clock_ns, place_items(items))
     check_contents(contents)
     sealed_for = (layout.NOBODY_NAMED,) if by_passphrase else tuple(sorted(map(layout.key_digest, raws)))
@@ -288,7 +289,9 @@ def _tag_files(
             files[layout.TIMESTAMP] = stamp(files[layout.SIGNATURE])
     for name, text in files.items():
         if len(text) > layout.MAX_BYTES.get(name, layout.MAX_OTHER_BYTES):
-            raise BadInput(f"{name} would be too large: put fewer documents, or shorter notes, into one bundle")
+            raise BadInput(
+                _("{name} would be too large: put fewer documents, or shorter notes, into one bundle").format(name=name)
+            )
     return tuple(sorted(files.items(), key=lambda file: layout.place_of(file[0])))
 
 
@@ -297,11 +300,11 @@ def _own_card(signer: BundleSigner) -> bytes:
     try:
         card = parse_card(signer.card_text)
     except KeysError as exc:
-        raise BadInput("the sender's card cannot be read") from exc
+        raise BadInput(_("the sender's card cannot be read")) from exc
     if card.signing != signer.signing_public:
-        raise BadInput("the sender's card belongs to another key")
+        raise BadInput(_("the sender's card belongs to another key"))
     if card.mldsa_digest != mldsa.digest_of(signer.mldsa_public):
-        raise BadInput("the sender's card names another ML-DSA-65 key")
+        raise BadInput(_("the sender's card names another ML-DSA-65 key"))
     return encode_card(card).encode("ascii")
 
 
@@ -310,9 +313,9 @@ def _signature(signer: BundleSigner, tag_manifest: bytes) -> bytes:
     try:
         signed_by = sshsig.verify(armored, tag_manifest, layout.NAMESPACE)
     except KeysError as exc:
-        raise BadInput("the sender's signature does not verify") from exc
+        raise BadInput(_("the sender's signature does not verify")) from exc
     if signed_by != signer.signing_public:
-        raise BadInput("the bundle was signed by another key than announced")
+        raise BadInput(_("the bundle was signed by another key than announced"))
     return armored.encode("ascii")
 
 
@@ -321,7 +324,7 @@ def _mldsa_signature(signer: BundleSigner, tag_manifest: bytes) -> bytes:
     try:
         mldsa.verify(tag_manifest, layout.NAMESPACE, signature, signer.mldsa_public)
     except KeysError as exc:
-        raise BadInput("the sender's ML-DSA-65 signature does not verify") from exc
+        raise BadInput(_("the sender's ML-DSA-65 signature does not verify")) from exc
     return signature
 
 
@@ -338,7 +341,7 @@ def _distinct(recipients: Sequence[age.Recipient]) -> dict[bytes, age.Recipient]
     raws: dict[bytes, age.Recipient] = {}
     for recipient in recipients:
         if not isinstance(recipient, (age.HybridRecipient, age.X25519Recipient)):
-            raise BadInput("a bundle is sealed to people's keys, not to a passphrase")
+            raise BadInput(_("a bundle is sealed to people's keys, not to a passphrase"))
         raws[recipient.raw] = recipient
     return raws
 
@@ -347,4 +350,4 @@ def _round_up(recipients: Sequence[age.Recipient]) -> list[age.Recipient]:
     try:
         return crowd.round_up(recipients)
     except (Full, ValueError) as exc:
-        raise BadInput("a bundle is sealed to 1 to 32 people whose keys are all of one kind") from exc
+        raise BadInput(_("a bundle is sealed to 1 to 32 people whose keys are all of one kind")) from exc

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from gettext import gettext as _
 
 from vault.errors import BadInput
 from vault.names import printable
@@ -29,7 +30,8 @@ def file_size(text: str) -> int:
     match = _SIZE.fullmatch(text.upper())
     if match is None or (match["kind"] == "IB" and not match["unit"]):
         raise BadInput(
-            f"{printable(text[:40])} is no size", f"say for example 20M, 100MB, or one of: {', '.join(CARRIERS)}"
+            _("{text} is no size").format(text=printable(text[:40])),
+            _("say for example 20M, 100MB, or one of: {carriers}").format(carriers=", ".join(CARRIERS)),
         )
     base = 1024 if match["kind"] == "IB" else 1000
     return int(match["number"]) * int(base ** _POWERS[match["unit"]])

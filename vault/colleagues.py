@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from gettext import gettext as _
 
 from keys.book import MAX_COLLEAGUES, Book, Colleague
 from keys.roster import Roster, RosterEntry
@@ -34,9 +35,13 @@ def verify_unchanged(book: Book, entry: RosterEntry) -> None:
     if is_changed(book, entry):
         name = printable(entry.label)
         raise NotTrusted(
-            f"{name} has another key in the list of journalists than the one you know: nothing was done",
-            "somebody may have put their own key there; do not reach them through this vault to ask",
-            f"let {name} read the ten words of their card to you by voice, then: sandyk contact verify {name}",
+            _("{name} has another key in the list of journalists than the one you know: nothing was done").format(
+                name=name
+            ),
+            _("somebody may have put their own key there; do not reach them through this vault to ask"),
+            _("let {name} read the ten words of their card to you by voice, then: sandyk contact verify {name}").format(
+                name=name
+            ),
         )
 
 
@@ -76,16 +81,24 @@ def remarks(book: Book, roster: Roster) -> Iterator[str]:
         pin, name, words = book.colleague(entry.label), printable(entry.label), " ".join(entry.card.words)
         if pin is None:
             yield (
-                f"{name} is new in the list of journalists, with the words {words}; if nobody told you of them, ask "
-                "your colleagues by voice before you let them into a case or send them anything"
+                _(
+                    "{name} is new in the list of journalists, with the words {words}; if nobody told you "
+                    "of them, ask your colleagues by voice before you let them into a case or send them "
+                    "anything"
+                ).format(name=name, words=words)
             )
         elif pin.fingerprint != entry.card.fingerprint:
             yield (
-                f"{name} has another key in the list of journalists than the one you know, and is not trusted: "
-                f"somebody may have put their own there. Ask {name} by voice, then: sandyk contact verify {name}"
+                _(
+                    "{name} has another key in the list of journalists than the one you know, and is not "
+                    "trusted: somebody may have put their own there. Ask {name} by voice, then: sandyk "
+                    "contact verify {name}"
+                ).format(name=name)
             )
         elif not pin.here:
-            yield f"{name} is in the list of journalists again; if you did not expect this, ask by voice"
+            yield _("{name} is in the list of journalists again; if you did not expect this, ask by voice").format(
+                name=name
+            )
     for pin in book.colleagues:
         if pin.here and roster.by_label(pin.name) is None:
-            yield f"{printable(pin.name)} is not in the list of journalists any more"
+            yield _("{name} is not in the list of journalists any more").format(name=printable(pin.name))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from gettext import gettext as _
 
 from vault import arming
 from vault.cases import Case, open_store
@@ -57,8 +58,11 @@ def compact(
     with open_store(vault, case) as store:
         if store.findings or store.missing_packs():
             raise NotAllowed(
-                "this case cannot be compacted: packs are missing or do not read", "nothing was changed",
-                "sandyk verify says which; what is missing may need what lies here and nothing else does",
+                _("this case cannot be compacted: packs are missing or do not read"), _("nothing was changed"),
+                _(
+                    "sandyk verify says which; what is missing may need what lies here and nothing else "
+                    "does"
+                ),
             )  # fmt: skip
         done = Compacted(case.name, len(store.index.pack_ids()))
         done.freed = clear_away(store)

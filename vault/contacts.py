@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
+
 from keys.book import Book, Contact, ForeignCase
 from keys.card import Card
 from keys.errors import Full, NameTaken
@@ -25,7 +27,9 @@ def find(book: Book, name: str) -> Known:
     case = book.case_named(name)
     known = book.contact(name) or (case if isinstance(case, ForeignCase) else None)
     if known is None:
-        raise NotFound(f"no contact is called {printable(name)}", "`sandyk contact list` shows who is there")
+        raise NotFound(
+            _("no contact is called {name}").format(name=printable(name)), _("`sandyk contact list` shows who is there")
+        )
     return known
 
 
@@ -39,8 +43,10 @@ def person(vault: Vault, name: str) -> tuple[str, Card, bool]:
     contact, entry = vault.book().contact(name), vault.roster().by_label(name)
     if contact is not None and entry is not None and contact.card.signing != entry.card.signing:
         raise Ambiguous(
-            f"{printable(name)} is both a contact and a journalist of this vault, with different keys",
-            "ask who took the name; then keep the contact under another one",
+            _("{name} is both a contact and a journalist of this vault, with different keys").format(
+                name=printable(name)
+            ),
+            _("ask who took the name; then keep the contact under another one"),
         )
     if entry is not None:
         verify_unchanged(vault.book(), entry)
@@ -48,8 +54,8 @@ def person(vault: Vault, name: str) -> tuple[str, Card, bool]:
     if contact is not None:
         return contact.name, contact.card, contact.verified_ns is not None
     raise NotFound(
-        f"no journalist or contact is called {printable(name)}",
-        "`sandyk contact list` and `sandyk journalist list` show who is there",
+        _("no journalist or contact is called {name}").format(name=printable(name)),
+        _("`sandyk contact list` and `sandyk journalist list` show who is there"),
     )
 
 
@@ -91,13 +97,18 @@ def keep(vault: Vault, name: str, card: Card) -> None:
     book = vault.book()
     taken = vault.roster().by_label(name) if card.kind == "person" else None
     if taken is not None and taken.card.signing != card.signing:
-        raise AlreadyThere(f"a journalist of this vault is called {printable(name)} already", "choose another name")
+        raise AlreadyThere(
+            _("a journalist of this vault is called {name} already").format(name=printable(name)),
+            _("choose another name"),
+        )
     if book.contact(name) or book.case_named(name):
-        raise AlreadyThere(f"a contact or a case is called {printable(name)} already", "choose another name")
+        raise AlreadyThere(
+            _("a contact or a case is called {name} already").format(name=printable(name)), _("choose another name")
+        )
     try:
         vault.change_book(change)
     except NameTaken as exc:
-        raise AlreadyThere(str(exc), "`sandyk contact list` shows who is there") from exc
+        raise AlreadyThere(str(exc), _("`sandyk contact list` shows who is there")) from exc
 
 
 def mark_verified(vault: Vault, known: Known | RosterEntry) -> None:

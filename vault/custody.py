@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from gettext import gettext as _
 from itertools import groupby
 from operator import attrgetter
 
@@ -28,7 +29,7 @@ def judge_chains(packs: Iterable[PackRow]) -> Iterator[Finding]:
     What no chain can show: that the newest packs of a device are missing. The index, and
     every copy elsewhere, remembers them.
     """
-    for _, chain in groupby(packs, key=attrgetter("device")):
+    for __, chain in groupby(packs, key=attrgetter("device")):
         before: PackRow | None = None
         for pack in chain:
             yield from _judge_link(before, pack)
@@ -39,15 +40,20 @@ def _judge_link(before: PackRow | None, pack: PackRow) -> Iterator[Finding]:
     name = pack.pack.hex()[:8]
     expected = before.sequence + 1 if before else 1
     if before and pack.sequence == before.sequence:
-        yield Finding(f"two packs claim place {pack.sequence} in one device's chain", name)
+        yield Finding(_("two packs claim place {sequence} in one device's chain").format(sequence=pack.sequence), name)
     elif pack.sequence != expected:
         missing = pack.sequence - expected
-        yield Finding(f"{missing} pack(s) before it are missing from the chain", name)
+        yield Finding(_("{missing} pack(s) before it are missing from the chain").format(missing=missing), name)
     elif before and pack.previous != before.digest:
-        yield Finding("it does not continue the pack before it", name)
+        yield Finding(_("it does not continue the pack before it"), name)
     if before and pack.epoch < before.epoch:
         # Who was revoked still has the old epoch's keys, and can sign with them what was never filed then.
-        yield Finding(f"it claims to be of epoch {pack.epoch}, and comes after one of epoch {before.epoch}", name)
+        yield Finding(
+            _("it claims to be of epoch {epoch}, and comes after one of epoch {epoch_2}").format(
+                epoch=pack.epoch, epoch_2=before.epoch
+            ),
+            name,
+        )
 
 
 def judge_former_members(packs: Iterable[PackRow], members: Collection[bytes]) -> Iterator[Finding]:
@@ -57,14 +63,14 @@ def judge_former_members(packs: Iterable[PackRow], members: Collection[bytes]) -
     by link. A former member's own machine, elsewhere, has no such pack: its documents may be true, or dated back.
     ``packs`` ordered by device and sequence; none of these need be false.
     """
-    for _, chain in groupby(packs, key=attrgetter("device")):
+    for __, chain in groupby(packs, key=attrgetter("device")):
         vouched_up_to = 0
         for pack in reversed(list(chain)):
             if pack.author in members:
                 vouched_up_to = max(vouched_up_to, pack.epoch)
             elif pack.epoch >= vouched_up_to:
                 yield Finding(
-                    "by a former member: nothing shows that it was filed before they left", pack.pack.hex()[:8]
+                    _("by a former member: nothing shows that it was filed before they left"), pack.pack.hex()[:8]
                 )
 
 
@@ -77,7 +83,7 @@ def vouched(packs: Iterable[PackRow], members: Collection[bytes]) -> frozenset[i
     """
     found: set[int] = set()
     everything = list(packs)
-    for _, packs_of in groupby(everything, key=attrgetter("device")):
+    for __, packs_of in groupby(everything, key=attrgetter("device")):
         chain = list(packs_of)
         own = [pack for pack in chain if pack.author in members]
         found |= {pack.n for pack in own}

@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from gettext import gettext as _
 
 from keys.age import Sink
 from keys.card import Card
@@ -49,12 +50,12 @@ def drop_paths(
     documents = list(_examine(paths, about, keep_out, drop.problems))
     while True:
         if not documents:
-            raise BadInput("nothing to seal", *(f"{printable(p.name)}: {p.reason}" for p in drop.problems[:5]))
+            raise BadInput(_("nothing to seal"), *(f"{printable(p.name)}: {p.reason}" for p in drop.problems[:5]))
         try:
             drop.path = _seal(card, documents, folder, clock_ns, progress)
         except ContentChanged as exc:
             changed = documents.pop(exc.index)
-            drop.problems.append(Problem(changed.incoming.name, "it changed while it was being read"))
+            drop.problems.append(Problem(changed.incoming.name, _("it changed while it was being read")))
             continue
         drop.count = len(documents)
         return drop
@@ -67,7 +68,7 @@ def _examine(paths: list[bytes], about: About, keep_out: str, problems: list[Pro
             continue
         hasher, size = hashlib.sha256(), 0
         try:
-            for piece, _ in found.pieces():
+            for piece, __ in found.pieces():
                 hasher.update(piece)
                 size += len(piece)
         except ReadFailed as exc:
@@ -85,7 +86,7 @@ def _seal(
 
     def content(index: int) -> Iterator[bytes]:
         try:
-            for piece, _ in documents[index].incoming.pieces():
+            for piece, __ in documents[index].incoming.pieces():
                 yield piece
         except ReadFailed as exc:
             raise ContentChanged(index) from exc

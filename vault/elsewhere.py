@@ -9,6 +9,7 @@ written, for any vault, also one that is not open. Links on the way are followed
 from __future__ import annotations
 
 import os
+from gettext import gettext as _
 
 from vault import layout
 from vault.errors import BadInput
@@ -20,7 +21,8 @@ def expect_outside_vaults(path: str) -> None:
     folder = path if os.path.isdir(path) else os.path.dirname(path)
     if layout.vault_around(folder) is not None:
         raise BadInput(
-            f"{printable(path)} is inside a vault's own folder: an emergency wipe would leave it, or it would harm the "
-            "vault",
-            "another place; nothing was written",
+            _(
+                "{path} is inside a vault's own folder: an emergency wipe would leave it, or it would harm the vault"
+            ).format(path=printable(path)),
+            _("another place; nothing was written"),
         )

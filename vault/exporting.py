@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import Any
 
 from keys.age import HybridRecipient, Recipient, Sealer, Sink, X25519Recipient, parse_recipient
@@ -94,7 +95,8 @@ def _addressee(vault: Vault, name: str) -> Addressee:
         if vault.book().case_named(name) is None:
             raise
         raise BadInput(
-            f"{printable(name)} is a case: a bundle goes to people", "to file to a case: sandyk add"
+            _("{name} is a case: a bundle goes to people").format(name=printable(name)),
+            _("to file to a case: sandyk add"),
         ) from None
     return Addressee(label, card.recipient, known_as(card), verified)
 
@@ -109,18 +111,23 @@ def bare_addressees(untrusted: Sequence[str], *, classic: bool = False) -> list[
         try:
             recipient = parse_recipient(text.strip())
         except KeysError as exc:
-            raise BadInput(f"{printable(text[:40])} is no age recipient: {exc}") from exc
+            raise BadInput(
+                _("{text} is no age recipient: {reason}").format(text=printable(text[:40]), reason=exc)
+            ) from exc
         if classic and not isinstance(recipient, X25519Recipient):
             raise BadInput(
-                f"{printable(text[:40])} is a post-quantum recipient, which cannot share a file with the older kind",
-                "leave out --classic, or seal for the others in a file of their own",
+                _("{text} is a post-quantum recipient, which cannot share a file with the older kind").format(
+                    text=printable(text[:40])
+                ),
+                _("leave out --classic, or seal for the others in a file of their own"),
             )
         if not classic and not isinstance(recipient, HybridRecipient):
             raise BadInput(
-                f"{printable(text[:40])} is a recipient of the older kind, which is not made to last against "
-                "quantum computers",
-                "ask for one that begins with age1pq1 (age 1.3 or later: age-keygen -pq)",
-                "or, if their age is older: --classic, with such recipients alone",
+                _(
+                    "{text} is a recipient of the older kind, which is not made to last against quantum computers"
+                ).format(text=printable(text[:40])),
+                _("ask for one that begins with age1pq1 (age 1.3 or later: age-keygen -pq)"),
+                _("or, if their age is older: --classic, with such recipients alone"),
             )
         found.append(Addressee(shown_recipient(recipient), recipient, known_by_recipient(recipient), False))
     return found
@@ -131,10 +138,10 @@ def recipients_in(untrusted: bytes) -> list[str]:
     try:
         lines = [line.strip() for line in untrusted.decode("utf-8").splitlines()]
     except UnicodeDecodeError:
-        raise BadInput("the file of recipients is no text") from None
+        raise BadInput(_("the file of recipients is no text")) from None
     found = [line for line in lines if line and not line.startswith("#")]
     if not found:
-        raise BadInput("there is no recipient in the file", "one a line, each begins with age1pq1")
+        raise BadInput(_("there is no recipient in the file"), _("one a line, each begins with age1pq1"))
     return found
 
 
@@ -157,12 +164,12 @@ def export(
     for a whole file of which the case's record does not know, when the vault's own disk fails after it was written.
     """
     if not to and zip_passphrase is None:
-        raise BadInput("nobody to seal it for", "say who: --to CONTACT, or --recipient age1pq1…")
+        raise BadInput(_("nobody to seal it for"), _("say who: --to CONTACT, or --recipient age1pq1…"))
     mine = any(person.recipient == vault.me.recipient for person in to)
     if as_newsroom and mine:
         raise BadInput(
-            "a bundle that the newsroom signs is not sealed for you: it would name your key among its recipients",
-            "leave yourself out of --to and --recipient: you have the case itself",
+            _("a bundle that the newsroom signs is not sealed for you: it would name your key among its recipients"),
+            _("leave yourself out of --to and --recipient: you have the case itself"),
         )
     expect_outside_vaults(path)
     identity, card = (case.keys.current, case.keys.card()) if as_newsroom else (vault.me, vault.me.card())
@@ -173,7 +180,7 @@ def export(
         named = {item.id: item for item in map(store.find, references)}
         items = list(named.values()) if references else list(store.index.items())
         if not items:
-            raise BadInput("there is nothing in this case yet")
+            raise BadInput(_("there is nothing in this case yet"))
         sealed_before = _sealed_before(store)
         custody = told(store.index.events(), {item.id for item in items}, by_newsroom=as_newsroom)
         described = [_described(item, custody.get(item.id, ()), sources=sources, folders=folders) for item in items]
@@ -207,7 +214,9 @@ def export(
                     path, how, bundle.crowd, write, disk=vault.disk, progress=lambda size: progress(0, size)
                 )
         except ReadFailed as exc:
-            raise DamagedPack(f"a document does not read back: {exc}", "`sandyk verify` names it") from exc
+            raise DamagedPack(
+                _("a document does not read back: {reason}").format(reason=exc), _("`sandyk verify` names it")
+            ) from exc
         summary = bundle.summary(len(crowd))
         note = ExportNote(bundle_id, summary.tag_manifest_sha256, tuple(a.known_as for a in to) or (WHOEVER,))
         event = Event(vault.clock(), EVENT_EXPORTED, tuple(item.id for item in items), str(note))

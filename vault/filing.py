@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from gettext import gettext as _
 from typing import TYPE_CHECKING
 
 from keys.book import ForeignCase
@@ -80,13 +81,13 @@ def add(
 def check_about(about: About) -> None:
     """Raise BadInput for a note, source or tag that no manifest takes."""
     if len(about.note) > 65_536 or len(about.source) > 65_536:
-        raise BadInput("a note or a source has at most 65,536 characters", "file a longer text as a document")
+        raise BadInput(_("a note or a source has at most 65,536 characters"), _("file a longer text as a document"))
     if len(about.tags) > 100 or any(not 0 < len(tag) <= 200 or "\0" in tag for tag in about.tags):
-        raise BadInput("there may be 100 tags of at most 200 characters each")
+        raise BadInput(_("there may be 100 tags of at most 200 characters each"))
     try:
         "".join((about.note, about.source, *about.tags)).encode()
     except UnicodeEncodeError:
-        raise BadInput("a note, source or tag is not UTF-8 text") from None
+        raise BadInput(_("a note, source or tag is not UTF-8 text")) from None
 
 
 @contextmanager
@@ -137,10 +138,11 @@ def _add_to_outbox(
 ) -> Outcome:
     if move:
         raise BadInput(
-            "--move needs a case that you can read", "what is sealed for others cannot be read back here to be checked"
+            _("--move needs a case that you can read"),
+            _("what is sealed for others cannot be read back here to be checked"),
         )
     if b"-" in paths:
-        raise BadInput("standard input cannot be sealed for others", "save it as a file first")
+        raise BadInput(_("standard input cannot be sealed for others"), _("save it as a file first"))
     from vault.dropping import drop_paths  # brings all of bundles along, which filing into a case does not need
 
     vault.check_alive()
@@ -162,7 +164,9 @@ def drop(card: Card, paths: list[bytes], folder: str, *, about: About, progress:
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError as exc:
-        raise DiskFailed(f"the folder {printable(folder)} cannot be made: {exc.strerror}") from exc
+        raise DiskFailed(
+            _("the folder {folder} cannot be made: {reason}").format(folder=printable(folder), reason=exc.strerror)
+        ) from exc
     from vault.dropping import drop_paths
 
     return drop_paths(card, paths, folder, about=about, clock_ns=clock_ns, keep_out="", progress=progress)
@@ -180,10 +184,13 @@ def find_item(vault: Vault, case_name: str | None, reference: str) -> tuple[Case
             except NotFound:
                 continue
     if len(found) > 1:
-        cases = ", ".join(case.name for case, _ in found)
-        raise Ambiguous("several cases have an item that answers to this", f"say which with --case: {cases}")
+        cases = ", ".join(case.name for case, __ in found)
+        raise Ambiguous(
+            _("several cases have an item that answers to this"),
+            _("say which with --case: {cases}").format(cases=cases),
+        )
     if not found:
-        raise NotFound("no item answers to this", "`sandyk list` shows what is there")
+        raise NotFound(_("no item answers to this"), _("`sandyk list` shows what is there"))
     return found[0]
 
 

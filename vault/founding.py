@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from gettext import gettext as _
 
 from keys import keyring
 from keys.book import Book, seal_book
@@ -74,7 +75,8 @@ def found(
         disk.replace(os.path.join(folder, layout.HEADER), header.encode())
     except OSError as exc:
         raise DiskFailed(
-            f"the vault cannot be made: {exc.strerror or exc}", "nothing was filed; remove what is in the folder"
+            _("the vault cannot be made: {reason}").format(reason=exc.strerror or exc),
+            _("nothing was filed; remove what is in the folder"),
         ) from exc
 
 
@@ -82,16 +84,18 @@ def refuse_taken(folder: str) -> None:
     """Raise AlreadyThere when a vault, or anything else, is in the folder."""
     if os.path.lexists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
         if layout.is_vault(folder):
-            raise AlreadyThere("a vault is there already", "another folder: --vault DIR", "to destroy it: sandyk panic")
-        raise AlreadyThere("the folder is not empty", "a vault needs a folder of its own: --vault DIR")
+            raise AlreadyThere(
+                _("a vault is there already"), _("another folder: --vault DIR"), _("to destroy it: sandyk panic")
+            )
+        raise AlreadyThere(_("the folder is not empty"), _("a vault needs a folder of its own: --vault DIR"))
 
 
 def _make_folders(folder: str, disk: Disk) -> None:
     refuse_taken(folder)
     if layout.vault_around(os.path.dirname(os.path.realpath(folder))) is not None:
         raise AlreadyThere(
-            "this folder lies inside another vault, whose emergency wipe would leave it alone",
-            "another folder: --vault DIR",
+            _("this folder lies inside another vault, whose emergency wipe would leave it alone"),
+            _("another folder: --vault DIR"),
         )
     os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
     if not os.path.isdir(folder):

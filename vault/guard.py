@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from gettext import gettext as _
 
 SLEPT_AT_MOST = 0.5
 """Seconds of suspension that a countdown goes on through: the two clocks are not read at the same moment."""
@@ -96,32 +97,32 @@ class Watch:
         if seen.ordered:
             return self._obey()
         if not seen.vault_here:
-            return (Decision(Step.OVER, "the vault is gone"),)
+            return (Decision(Step.OVER, _("the vault is gone")),)
         why = self._trigger(seen)
         if self._state is _State.COUNTING:
             return self._count(seen, why)
         if seen.interrupted:
-            return (Decision(Step.OVER, "it was stopped by hand"),)
+            return (Decision(Step.OVER, _("it was stopped by hand")),)
         if seen.now >= self._until:
-            return (Decision(Step.OVER, "its time is over"),)
+            return (Decision(Step.OVER, _("its time is over")),)
         if self._state is _State.WATCHING and why is not None:
             return self._react(seen, why)
         if self._state is _State.SPENT and why is None:
             self._state = _State.WATCHING
-            return (Decision(Step.AGAIN, "what was missing is back"),)
+            return (Decision(Step.AGAIN, _("what was missing is back")),)
         return ()
 
     def _obey(self) -> tuple[Decision, ...]:
-        why = "the signal SIGUSR1 came"
+        why = _("the signal SIGUSR1 came")
         if self._plan.action is Action.LOCK:
             return (Decision(Step.LOCK, why),)
         return (Decision(Step.WIPE, why),)
 
     def _trigger(self, seen: Seen) -> str | None:
         if seen.gone:
-            return f"{seen.gone[0]} is gone"
+            return _("{gone} is gone").format(gone=seen.gone[0])
         if self._plan.idle is not None and seen.unused >= self._plan.idle:
-            return f"no command was used for {int(self._plan.idle) // 60} minutes"
+            return _("no command was used for {idle} minutes").format(idle=int(self._plan.idle) // 60)
         return None
 
     def _react(self, seen: Seen, why: str) -> tuple[Decision, ...]:
@@ -142,10 +143,10 @@ class Watch:
     def _count(self, seen: Seen, why: str | None) -> tuple[Decision, ...]:
         if seen.interrupted:
             self._state = _State.SPENT
-            return (Decision(Step.STOPPED, "it was stopped by hand"),)
+            return (Decision(Step.STOPPED, _("it was stopped by hand")),)
         if why is None:
             self._state = _State.WATCHING
-            return (Decision(Step.STOPPED, "what was missing is back"),)
+            return (Decision(Step.STOPPED, _("what was missing is back")),)
         if seen.slept - self._slept > SLEPT_AT_MOST:
             # Nobody can stop a countdown with the lid closed, and a stick that is in is not seen yet on waking up.
             return (self._begin_to_count(seen, f"{why}; it begins again, because the machine was suspended"),)

@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import Protocol, TypeVar
 
 from vault.errors import BadInput
@@ -46,7 +47,7 @@ class UsbTether:
     @property
     def name(self) -> str:
         """``USB device 1050:0407``."""
-        return f"USB device {self.vendor}:{self.product}"
+        return _("USB device {vendor}:{product}").format(vendor=self.vendor, product=self.product)
 
     def present(self) -> bool:
         """Whether any device in sysfs has both numbers."""
@@ -72,7 +73,7 @@ class FileTether:
     @property
     def name(self) -> str:
         """The file's name, escaped."""
-        return f"the file {printable(os.fsencode(self.path))}"
+        return _("the file {path}").format(path=printable(os.fsencode(self.path)))
 
     def present(self) -> bool:
         """Whether the name is there, on the same file system, above a device that exists."""
@@ -89,9 +90,9 @@ def usb(text: str, *, root: str = USB_DEVICES, platform: str = sys.platform) -> 
     """The device ``VENDOR:PRODUCT``, which must be there. Raises BadInput."""
     match = re.fullmatch(r"([0-9a-fA-F]{4}):([0-9a-fA-F]{4})", text)
     if match is None:
-        raise BadInput("--usb takes vendor and product, such as 1050:0407", "`lsusb` lists them")
+        raise BadInput(_("--usb takes vendor and product, such as 1050:0407"), _("`lsusb` lists them"))
     if platform != "linux":
-        raise BadInput("USB devices are watched on Linux only", "watch a file on the stick: --token PATH")
+        raise BadInput(_("USB devices are watched on Linux only"), _("watch a file on the stick: --token PATH"))
     return _there(UsbTether(match[1].lower(), match[2].lower(), root))
 
 
@@ -101,14 +102,19 @@ def token(path: str, *, root: str = BLOCK_DEVICES) -> FileTether:
     try:
         device = os.stat(path).st_dev
     except OSError as exc:
-        raise BadInput(f"{printable(os.fsencode(path))} cannot be seen: {exc.strerror}", "is the stick in?") from exc
+        raise BadInput(
+            _("{path} cannot be seen: {reason}").format(path=printable(os.fsencode(path)), reason=exc.strerror),
+            _("is the stick in?"),
+        ) from exc
     block = os.path.join(root, f"{os.major(device)}:{os.minor(device)}")
     return _there(FileTether(path, device, block if os.path.exists(block) else None))
 
 
 def _there(tether: _T) -> _T:
     if not tether.present():
-        raise BadInput(f"{tether.name} is not there, so its leaving could not be seen", "put it in first")
+        raise BadInput(
+            _("{name} is not there, so its leaving could not be seen").format(name=tether.name), _("put it in first")
+        )
     return tether
 
 

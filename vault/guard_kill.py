@@ -13,6 +13,7 @@ import mmap
 import os
 import stat
 import time
+from gettext import gettext as _
 
 from keys.layout import KEYRING_SIZE, KILL_AREA_OFFSET, KILL_AREA_SIZE
 from vault import layout
@@ -45,17 +46,18 @@ class ReadyKill:
         except OSError as exc:
             self.close()
             raise DiskFailed(
-                f"the keyring cannot be held open for writing: {exc.strerror or exc}", "the wipe is not armed"
+                _("the keyring cannot be held open for writing: {reason}").format(reason=exc.strerror or exc),
+                _("the wipe is not armed"),
             ) from exc
 
     def fire(self) -> None:
         """Overwrite the kill area in place and sync: past the cache if the file system can. Raises nothing."""
         began = time.perf_counter()
-        self.problem = "the keyring is not open"
+        self.problem = _("the keyring is not open")
         for fd in self._fds:
             try:
                 if os.pwrite(fd, self._noise, KILL_AREA_OFFSET) != KILL_AREA_SIZE:
-                    self.problem = "the medium took a part of it only"
+                    self.problem = _("the medium took a part of it only")
                     continue
                 full_sync(fd)
             except OSError as error:

@@ -13,6 +13,7 @@ import select
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from gettext import gettext as _
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,9 @@ class Guard:
         if plan.action is Action.PANIC:
             why = arming.why_not_armed(folder, now_ns(), disk=disk)
             if why is not None:
-                raise NotAllowed(f"a wipe is not armed: {why}", "--action lock needs no copy abroad")
+                raise NotAllowed(
+                    _("a wipe is not armed: {reason}").format(reason=why), _("--action lock needs no copy abroad")
+                )
             self._kill = ReadyKill(folder)
 
     def run(self) -> Report | None:
@@ -61,12 +64,12 @@ class Guard:
             if not any(runtime.note_of_holder(p.guard) for p in runtime.places(self._folder) if p != place):
                 held = runtime.hold(place.guard, f"{os.getpid()}\n{self._describe}\n", tries=25)
             if held is None:
-                raise Busy("another guard is watching this vault", "end it first: Ctrl-C where it runs")
+                raise Busy(_("another guard is watching this vault"), _("end it first: Ctrl-C where it runs"))
             try:
                 if self._kill is not None:
                     hurry()
                 self._say(f"watching: {self._describe}")
-                self._say(f"to act at once, without a countdown: kill -USR1 {os.getpid()}")
+                self._say(_("to act at once, without a countdown: kill -USR1 {process}").format(process=os.getpid()))
                 return self._watch(wake)
             finally:
                 runtime.rewrite(held, "")
@@ -82,13 +85,13 @@ class Guard:
                 if self._ordered:
                     break  # it came while this was looked at, and nothing else matters any more
                 if decision.step is Step.OVER:
-                    self._say(f"no longer watching: {decision.why}")
+                    self._say(_("no longer watching: {why}").format(why=decision.why))
                     return None
                 if decision.step is Step.WIPE:
                     return self._wipe(decision.why)
                 self._act(decision)
             if self._ended and not self._ordered:
-                self._say("no longer watching: it was told to end")
+                self._say(_("no longer watching: it was told to end"))
                 return None
             self._tell_countdown(watch.seconds_to_wipe)
             select.select([wake], [], [], LOOKS_EVERY)
@@ -128,15 +131,19 @@ class Guard:
                 self._lock(decision.why)
             case Step.COUNT:
                 self._told = 0.0
-                self._say(f"WIPE in {self._plan.countdown:.0f} s: {decision.why}. To stop it: Ctrl-C, or put it back")
+                self._say(
+                    _("WIPE in {countdown:.0f} s: {why}. To stop it: Ctrl-C, or put it back").format(
+                        countdown=self._plan.countdown, why=decision.why
+                    )
+                )
             case Step.NO_WIPE:
-                self._say(f"not wiped: {decision.why}")
+                self._say(_("not wiped: {why}").format(why=decision.why))
             case _:
                 self._say(f"{decision.step.value} ({decision.why})")
 
     def _lock(self, why: str) -> None:
         if self._simulate:
-            self._say(f"{why}: would lock now (nothing was done)")
+            self._say(_("{reason}: would lock now (nothing was done)").format(reason=why))
             return
         try:
             was = asking.lock(self._folder)
@@ -147,7 +154,7 @@ class Guard:
 
     def _wipe(self, why: str) -> Report | None:
         if self._simulate:
-            self._say(f"{why}: would wipe the vault now (nothing was done)")
+            self._say(_("{reason}: would wipe the vault now (nothing was done)").format(reason=why))
             return None
         assert self._kill is not None
         if self._kill.milliseconds is None:
@@ -168,7 +175,7 @@ class Guard:
         try:
             return panic(self._folder, say=self._say, half="")
         except NoVaultHere:
-            self._say("nothing of the vault is left here: somebody else wiped or moved it")
+            self._say(_("nothing of the vault is left here: somebody else wiped or moved it"))
             return None
 
     def _say(self, line: str) -> None:
@@ -181,7 +188,7 @@ class Guard:
             return
         now = clocks.now()
         if self._told and now - self._told >= _COUNTS_EVERY:
-            self._say(f"wipe in {max(0.0, wipe_at - now):.0f} s")
+            self._say(_("wipe in {seconds:.0f} s").format(seconds=max(0.0, wipe_at - now)))
             self._told = now
         self._told = self._told or now
 
@@ -223,6 +230,6 @@ def _moved_away(*, keys_gone: bool) -> NotFound:
     keys = "its keys are gone" if keys_gone else "ITS KEYS MAY STILL BE THERE"
     return NotFound(
         f"the vault that was watched is not in its place any more; {keys}, and nothing else of it was destroyed",
-        "what lies in its place now was not touched",
-        "where the watched vault was moved, its sealed files still lie: sandyk panic --vault DIR",
+        _("what lies in its place now was not touched"),
+        _("where the watched vault was moved, its sealed files still lie: sandyk panic --vault DIR"),
     )

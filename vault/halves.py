@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from gettext import gettext as _
 
 from keys.errors import MalformedKeyring
 from keys.keyring import new_token
@@ -30,8 +31,10 @@ def named(word: str) -> OutsideHalf:
         return TpmHalf(nv.index_named(word))
     except ValueError:
         raise BadInput(
-            f"{printable(word)} names no place in the TPM",
-            f"from {TpmHalf(nv.FIRST_INDEX)} to {TpmHalf(nv.LAST_INDEX)}, as `journalist token add --tpm` said",
+            _("{word} names no place in the TPM").format(word=printable(word)),
+            _("from {first_index} to {last_index}, as `journalist token add --tpm` said").format(
+                first_index=TpmHalf(nv.FIRST_INDEX), last_index=TpmHalf(nv.LAST_INDEX)
+            ),
         ) from None
 
 
@@ -42,23 +45,25 @@ def obtain(word: str) -> Secret:
         return half.obtain()
     except MalformedKeyring as exc:
         raise BadInput(
-            f"{printable(word)} is no outside half of a sandyk vault: it must be 32 bytes",
-            "name the file that was made with --new-token or `journalist token add`",
+            _("{word} is no outside half of a sandyk vault: it must be 32 bytes").format(word=printable(word)),
+            _("name the file that was made with --new-token or `journalist token add`"),
         ) from exc
     except OSError as exc:
         why = exc.strerror or str(exc)
-        raise BadInput(f"the outside half cannot be read: {printable(why)}", *_hints(half)) from exc
+        raise BadInput(
+            _("the outside half cannot be read: {reason}").format(reason=printable(why)), *_hints(half)
+        ) from exc
 
 
 def _hints(half: OutsideHalf) -> tuple[str, ...]:
     if isinstance(half, TpmHalf):
         return (
-            "the TPM's half is in the machine that it was made on, in no other",
-            "is tpm2-tools installed, and may you use the TPM (group tss)?",
+            _("the TPM's half is in the machine that it was made on, in no other"),
+            _("is tpm2-tools installed, and may you use the TPM (group tss)?"),
         )
     return (
-        "is the stick in, and mounted?",
-        "if it is lost, a copy of the file is as good; without any, this passphrase opens nothing any more",
+        _("is the stick in, and mounted?"),
+        _("if it is lost, a copy of the file is as good; without any, this passphrase opens nothing any more"),
     )
 
 
@@ -92,14 +97,14 @@ def _make_in_tpm() -> tuple[TpmHalf, Secret]:
         return tpm.make()
     except NoTpm as exc:
         raise BadInput(
-            f"the TPM takes no outside half: {printable(str(exc))}",
-            "is tpm2-tools installed, and may you use the TPM (group tss)?", "nothing was changed",
+            _("the TPM takes no outside half: {reason}").format(reason=printable(str(exc))),
+            _("is tpm2-tools installed, and may you use the TPM (group tss)?"), _("nothing was changed"),
         ) from exc  # fmt: skip
 
 
 def _make_file(path: str) -> tuple[FileHalf, Secret]:
     if path.startswith(nv.PREFIX):
-        raise BadInput("a new place in the TPM is chosen by sandyk", "`sandyk journalist token add --tpm`")
+        raise BadInput(_("a new place in the TPM is chosen by sandyk"), _("`sandyk journalist token add --tpm`"))
     data = new_token()
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
@@ -108,9 +113,10 @@ def _make_file(path: str) -> tuple[FileHalf, Secret]:
             f.flush()
             os.fsync(f.fileno())
     except FileExistsError as exc:
-        raise AlreadyThere("the file for the outside half is there already", "name a new one") from exc
+        raise AlreadyThere(_("the file for the outside half is there already"), _("name a new one")) from exc
     except OSError as exc:
         raise BadInput(
-            f"the outside half cannot be written: {exc.strerror or exc}", "is the stick in, and mounted?"
+            _("the outside half cannot be written: {reason}").format(reason=exc.strerror or exc),
+            _("is the stick in, and mounted?"),
         ) from exc
     return FileHalf(path), Secret(data)

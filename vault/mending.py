@@ -14,6 +14,7 @@ import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from gettext import gettext as _
 
 from vault.disk import TEMPORARY_SUFFIX, Disk
 from vault.errors import Damaged, LibraryMissing, NewerFormat
@@ -70,12 +71,12 @@ def check_parity(pack: bytes, path: str, parity_path: str, percent: int) -> None
     with _opened(path) as source, _opened(parity_path) as parity:
         head = _head(pack, parity)
         if head.shape != shape_for(source.size, percent) or head.sha256 != source.sha256():
-            raise Damaged("the parity file is not this pack's, or of another strength")
+            raise Damaged(_("the parity file is not this pack's, or of another strength"))
         if parity.read(0, head.shape.head_size) != parity.read(parity.size - head.shape.head_size, parity.size):
-            raise Damaged("the parity file is damaged itself")
+            raise Damaged(_("the parity file is damaged itself"))
         for no, wanted in enumerate(head.digests[head.shape.blocks :]):
             if digest(_parity_block(parity, head.shape, no)) != wanted:
-                raise Damaged("the parity file is damaged itself")
+                raise Damaged(_("the parity file is damaged itself"))
 
 
 def mend(
@@ -130,7 +131,7 @@ def _mended_blocks(source: _Source, parity: _Source, head: Head) -> dict[int, by
             if len(blocks) < shape.rows and digest(block) == head.digests[shape.blocks + no]:
                 blocks[shape.rows + row + 1] = block
         if len(blocks) < shape.rows:
-            raise Unmendable("more of the pack is damaged than its parity can give back")
+            raise Unmendable(_("more of the pack is damaged than its parity can give back"))
         decoded = _code(shape).decode(blocks)
         mended |= {no: bytes(decoded[no // shape.columns]) for no in lost}
     return mended
@@ -147,7 +148,7 @@ def _write_whole(
         hasher.update(piece)
         disk.write(fd, piece, temporary)
     if hasher.digest() != head.sha256:
-        raise Unmendable("what the parity gives back is not what it was made of")
+        raise Unmendable(_("what the parity gives back is not what it was made of"))
 
 
 def _parity_block(parity: _Source, shape: Shape, no: int) -> bytes:
@@ -170,7 +171,8 @@ def _code(shape: Shape) -> Repair:
         return Repair(shape.rows, shape.parity)
     except LibraryMissing as exc:
         raise LibraryMissing(
-            "parity needs the library zfec, which is not installed", "install it with: pip install 'sandyk[repair]'"
+            _("parity needs the library zfec, which is not installed"),
+            _("install it with: pip install 'sandyk[repair]'"),
         ) from exc
 
 
@@ -210,7 +212,7 @@ class _Source:
         while done < self.size:
             piece = self.read(done, min(_PIECE, self.size - done))
             if not piece:
-                raise Damaged("the file cannot be read to its end")
+                raise Damaged(_("the file cannot be read to its end"))
             hasher.update(piece)
             done += len(piece)
         return hasher.digest()
@@ -222,7 +224,7 @@ def _opened(path: str) -> Iterator[_Source]:
     fd = os.open(path, _READ_FLAGS)
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise Damaged("it is not a regular file")
+            raise Damaged(_("it is not a regular file"))
         yield _Source(fd)
     finally:
         os.close(fd)

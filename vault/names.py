@@ -17,6 +17,7 @@ import os
 import re
 import unicodedata
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from vault.errors import UnsafeName
 
@@ -115,7 +116,7 @@ class SafePath:
 
     def __post_init__(self) -> None:
         if not self.parts or len(b"/".join(self.parts)) > MAX_PATH_BYTES:
-            raise UnsafeName("a path is empty or longer than 4096 bytes")
+            raise UnsafeName(_("a path is empty or longer than 4096 bytes"))
         for part in self.parts:
             check_part(part)
             if os.name == "nt":
@@ -137,11 +138,11 @@ class SafePath:
 def check_part(part: bytes) -> None:
     """Raise UnsafeName unless this is one step down, on every system that has bytes as names."""
     if part in (b"", b".", b".."):
-        raise UnsafeName("a path has an empty, '.' or '..' part")
+        raise UnsafeName(_("a path has an empty, '.' or '..' part"))
     if b"\0" in part or b"/" in part:
-        raise UnsafeName("a part of a path holds a NUL or a slash")
+        raise UnsafeName(_("a part of a path holds a NUL or a slash"))
     if len(part) > MAX_PART_BYTES:
-        raise UnsafeName("a part of a path is longer than 255 bytes")
+        raise UnsafeName(_("a part of a path is longer than 255 bytes"))
 
 
 def check_part_for_windows(part: bytes) -> None:
@@ -149,9 +150,9 @@ def check_part_for_windows(part: bytes) -> None:
     try:
         text = part.decode("utf-8")
     except UnicodeDecodeError as exc:
-        raise UnsafeName("a name that is no UTF-8 cannot be written on Windows") from exc
+        raise UnsafeName(_("a name that is no UTF-8 cannot be written on Windows")) from exc
     if _NOT_ON_WINDOWS.search(text) or text.rstrip(" .") != text or _WINDOWS_DEVICES.match(text):
-        raise UnsafeName("a name that means something else on Windows")
+        raise UnsafeName(_("a name that means something else on Windows"))
 
 
 def _presentable(text: str) -> str:

@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from gettext import gettext as _
 
 from keys import age, sshsig
 from keys.secret import Secret
@@ -79,7 +80,7 @@ class Opened:
 
 def identities_of(vault: Vault) -> list[age.Identity]:
     """What can open something for this journalist: their own identity, and those of their cases."""
-    cases, _ = list_cases(vault)
+    cases, __ = list_cases(vault)
     return [vault.me.age, *(epoch.age for case in cases for epoch in reversed(case.keys.epochs))]
 
 
@@ -89,7 +90,7 @@ def read_identity_file(path: str) -> list[age.Identity]:
         with open(path, "rb") as f:
             return list(age.parse_identity_file(f.read(MAX_IDENTITY_FILE + 1)))
     except OSError as exc:
-        raise BadInput(f"{printable(path)} cannot be read: {exc.strerror}") from exc
+        raise BadInput(_("{path} cannot be read: {reason}").format(path=printable(path), reason=exc.strerror)) from exc
 
 
 def what_to_open(
@@ -151,15 +152,17 @@ def _into_folder(
 def _disk_failed(exc: OSError | DiskFailed, folder: str, kept: str | None) -> DiskFailed:
     """What happened to which disk, and what to do about what is left."""
     if isinstance(exc, OSError):
-        problem = f"the folder {printable(folder)} cannot be written: {(exc.strerror or str(exc)).lower()}"
+        problem = _("the folder {folder} cannot be written: {reason}").format(
+            folder=printable(folder), reason=(exc.strerror or str(exc)).lower()
+        )
     else:
         problem = str(exc)
     if kept is None:
-        return DiskFailed(problem, "nothing of it was kept; when the disk is well, or has room, open it again")
+        return DiskFailed(problem, _("nothing of it was kept; when the disk is well, or has room, open it again"))
     return DiskFailed(
         problem,
-        f"the documents that were verified so far are in {printable(kept)}, in clear",
-        "open it again to the same place, and it goes on from them; or remove that folder",
+        _("the documents that were verified so far are in {kept}, in clear").format(kept=printable(kept)),
+        _("open it again to the same place, and it goes on from them; or remove that folder"),
     )
 
 

@@ -16,6 +16,7 @@ import secrets
 import stat
 from collections.abc import Callable
 from contextlib import suppress
+from gettext import gettext as _
 
 from vault.disk import take_lock
 from vault.elsewhere import expect_outside_vaults
@@ -42,7 +43,9 @@ class OutFolder:
         try:
             os.makedirs(path, mode=0o700, exist_ok=True)
         except OSError as exc:
-            raise DiskFailed(f"the folder {printable(path)} cannot be made: {exc.strerror}") from exc
+            raise DiskFailed(
+                _("the folder {path} cannot be made: {reason}").format(path=printable(path), reason=exc.strerror)
+            ) from exc
 
     def writer(self) -> OutWriter:
         """For many files, to be used by one thread, in a ``with`` statement."""
@@ -88,9 +91,13 @@ class OutWriter:
         try:
             self._write_in(self._parent(path), path.parts[-1], fill, force, mtime_ns)
         except FileExistsError as exc:
-            raise AlreadyThere(f"{printable(where)} is there already", "--force overwrites it") from exc
+            raise AlreadyThere(
+                _("{where} is there already").format(where=printable(where)), _("--force overwrites it")
+            ) from exc
         except OSError as exc:
-            raise DiskFailed(f"{printable(where)} cannot be written: {exc.strerror}") from exc
+            raise DiskFailed(
+                _("{where} cannot be written: {reason}").format(where=printable(where), reason=exc.strerror)
+            ) from exc
         return where
 
     def _write_in(
@@ -149,15 +156,15 @@ class _Place:
             os.mkdir(self._name(name), 0o700, dir_fd=self._fd)
         if self._fd is None:
             if os.path.islink(self.full(name)) or not os.path.isdir(self.full(name)):
-                raise UnsafeName(f"{printable(self.full(name))} is in the way")
+                raise UnsafeName(_("{path} is in the way").format(path=printable(self.full(name))))
         else:
             try:
                 inner = os.open(name, os.O_RDONLY | _DIRECTORY | _NOFOLLOW | _CLOEXEC, dir_fd=self._fd)
             except NotADirectoryError as exc:
-                raise UnsafeName(f"{printable(self.full(name))} is in the way") from exc
+                raise UnsafeName(_("{path} is in the way").format(path=printable(self.full(name)))) from exc
             except OSError as exc:
                 if os.path.islink(self.full(name)):
-                    raise UnsafeName(f"{printable(self.full(name))} is a symbolic link") from exc
+                    raise UnsafeName(_("{path} is a symbolic link").format(path=printable(self.full(name)))) from exc
                 raise
             os.close(self._fd)
             self._fd = inner
@@ -173,7 +180,7 @@ class _Place:
     def create(self) -> tuple[bytes, int]:
         """A new file under a temporary name, locked so that no other run sweeps it away."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC | _BINARY
-        for _ in range(_TRIES):
+        for __ in range(_TRIES):
             name = b".sandyk-" + secrets.token_hex(8).encode()
             fd = os.open(self._name(name), flags, 0o600, dir_fd=self._fd)
             with suppress(OSError):  # where there are no locks, nobody sweeps

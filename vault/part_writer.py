@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from keys import age
 from keys.errors import KeysError
@@ -83,8 +84,10 @@ def write_parts(
                 raise
         except OSError as exc:
             raise DiskFailed(
-                f"{printable(folder)} cannot be written: {(exc.strerror or str(exc)).lower()}",
-                "nothing was left behind that looks like a part",
+                _("{folder} cannot be written: {reason}").format(
+                    folder=printable(folder), reason=(exc.strerror or str(exc)).lower()
+                ),
+                _("nothing was left behind that looks like a part"),
             ) from exc
 
 
@@ -111,7 +114,9 @@ class _Run:
         if os.path.isdir(self._folder):
             return
         if os.path.lexists(self._folder):
-            raise BadInput(f"{printable(self._folder)} is no folder", "parts go into a folder: -o DIR")
+            raise BadInput(
+                _("{folder} is no folder").format(folder=printable(self._folder)), _("parts go into a folder: -o DIR")
+            )
         self._made_folder = True  # before, because it may be there although its sync failed
         self.disk.make_folder(self._folder)
 
@@ -249,4 +254,4 @@ def _as_written() -> Iterator[None]:
     try:
         yield
     except KeysError as exc:
-        raise DiskFailed("the disk gives back other bytes than were written to it", "check the medium") from exc
+        raise DiskFailed(_("the disk gives back other bytes than were written to it"), _("check the medium")) from exc

@@ -18,6 +18,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from gettext import gettext as _
 from io import BufferedWriter
 from typing import Literal
 
@@ -142,7 +143,8 @@ class PartialFolder:
     def _expect_free(self, place: str) -> None:
         if os.path.lexists(place):
             raise AlreadyThere(
-                f"{printable(place)} is there already", "it was opened before; remove it, or choose another folder"
+                _("{place} is there already").format(place=printable(place)),
+                _("it was opened before; remove it, or choose another folder"),
             )
 
     def _make_folder(self, path: str) -> None:
@@ -178,7 +180,7 @@ class _Leftover:
             return None
         leftover = cls(path, fd)
         try:
-            with leftover._open([INFO_NAME]) as (_, untrusted):
+            with leftover._open([INFO_NAME]) as (__, untrusted):
                 take_lock(fd, wait=False)  # first: a run that has just begun holds it before its bag-info.txt is there
                 if os.read(untrusted, len(info) + 1) == info:
                     return leftover

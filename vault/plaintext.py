@@ -8,6 +8,7 @@ What is left out is not authenticated, so only the digest that the sender signed
 from __future__ import annotations
 
 from collections.abc import Sequence
+from gettext import gettext as _
 
 from keys import age
 from keys.errors import Damaged as DamagedAge
@@ -72,8 +73,8 @@ class SkippingPlaintext:
 
 
 def _damaged_start() -> DamagedSeal:
-    return DamagedSeal("the sealed file is damaged, or is no age file")
+    return DamagedSeal(_("the sealed file is damaged, or is no age file"))
 
 
 def _damaged() -> DamagedSeal:
-    return DamagedSeal("the sealed file was changed or cut off")
+    return DamagedSeal(_("the sealed file was changed or cut off"))

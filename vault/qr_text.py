@@ -13,6 +13,7 @@ import binascii
 import hashlib
 import re
 import zlib
+from gettext import gettext as _
 
 from vault.errors import BadInput, Damaged
 
@@ -61,26 +62,31 @@ def content_of(untrusted: bytes, kind: str, *, limit: int) -> bytes:
     """
     found = list(_LINE.finditer(b"".join(untrusted.split()).upper().decode("latin-1")))
     if not found:
-        raise Damaged("there is no text of a QR code in this")
+        raise Damaged(_("there is no text of a QR code in this"))
     contents = {(match["kind"], match["count"], match["id"]) for match in found}
     if len(contents) > 1:
-        raise BadInput("these are texts of QR codes of different sheets", "paste those of one sheet alone")
+        raise BadInput(_("these are texts of QR codes of different sheets"), _("paste those of one sheet alone"))
     ((found_kind, count, name),) = contents
     if found_kind != kind:
-        raise BadInput(f"these QR codes hold something else: {found_kind.lower()}")
+        raise BadInput(_("these QR codes hold something else: {found_kind}").format(found_kind=found_kind.lower()))
     data: dict[int, str] = {}
     for match in found:
         if data.setdefault(int(match["number"]), match["data"]) != match["data"]:
-            raise Damaged(f"two different texts claim to be number {match['number']}", "scan these codes again")
+            raise Damaged(
+                _("two different texts claim to be number {number}").format(number=match["number"]),
+                _("scan these codes again"),
+            )
     missing = [str(number) for number in range(1, int(count) + 1) if number not in data]
     if missing:
         raise BadInput(
-            f"{len(missing)} of {count} QR codes are missing: {', '.join(missing)}",
-            "scan these too, and paste all texts one below the other, in any order",
+            _("{count} of {count_2} QR codes are missing: {missing}").format(
+                count=len(missing), count_2=count, missing=", ".join(missing)
+            ),
+            _("scan these too, and paste all texts one below the other, in any order"),
         )
     content = _inflated("".join(data[number] for number in range(1, int(count) + 1)), limit)
     if _id(content) != name:
-        raise Damaged("a text of a QR code was changed or cut off", "scan the codes again")
+        raise Damaged(_("a text of a QR code was changed or cut off"), _("scan the codes again"))
     return content
 
 
@@ -91,7 +97,7 @@ def _deflated(content: bytes) -> bytes:
 
 
 def _inflated(untrusted: str, limit: int) -> bytes:
-    changed = Damaged("a text of a QR code was changed or cut off", "scan the codes again")
+    changed = Damaged(_("a text of a QR code was changed or cut off"), _("scan the codes again"))
     try:
         packed = base64.b32decode(untrusted + "=" * (-len(untrusted) % 8))
         decompressor = zlib.decompressobj(-15)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from vault.custody import Finding
 from vault.index import EventRow, PackRow
@@ -97,9 +98,11 @@ def remarks(put_aside: Iterable[Note]) -> list[Finding]:
     """What is to be said of each."""
     return [
         Finding(
-            f"put aside because it did not read; it cost {note.lost} document(s), which `sandyk log` names"
+            _("put aside because it did not read; it cost {lost} document(s), which `sandyk log` names").format(
+                lost=note.lost
+            )
             if note.place is not None
-            else "put aside because it did not read; what it held and its place in a chain are not known",
+            else _("put aside because it did not read; what it held and its place in a chain are not known"),
             note.pack.hex()[:8],
         )
         for note in put_aside
@@ -110,7 +113,10 @@ def explained(findings: Iterable[Finding], put_aside: Iterable[Note]) -> list[Fi
     """Findings of a chain; a gap says that packs of unknown place were put aside, which may be those missing."""
     unknown = sum(note.place is None for note in put_aside)
     return [
-        Finding(f"{f.what}; {unknown} pack(s) of unknown place were put aside because they did not read, perhaps these",
+        Finding(_(
+            "{what}; {unknown} pack(s) of unknown place were put aside because they did not read, perhaps "
+            "these"
+        ).format(what=f.what, unknown=unknown),
                 f.about)
         if unknown and "missing from the chain" in f.what else f
         for f in findings

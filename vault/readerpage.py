@@ -8,6 +8,7 @@ it on. It is no secret, and it must not be exchanged on its way: who gets it com
 from __future__ import annotations
 
 import hashlib
+from gettext import gettext as _
 from importlib import resources
 
 from vault.errors import AlreadyThere
@@ -30,4 +31,4 @@ def write(path: str) -> None:
         with open(path, "xb") as f:
             f.write(page())
     except FileExistsError as exc:
-        raise AlreadyThere(f"{printable(path)} is there already", "choose another name") from exc
+        raise AlreadyThere(_("{path} is there already").format(path=printable(path)), _("choose another name")) from exc

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from vault.disk import Disk
 from vault.drill import make_throw_away
@@ -33,10 +34,10 @@ class Score:
     def verdict(self) -> str:
         """What the time means, in words."""
         if self.safe < 4:
-            return "safe before a door is opened"
+            return _("safe before a door is opened")
         if self.safe < 10:
-            return "good; practise until it is under four seconds, or bind the command to a key"
-        return "too slow: bind the command to a key, and rehearse every week"
+            return _("good; practise until it is under four seconds, or bind the command to a key")
+        return _("too slow: bind the command to a key, and rehearse every week")
 
 
 def rehearse(
@@ -52,11 +53,11 @@ def rehearse(
     make_throw_away(place, disk)
     try:
         wait(secrets.randbelow(1000) / 1000 * (LONGEST_WAIT - 2) + 2)
-        say("\a\nTHEY ARE AT THE DOOR. Type the panic command.")
+        say(_("\x07\nTHEY ARE AT THE DOOR. Type the panic command."))
         began, mistakes = clock(), 0
         while not _is_panic(ask("$ ")):
             mistakes += 1
-            say("that does not wipe anything; the clock runs")
+            say(_("that does not wipe anything; the clock runs"))
         typed = clock() - began
         gone: list[float] = []
         panic(place, disk=disk, say=lambda line: gone.append(clock()), discard=False)

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
+from gettext import gettext as _
 
 from vault import arming
 from vault.cases import Case, open_store
@@ -47,11 +48,11 @@ class Removed:
 def check_reason(reason: str) -> None:
     """Raise BadInput for a reason that cannot be recorded."""
     if len(reason) > MAX_REASON:
-        raise BadInput(f"a reason has at most {MAX_REASON:,} characters")
+        raise BadInput(_("a reason has at most {max_reason:,} characters").format(max_reason=MAX_REASON))
     try:
         reason.encode()
     except UnicodeEncodeError:
-        raise BadInput("the reason is not UTF-8 text") from None
+        raise BadInput(_("the reason is not UTF-8 text")) from None
 
 
 def remove(
@@ -86,7 +87,9 @@ def remove(
             freed += rewrite(store, [pack], keep, partial(events, tuple(sorted(listed))), without=ids, overwrite=True)
             progress(1, 0)
         if any(store.item(item) for item in ids):
-            raise Busy("somebody wrote packs of this case anew meanwhile", "run the command again: not all is removed")
+            raise Busy(
+                _("somebody wrote packs of this case anew meanwhile"), _("run the command again: not all is removed")
+            )
         others = [pack for pack in doomed if pack not in listing and doomed[pack] - used[pack]]
         left = []
         for pack in others:

@@ -9,6 +9,7 @@ is an extra: docs/decisions/0035-parts.md.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from gettext import gettext as _
 from typing import Protocol, cast
 
 from vault.errors import LibraryMissing
@@ -31,9 +32,9 @@ class Repair:
             import zfec  # type: ignore[import-untyped,import-not-found,unused-ignore]
         except ImportError as exc:
             raise LibraryMissing(
-                "repair parts need the library zfec, which is not installed",
-                "install it with: pip install 'sandyk[repair]'",
-                f"without it a bundle opens when all {data} data part(s) are there",
+                _("repair parts need the library zfec, which is not installed"),
+                _("install it with: pip install 'sandyk[repair]'"),
+                _("without it a bundle opens when all {data} data part(s) are there").format(data=data),
             ) from exc
         self._data = data
         self._encoder = cast(_Encoder, zfec.Encoder(data, data + repair))

@@ -9,6 +9,7 @@ is neither in the new pack nor named as removed, a changed name, another custody
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from gettext import gettext as _
 
 from msgspec import structs
 
@@ -77,17 +78,27 @@ def verify_replacement(
     replaced = {one.pack: one for one in replaced_by(new)}
     said = replaced[old.pack]
     if structs.replace(said, moves=()) != structs.replace(old, moves=()):
-        raise DamagedPack(f"it says of pack {name}, which it claims to replace, what is not so: not listed")
+        raise DamagedPack(
+            _("it says of pack {name}, which it claims to replace, what is not so: not listed").format(name=name)
+        )
     if not replaced.keys() >= set(also_stood_for):
-        raise DamagedPack(f"it claims to replace pack {name}, and leaves out what that pack replaced: not listed")
+        raise DamagedPack(
+            _("it claims to replace pack {name}, and leaves out what that pack replaced: not listed").format(name=name)
+        )
     kept = {item.id: structs.replace(item, extents=()) for item in new.items}
     removed = {item for event in _events(new) if event.kind == EVENT_REMOVED for item in event.items}
     for item in items:
         if item.id not in removed and kept.get(item.id) != structs.replace(item, extents=()):
-            raise DamagedPack(f"it claims to replace pack {name}, and loses or changes a document of it: not listed")
+            raise DamagedPack(
+                _("it claims to replace pack {name}, and loses or changes a document of it: not listed").format(
+                    name=name
+                )
+            )
     for before, now in places_of(said.moves).items():
         if before >= len(chunks) or chunks[before].id != new.chunks[now].id:
-            raise DamagedPack(f"it claims to replace pack {name}, and its chunks are others: not listed")
+            raise DamagedPack(
+                _("it claims to replace pack {name}, and its chunks are others: not listed").format(name=name)
+            )
 
 
 def _events(manifest: Manifest) -> Iterable[Event]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from gettext import gettext as _
 
 from vault.errors import Damaged, VaultError, Wiped
 from vault.intake import Filed
@@ -159,7 +160,7 @@ def remove_originals(store: CaseStore, filed: Iterable[Filed]) -> Iterator[Filed
             removed.append(one)
             yield one
         else:
-            yield Problem(one.incoming.name, f"filed, but the original stays: {reason}")
+            yield Problem(one.incoming.name, _("filed, but the original stays: {reason}").format(reason=reason))
     if removed:
         ids = tuple(one.item for one in removed if one.item is not None)
         store.record(Event(store.now(), EVENT_MOVED, ids, f"{len(removed)}"))
@@ -167,7 +168,7 @@ def remove_originals(store: CaseStore, filed: Iterable[Filed]) -> Iterator[Filed
 
 def _why_keep(store: CaseStore, one: Filed, original: FileIncoming) -> str | None:
     filed = [store.item(one.item)] if one.item is not None else store.filed_before(original.name, one.sha256)
-    reason = "it is not in the index"
+    reason = _("it is not in the index")
     for item in filed:
         if item is None or item.sha256 != one.sha256:
             continue
@@ -175,9 +176,9 @@ def _why_keep(store: CaseStore, one: Filed, original: FileIncoming) -> str | Non
             read_whole(store, item, lambda data: None)
             break
         except (Damaged, OSError) as exc:
-            reason = f"it does not read back: {exc}"
+            reason = _("it does not read back: {reason}").format(reason=exc)
     else:
         return reason
     if not original.is_still_what_was_filed():
-        return "it changed since"
+        return _("it changed since")
     return None

@@ -13,6 +13,7 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from gettext import gettext as _
 
 from msgspec import structs
 
@@ -159,7 +160,7 @@ class _Copied:
                 if no not in wanted:
                     continue
                 if isinstance(data, DamagedPack):
-                    raise DamagedPack(f"pack {pack.hex()[:8]}: {data}", _LEFT)
+                    raise DamagedPack(_("pack {pack}: {data}").format(pack=pack.hex()[:8], data=data), _LEFT)
                 places[no] = self._add(chunks[no].id, data)
         return places
 
@@ -190,7 +191,7 @@ def _items(store: CaseStore, pack: PackId, without: Collection[ItemId], read: bo
         manifest, digest = reader.manifest()
     known, listed = store.index.pack(pack), store.index.items_in(pack)
     if known is None or digest != known.digest or {item.id for item in manifest.items} != {item.id for item in listed}:
-        raise DamagedPack(f"pack {pack.hex()[:8]} is not what the index knows", _LEFT)
+        raise DamagedPack(_("pack {pack} is not what the index knows").format(pack=pack.hex()[:8]), _LEFT)
     kept = [item for item in listed if item.id not in without]
     for item in kept if read else ():
         read_whole(store, item, lambda data: None)
@@ -212,13 +213,14 @@ def _read_back(store: CaseStore, pack: PackId) -> None:
         store.disk.unlink(_path(store, pack))
         store.rebuild()
         raise DiskFailed(
-            "the medium gave back other bytes than were written", "the old packs are where they were; nothing is lost"
+            _("the medium gave back other bytes than were written"),
+            _("the old packs are where they were; nothing is lost"),
         ) from exc
 
 
 def _check_reads(store: CaseStore, pack: PackId) -> None:
     with store.open_pack(pack) as reader:
-        manifest, _ = reader.manifest()
+        manifest, __ = reader.manifest()
         reader.check_padding()
         for data in unpacked(store, reader, manifest.chunks):
             if isinstance(data, DamagedPack):
@@ -244,7 +246,7 @@ def _as_disk_failure(store: CaseStore) -> Iterator[None]:
     except OSError as exc:
         store.check_alive()
         raise DiskFailed(
-            f"the vault's disk refused: {(exc.strerror or str(exc)).lower()}",
-            "no document is lost: each is in an old pack or in a new one that was read back",
-            "make room or put the medium back, then run the command again",
+            _("the vault's disk refused: {reason}").format(reason=(exc.strerror or str(exc)).lower()),
+            _("no document is lost: each is in an old pack or in a new one that was read back"),
+            _("make room or put the medium back, then run the command again"),
         ) from exc

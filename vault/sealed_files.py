@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from gettext import gettext as _
 from io import FileIO
 
 from keys import age
@@ -77,7 +78,7 @@ def open_plain(path: str, identities: Sequence[age.Identity]) -> Iterator[PlainS
         except NoMatch:
             raise
         except KeysError as exc:
-            raise DamagedBundle(f"this is no age file, or it is damaged: {exc}") from exc
+            raise DamagedBundle(_("this is no age file, or it is damaged: {reason}").format(reason=exc)) from exc
         yield PlainStream(opener)
 
 
@@ -92,7 +93,7 @@ class PlainStream:
         try:
             return self._opener.read(size)
         except KeysError as exc:
-            raise DamagedBundle(f"the sealed file was changed or cut off: {exc}") from exc
+            raise DamagedBundle(_("the sealed file was changed or cut off: {reason}").format(reason=exc)) from exc
 
 
 def plain_name(path: str) -> bytes:
@@ -115,13 +116,16 @@ def _file(path: str) -> Iterator[_SealedFile]:
     try:
         f = open(path, "rb", buffering=0)  # noqa: SIM115  # closed below; its opening has an error of its own
     except OSError as exc:
-        raise BadInput(f"{printable(path)} cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
+        raise BadInput(
+            _("{path} cannot be read: {reason}").format(path=printable(path), reason=(exc.strerror or str(exc)).lower())
+        ) from exc
     with f:
         try:
             yield _SealedFile(f, path)
         except NoMatch as exc:
             raise DoesNotOpen(
-                f"{printable(path)} is sealed for somebody else", "ask the sender whom they sealed it for"
+                _("{path} is sealed for somebody else").format(path=printable(path)),
+                _("ask the sender whom they sealed it for"),
             ) from exc
 
 
@@ -175,4 +179,8 @@ class _SealedFile:
         try:
             yield
         except OSError as exc:
-            raise DiskFailed(f"{printable(self._path)} cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
+            raise DiskFailed(
+                _("{path} cannot be read: {reason}").format(
+                    path=printable(self._path), reason=(exc.strerror or str(exc)).lower()
+                )
+            ) from exc

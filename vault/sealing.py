@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from gettext import gettext as _
 from typing import TypeVar
 
 from keys.age import Sink
@@ -58,8 +59,10 @@ def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: boo
         raise _already_there(path, force) from exc
     except OSError as exc:
         raise DiskFailed(
-            f"{printable(path)} cannot be written: {(exc.strerror or str(exc)).lower()}",
-            "nothing was left behind that looks like a whole file",
+            _("{path} cannot be written: {reason}").format(
+                path=printable(path), reason=(exc.strerror or str(exc)).lower()
+            ),
+            _("nothing was left behind that looks like a whole file"),
         ) from exc
     return result
 
@@ -77,5 +80,5 @@ def write_new(path: str, content: bytes, *, disk: Disk) -> None:
 
 
 def _already_there(path: str, force: bool | None) -> AlreadyThere:
-    hint = "another name" if force is None else "another name, or --force to overwrite it"
-    return AlreadyThere(f"{printable(path)} is there already", hint)
+    hint = _("another name") if force is None else _("another name, or --force to overwrite it")
+    return AlreadyThere(_("{path} is there already").format(path=printable(path)), hint)

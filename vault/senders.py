@@ -9,6 +9,7 @@ says that somebody did who is, or was, a member of the case in that epoch; which
 from __future__ import annotations
 
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import Literal
 
 from keys.card import Card
@@ -45,21 +46,21 @@ def sender_of(vault: Vault | None, signer: Signer) -> Sender:
 def _person(vault: Vault | None, card: Card) -> Sender:
     words = " ".join(card.words)
     if vault is None:
-        return Sender(None, words, False, "a key that you do not know")
+        return Sender(None, words, False, _("a key that you do not know"))
     if card.fingerprint == vault.me.card().fingerprint:
-        return Sender(vault.my_entry().label, words, True, "this is you")
+        return Sender(vault.my_entry().label, words, True, _("this is you"))
     book, roster = vault.book(), vault.roster()
     for entry in believed(book, roster):
         if entry.card.fingerprint == card.fingerprint:
-            return Sender(entry.label, words, True, "a journalist of this vault")
+            return Sender(entry.label, words, True, _("a journalist of this vault"))
     contact = book.contact_by_key(card.signing)
     if contact is not None and contact.card.fingerprint == card.fingerprint:
         if contact.verified_ns is not None:
-            return Sender(contact.name, words, True, "a verified contact")
-        return Sender(contact.name, words, False, "a contact whose words were not compared yet")
+            return Sender(contact.name, words, True, _("a verified contact"))
+        return Sender(contact.name, words, False, _("a contact whose words were not compared yet"))
     if any(entry.card.signing == card.signing for entry in roster.entries):
-        return Sender(None, words, False, "a key that the list of journalists has for a name you know another of")
-    return Sender(None, words, False, "a key that you do not know")
+        return Sender(None, words, False, _("a key that the list of journalists has for a name you know another of"))
+    return Sender(None, words, False, _("a key that you do not know"))
 
 
 def _case(vault: Vault | None, card: Card) -> Sender:
@@ -72,14 +73,19 @@ def _case(vault: Vault | None, card: Card) -> Sender:
     if known is None:
         return _of_case(None, card, False, _UNKNOWN_CASE)
     if known.card.fingerprint != card.fingerprint:
-        remark = (
-            f"it says that it is {printable(known.name)} in epoch {card.epoch}; you know another key, of epoch "
-            f"{known.card.epoch}, and nothing shows that one follows the other"
-        )
+        remark = _(
+            "it says that it is {name} in epoch {epoch}; you know another key, of epoch {epoch_2}, and "
+            "nothing shows that one follows the other"
+        ).format(name=printable(known.name), epoch=card.epoch, epoch_2=known.card.epoch)
         return _of_case(None, card, False, remark, instead_of=known.name)
     if known.verified_ns is None:
-        return _of_case(known.name, card, False, "a newsroom's case key whose words were not compared yet")
-    return _of_case(known.name, card, True, f"the newsroom's case key, whose words you compared: {ANY_MEMBER}")
+        return _of_case(known.name, card, False, _("a newsroom's case key whose words were not compared yet"))
+    return _of_case(
+        known.name,
+        card,
+        True,
+        _("the newsroom's case key, whose words you compared: {any_member}").format(any_member=ANY_MEMBER),
+    )
 
 
 def _case_of_mine(case: Case, card: Card) -> Sender:
@@ -89,12 +95,16 @@ def _case_of_mine(case: Case, card: Card) -> Sender:
     }
     epoch = epochs.get(card.fingerprint)
     if epoch is None:
-        remark = f"it says that it is {printable(case.name)}, with a key that you do not know"
+        remark = _("it says that it is {case}, with a key that you do not know").format(case=printable(case.name))
         return _of_case(None, card, False, remark)
     if epoch < case.keys.epoch:
-        remark = f"the key of epoch {epoch} of a case of yours, now in {case.keys.epoch}: who left since has it too"
+        remark = _("the key of epoch {epoch} of a case of yours, now in {epoch_2}: who left since has it too").format(
+            epoch=epoch, epoch_2=case.keys.epoch
+        )
         return _of_case(case.name, card, False, remark)
-    return _of_case(case.name, card, True, f"the newsroom's key of a case of yours: {ANY_MEMBER}")
+    return _of_case(
+        case.name, card, True, _("the newsroom's key of a case of yours: {any_member}").format(any_member=ANY_MEMBER)
+    )
 
 
 def _of_case(name: str | None, card: Card, trusted: bool, remark: str, *, instead_of: str | None = None) -> Sender:

@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from gettext import gettext as _
 from typing import Protocol
 
 from vault.errors import ReadFailed
@@ -125,7 +126,7 @@ class FileIncoming:
         """
         found = self.status
         if found is None:
-            return b"".join(piece for piece, _ in self.pieces())
+            return b"".join(piece for piece, __ in self.pieces())
         try:
             fd = os.open(self.path, _READ_FLAGS)
             try:
@@ -140,12 +141,12 @@ class FileIncoming:
             return data
         if after.st_size > CHUNK_SIZE:
             raise ReadFailed(_CHANGED)
-        return b"".join(piece for piece, _ in self.pieces())  # it changed since it was found: read as it is now
+        return b"".join(piece for piece, __ in self.pieces())  # it changed since it was found: read as it is now
 
     def _read(self, fd: int) -> Iterator[tuple[bytes, bool]]:
         before = os.fstat(fd)
         if not stat.S_ISREG(before.st_mode):
-            raise ReadFailed("not a regular file")
+            raise ReadFailed(_("not a regular file"))
         self._seen[:] = [before]
         left = before.st_size
         while True:
@@ -232,7 +233,7 @@ def walk(paths: list[bytes], *, keep_out: str) -> Iterator[FileIncoming | Proble
     for path in paths:
         name = os.path.basename(os.path.abspath(path)) or b"root"
         if not os.path.lexists(path):
-            yield Problem(name, "there is no such file or folder")
+            yield Problem(name, _("there is no such file or folder"))
         elif forbidden is not None and _lies_in(path, forbidden):
             yield Problem(name, _THE_VAULT)
         else:
@@ -272,16 +273,16 @@ def _lies_in(path: bytes, folder: os.stat_result) -> bool:
 
 def _why_not(mode: int) -> str:
     if stat.S_ISLNK(mode):
-        return "a symbolic link, which is not followed"
+        return _("a symbolic link, which is not followed")
     if stat.S_ISREG(mode):
-        return f"its path is longer than {MAX_NAME_SIZE} bytes"
-    return "not a regular file"
+        return _("its path is longer than {max_name_size} bytes").format(max_name_size=MAX_NAME_SIZE)
+    return _("not a regular file")
 
 
 def reason_of(error: OSError) -> str:
     """Why the system refused, in words, without the path."""
     if error.errno == errno.ENOENT:
-        return "it vanished"
+        return _("it vanished")
     if error.errno == errno.ELOOP:
-        return "a symbolic link, which is not followed"
-    return (error.strerror or "cannot be read").lower()
+        return _("a symbolic link, which is not followed")
+    return (error.strerror or _("cannot be read")).lower()

@@ -14,6 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from gettext import gettext as _
 
 from msgspec import structs
 
@@ -147,7 +148,7 @@ class CaseStore:
             if stands_for:
                 replacing.append((stands_for, pack))
         # Last, so that what they say of other packs is held against these; and who repeats what another says, after it.
-        for _, pack in sorted(replacing):
+        for __, pack in sorted(replacing):
             if pack not in self.index.replaced_ids():
                 self._take_in(pack, refused, also_replacing=True)
         for pack in refused.keys() - (self.index.replaced_ids() if refused else set()):
@@ -158,7 +159,7 @@ class CaseStore:
         try:
             manifest, digest, size = self._read_manifest(pack)
             if manifest.case != self.keys.case_id:
-                raise DamagedPack("made for another case: not listed")
+                raise DamagedPack(_("made for another case: not listed"))
             replaced = manifests.replaced_by(manifest)
             if also_replacing or not replaced:
                 verify_statements(self.index, manifest)
@@ -251,9 +252,9 @@ class CaseStore:
             self._alive()
             filed = intake.committed if intake else 0
             raise DiskFailed(
-                f"the vault's disk refused: {(exc.strerror or str(exc)).lower()}",
-                f"{filed} document(s) of this command are filed and safe; the rest is not filed",
-                "make room or put the medium back, then run the command again: nothing is filed twice",
+                _("the vault's disk refused: {reason}").format(reason=(exc.strerror or str(exc)).lower()),
+                _("{filed} document(s) of this command are filed and safe; the rest is not filed").format(filed=filed),
+                _("make room or put the medium back, then run the command again: nothing is filed twice"),
             ) from exc
 
     def begin_epoch(self, keys: CaseKeys, device_secret: Secret, publish: Callable[[], None]) -> None:
@@ -319,13 +320,14 @@ class CaseStore:
         gone = named & self.index.replaced_ids() if named else set()
         if gone and any(e.pack in gone for item in items for e in self.index.where_now(item.extents)):
             raise Busy(
-                "documents that share bytes with these were removed meanwhile", "run the command again: all is stored"
+                _("documents that share bytes with these were removed meanwhile"),
+                _("run the command again: all is stored"),
             )
 
     def _check_epoch(self) -> None:
         following = os.path.join(self.folder, layout.ACCESS, f"{len(self.keys.epochs) + 1:06}.age")
         if os.path.lexists(following):
-            raise Busy("the members of this case were changed meanwhile", "run the command again")
+            raise Busy(_("the members of this case were changed meanwhile"), _("run the command again"))
 
     # Reading
 
@@ -352,12 +354,16 @@ class CaseStore:
             self._alive()
             if pack in self.index.replaced_ids():
                 raise DamagedPack(
-                    f"pack {pack.hex()[:8]} was written anew", "run the command again; if it says the same, "
-                    "somebody removed a document that has these bytes: another copy of the vault may still have them",
+                    _("pack {pack} was written anew").format(pack=pack.hex()[:8]), _(
+                        "run the command again; if it says the same, somebody removed a document that has "
+                        "these bytes: another copy of the vault may still have them"
+                    ),
                 ) from exc  # fmt: skip
-            raise DamagedPack(f"pack {pack.hex()[:8]} is missing") from exc
+            raise DamagedPack(_("pack {pack} is missing").format(pack=pack.hex()[:8])) from exc
         except OSError as exc:
-            raise DamagedPack(f"pack {pack.hex()[:8]} cannot be read: {exc.strerror}") from exc
+            raise DamagedPack(
+                _("pack {pack} cannot be read: {reason}").format(pack=pack.hex()[:8], reason=exc.strerror)
+            ) from exc
 
     def _reader(self, pack: PackId) -> tuple[PackReader, Table]:
         with self._readers_lock:
@@ -408,8 +414,14 @@ class CaseStore:
         if found:
             length = 8 if len({item[:4] for item in found}) == len(found) else 32
             several = ", ".join(item.hex()[:length] for item in list(found)[:5])
-            raise Ambiguous(f"several items answer to {reference!r}", f"say which by its id: {several}")
-        raise NotFound(f"no item answers to {reference!r}", "`sandyk list CASE` shows what is there")
+            raise Ambiguous(
+                _("several items answer to {reference!r}").format(reference=reference),
+                _("say which by its id: {several}").format(several=several),
+            )
+        raise NotFound(
+            _("no item answers to {reference!r}").format(reference=reference),
+            _("`sandyk list CASE` shows what is there"),
+        )
 
     def item(self, item: ItemId) -> Item | None:
         """The item with exactly this id."""
@@ -442,7 +454,10 @@ def _check_readable(encoded: bytes) -> None:
     try:
         manifests.decode(encoded)
     except DamagedPack as exc:
-        raise BadInput(f"this cannot be filed: {exc}", "a name, note, source or tag is not as it must be") from exc
+        raise BadInput(
+            _("this cannot be filed: {reason}").format(reason=exc),
+            _("a name, note, source or tag is not as it must be"),
+        ) from exc
 
 
 def _is_hex(text: str) -> bool:

@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from vault.medium import Extents, Medium, gather
 
@@ -96,7 +97,7 @@ def look(
     remote = kind in _ON_THE_NETWORK or kind.startswith("fuse.") or folder.startswith("\\\\")
     return Surroundings(
         synced=tuple(_synced(folder, environ)),
-        network=(kind or "a network path") if remote else None,
+        network=(kind or _("a network path")) if remote else None,
         snapshots=kind if kind in _WITH_SNAPSHOTS else None,
         medium=medium,
         known=platform == "linux" and medium.mount is not None,
@@ -110,57 +111,68 @@ def warnings(facts: Surroundings) -> tuple[Caution, ...]:
         found.append(
             Caution(
                 "network",
-                f"the vault lies behind {facts.network}: what a server or program there keeps, the wipe cannot reach",
+                _(
+                    "the vault lies behind {network}: what a server or program there keeps, the wipe cannot reach"
+                ).format(network=facts.network),
             )
         )
     if facts.snapshots is not None:
         found.append(
             Caution(
                 "snapshots",
-                f"{facts.snapshots} can keep snapshots: the vault opens from one that was made before the wipe. "
-                "Keep the vault out of them",
+                _(
+                    "{snapshots} can keep snapshots: the vault opens from one that was made before the "
+                    "wipe. Keep the vault out of them"
+                ).format(snapshots=facts.snapshots),
             )
         )
     if not facts.known:
-        found.append(Caution("unknown", "disk encryption, swap and hibernation could not be looked at on this system"))
+        found.append(
+            Caution("unknown", _("disk encryption, swap and hibernation could not be looked at on this system"))
+        )
         return tuple(found)
     return (*found, *_about_the_machine(facts.medium))
 
 
 def _about_synced(each: Synced) -> str:
     because = {
-        "settings": "its settings name this folder",
-        "mark": "it left its mark in this folder",
-        "name": "this is the name of its folder",
+        "settings": _("its settings name this folder"),
+        "mark": _("it left its mark in this folder"),
+        "name": _("this is the name of its folder"),
     }[each.how]
-    return (
-        f"{each.folder} seems to be synced by {each.program} ({because}): a copy of the keyring elsewhere survives the "
-        "wipe. Put the vault somewhere else"
-    )
+    return _(
+        "{folder} seems to be synced by {program} ({because}): a copy of the keyring elsewhere "
+        "survives the wipe. Put the vault somewhere else"
+    ).format(folder=each.folder, program=each.program, because=because)
 
 
 def _about_the_machine(medium: Medium) -> Iterator[Caution]:
     if medium.below.encrypted is False:
         yield Caution(
             "encryption",
-            "no disk encryption was found below the vault: what a drive keeps of old blocks, and all that lies outside "
-            "the vault, can be read from it",
+            _(
+                "no disk encryption was found below the vault: what a drive keeps of old blocks, and all "
+                "that lies outside the vault, can be read from it"
+            ),
         )
     elif medium.below.encrypted is None:
-        yield Caution("encryption", "whether there is disk encryption below the vault could not be found out")
+        yield Caution("encryption", _("whether there is disk encryption below the vault could not be found out"))
     bare = [swap.name for swap in medium.swaps or () if not swap.in_memory and not swap.encrypted]
     if bare:
         yield Caution(
-            "swap", f"no encryption was found below swap ({', '.join(bare)}): memory with keys in it may be put there"
+            "swap",
+            _("no encryption was found below swap ({bare}): memory with keys in it may be put there").format(
+                bare=", ".join(bare)
+            ),
         )
     if medium.hibernation:
         yield Caution(
-            "hibernation", "this machine can hibernate: with the vault open, that writes its keys to the disk"
+            "hibernation", _("this machine can hibernate: with the vault open, that writes its keys to the disk")
         )
     if medium.core_pattern:
         yield Caution(
             "crash-dumps",
-            "crash dumps are on: this program switches its own off; programs that show documents write theirs",
+            _("crash dumps are on: this program switches its own off; programs that show documents write theirs"),
         )
 
 

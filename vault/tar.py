@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import Protocol
 
 from vault.errors import DamagedBundle
@@ -66,11 +67,11 @@ class Member:
 def check_path(path: str) -> str:
     """The path itself, if it is one this tar may hold. Raises DamagedBundle."""
     if not path or len(path.encode("utf-8", "replace")) > MAX_PATH_BYTES:
-        raise DamagedBundle("a path in the tar is empty or too long")
+        raise DamagedBundle(_("a path in the tar is empty or too long"))
     if _FORBIDDEN_IN_PATHS.search(path):
-        raise DamagedBundle("a path in the tar holds a control character or a backslash")
+        raise DamagedBundle(_("a path in the tar holds a control character or a backslash"))
     if any(part in ("", ".", "..") for part in path.split("/")):
-        raise DamagedBundle("a path in the tar is absolute, or has an empty, '.' or '..' part")
+        raise DamagedBundle(_("a path in the tar is absolute, or has an empty, '.' or '..' part"))
     return path
 
 
@@ -159,7 +160,7 @@ class TarReader:
         while self.read(PIECE):
             pass
         if any(self._exactly(self._fill)):
-            raise DamagedBundle("something stands between two members of the tar")
+            raise DamagedBundle(_("something stands between two members of the tar"))
         self._fill = 0
         block = self._exactly(BLOCK)
         if not any(block):
@@ -168,7 +169,7 @@ class TarReader:
         member = self._parse(block)
         self._members += 1
         if self._members > self._max_members:
-            raise DamagedBundle(f"the tar holds more than {self._max_members} files")
+            raise DamagedBundle(_("the tar holds more than {max_members} files").format(max_members=self._max_members))
         self._names.add(member.path)
         self._left, self._fill = member.size, -member.size % BLOCK
         return member
@@ -179,7 +180,7 @@ class TarReader:
             return b""
         data = self._source.read(min(size, self._left))
         if not data:
-            raise DamagedBundle("the tar is cut off")
+            raise DamagedBundle(_("the tar is cut off"))
         self._left -= len(data)
         self.consumed += len(data)
         return data
@@ -200,37 +201,37 @@ class TarReader:
         if _type_of(block) == b"x":
             untrusted_size = _octal_size(block)
             if untrusted_size > MAX_PAX_BYTES:
-                raise DamagedBundle("an extended header of the tar is too large")
+                raise DamagedBundle(_("an extended header of the tar is too large"))
             body = self._exactly(untrusted_size + -untrusted_size % BLOCK)
             records = _parse_records(body[:untrusted_size])
             block = self._exactly(BLOCK)
             headers += body + block
         if _type_of(block) != b"0":
-            raise DamagedBundle("the tar holds something other than a regular file")
+            raise DamagedBundle(_("the tar holds something other than a regular file"))
         untrusted_path = records.get(_PATH_RECORD) or _ascii_name(block)
         untrusted_size = int(records[_SIZE_RECORD]) if _SIZE_RECORD in records else _octal_size(block)
         if untrusted_size > MAX_SIZE:
-            raise DamagedBundle("a file in the tar claims an impossible size")
+            raise DamagedBundle(_("a file in the tar claims an impossible size"))
         member = Member(check_path(untrusted_path), untrusted_size)
         if _headers(member, self._members) != headers:
-            raise DamagedBundle("a header of the tar is not spelled as this format wants it")
+            raise DamagedBundle(_("a header of the tar is not spelled as this format wants it"))
         return member
 
     def _expect_end(self) -> None:
         if any(self._exactly(BLOCK)):
-            raise DamagedBundle("the tar ends with one empty block instead of two")
+            raise DamagedBundle(_("the tar ends with one empty block instead of two"))
         self.size = self.consumed
         while data := self._source.read(PIECE):
             self.consumed += len(data)
             if data.count(0) != len(data):
-                raise DamagedBundle("something is hidden behind the end of the tar")
+                raise DamagedBundle(_("something is hidden behind the end of the tar"))
 
     def _exactly(self, size: int) -> bytes:
         pieces = []
         while size:
             data = self._source.read(size)
             if not data:
-                raise DamagedBundle("the tar is cut off")
+                raise DamagedBundle(_("the tar is cut off"))
             pieces.append(data)
             size -= len(data)
             self.consumed += len(data)
@@ -247,12 +248,12 @@ class _Names:
     def add(self, path: str) -> None:
         folded = path.casefold()
         if folded in self._files or folded in self._folders:
-            raise DamagedBundle("the tar holds one name twice")
+            raise DamagedBundle(_("the tar holds one name twice"))
         self._files.add(folded)
         folder = folded.rpartition("/")[0]
         while folder and folder not in self._folders:
             if folder in self._files:
-                raise DamagedBundle("the tar uses one name for a file and for a folder")
+                raise DamagedBundle(_("the tar uses one name for a file and for a folder"))
             self._folders.add(folder)
             folder = folder.rpartition("/")[0]
 
@@ -260,7 +261,7 @@ class _Names:
 def _headers(member: Member, number: int) -> bytes:
     """All header bytes of a member; ``number`` counts from 0 and names the extended header."""
     if not 0 <= member.size <= MAX_SIZE:
-        raise DamagedBundle("a file of this size cannot be in a tar")
+        raise DamagedBundle(_("a file of this size cannot be in a tar"))
     records = b""
     name = member.path.encode("utf-8")
     if not member.path.isascii() or len(name) > USTAR_PATH_BYTES:
@@ -310,10 +311,10 @@ def _record(key: str, value: bytes) -> bytes:
 
 def _type_of(block: bytes) -> bytes:
     if block[257:265] != b"ustar\x0000":
-        raise DamagedBundle("the tar is damaged, or of another kind than bundles are made of")
+        raise DamagedBundle(_("the tar is damaged, or of another kind than bundles are made of"))
     stored = block[148:156]
     if b"%06o\0 " % (sum(block) - sum(stored) + 8 * ord(" ")) != stored:
-        raise DamagedBundle("a checksum in the tar is wrong")
+        raise DamagedBundle(_("a checksum in the tar is wrong"))
     return block[156:157]
 
 
@@ -321,13 +322,13 @@ def _ascii_name(block: bytes) -> str:
     try:
         return block[:100].rstrip(b"\0").decode("ascii")
     except UnicodeDecodeError as exc:
-        raise DamagedBundle("a name in the tar is in no known encoding") from exc
+        raise DamagedBundle(_("a name in the tar is in no known encoding")) from exc
 
 
 def _octal_size(block: bytes) -> int:
     field = block[124:136]
     if not _OCTAL.fullmatch(field):
-        raise DamagedBundle("a size in the tar is not written in octal")
+        raise DamagedBundle(_("a size in the tar is not written in octal"))
     return int(field[:11], 8)
 
 
@@ -335,14 +336,14 @@ def _parse_records(untrusted: bytes) -> dict[str, str]:
     """``path`` and ``size`` out of an extended header. A key written twice shows when the header is rebuilt."""
     records: dict[str, str] = {}
     while untrusted:
-        digits, space, _ = untrusted[:8].partition(b" ")
+        digits, space, __ = untrusted[:8].partition(b" ")
         if not space or not _NUMBER.fullmatch(digits) or not 0 < int(digits) <= len(untrusted):
-            raise DamagedBundle("an extended header of the tar is damaged")
+            raise DamagedBundle(_("an extended header of the tar is damaged"))
         record, untrusted = untrusted[: int(digits)], untrusted[int(digits) :]
         key, equals, value = record[len(digits) + 1 :].partition(b"=")
         name = key.decode("ascii", "replace")
         if not equals or value[-1:] != b"\n":
-            raise DamagedBundle("an extended header of the tar is damaged")
+            raise DamagedBundle(_("an extended header of the tar is damaged"))
         records[name] = _record_value(name, value[:-1])
     return records
 
@@ -354,5 +355,5 @@ def _record_value(key: str, value: bytes) -> str:
         try:
             return value.decode("utf-8")
         except UnicodeDecodeError as exc:
-            raise DamagedBundle("a path in the tar is not UTF-8") from exc
-    raise DamagedBundle("an extended header of the tar says something this format does not know")
+            raise DamagedBundle(_("a path in the tar is not UTF-8")) from exc
+    raise DamagedBundle(_("an extended header of the tar says something this format does not know"))

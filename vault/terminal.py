@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC
+from gettext import gettext as _
 from typing import BinaryIO
 
 from keys.secret import Secret
@@ -42,18 +43,18 @@ def ask_passphrase(prompt: str = "Passphrase: ", hint: str = _SCRIPT_HINT) -> Se
 
 def ask_new_passphrase(generate: Callable[[], Secret]) -> Secret:
     """Ask for a new passphrase, twice; an empty answer has one generated and shown once."""
-    first = _read_hidden("New passphrase (press Enter and one is made for you): ")
+    first = _read_hidden(_("New passphrase (press Enter and one is made for you): "))
     if not first:
         return _show_generated(generate())
     new = normalise_new(first)
     if normalise(_read_hidden("The same once more: ")) != new:
-        raise BadInput("the two passphrases differ", "nothing was changed; run the command again")
+        raise BadInput(_("the two passphrases differ"), _("nothing was changed; run the command again"))
     return new
 
 
 def show_once(heading: str, secret: Secret, *below: str) -> None:
     """Show a secret on the terminal itself, never on standard output. Raises NoTerminal."""
-    with _terminal() as (_, out):
+    with _terminal() as (__, out):
         out.write(f"\n{heading}\n\n    ".encode() + secret.expose() + b"\n\n")
         out.write("".join(f"{line}\n" for line in below).encode())
         out.flush()
@@ -66,12 +67,14 @@ def expect_somebody(*hints: str) -> None:
 
 
 def _show_generated(passphrase: Secret) -> Secret:
-    show_once("Your passphrase:", passphrase, "Learn it by heart; it is not shown again, and nobody can recover it.")
-    for _ in range(5):
+    show_once(
+        _("Your passphrase:"), passphrase, _("Learn it by heart; it is not shown again, and nobody can recover it.")
+    )
+    for __ in range(5):
         if normalise(_read_hidden("Type it once, so that you know it is right: ")) == passphrase:
             return passphrase
-        say("that is not it; try again")
-    raise BadInput("the passphrase was not repeated", "nothing was changed; run the command again")
+        say(_("that is not it; try again"))
+    raise BadInput(_("the passphrase was not repeated"), _("nothing was changed; run the command again"))
 
 
 def ask(prompt: str, *hints: str) -> str:
@@ -96,18 +99,20 @@ def read_passphrase_file(path: str) -> Secret:
             with open(path, "rb") as f:
                 line = f.readline(MAX_TYPED + 1)
     except OSError as exc:
-        raise BadInput(f"the passphrase file cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
+        raise BadInput(
+            _("the passphrase file cannot be read: {reason}").format(reason=(exc.strerror or str(exc)).lower())
+        ) from exc
     # Windows editors put a byte order mark in front; nobody would type one at a prompt.
     return normalise(_text(line.removeprefix(b"\xef\xbb\xbf")))
 
 
 def _text(typed: bytes) -> str:
     if len(typed) > MAX_TYPED:
-        raise BadInput(f"a passphrase has at most {MAX_TYPED} bytes")
+        raise BadInput(_("a passphrase has at most {max_typed} bytes").format(max_typed=MAX_TYPED))
     try:
         return typed.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise BadInput("the passphrase is not UTF-8 text") from None
+        raise BadInput(_("the passphrase is not UTF-8 text")) from None
 
 
 def _read_hidden(prompt: str, hint: str = _SCRIPT_HINT) -> str:
@@ -122,7 +127,7 @@ def _read_hidden(prompt: str, hint: str = _SCRIPT_HINT) -> str:
         try:
             before = termios.tcgetattr(fd)
         except termios.error:
-            raise NoTerminal("this is no terminal") from None
+            raise NoTerminal(_("this is no terminal")) from None
         silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
         try:
             termios.tcsetattr(fd, termios.TCSAFLUSH, silent)
@@ -130,7 +135,7 @@ def _read_hidden(prompt: str, hint: str = _SCRIPT_HINT) -> str:
             out.flush()
             typed = source.readline(MAX_TYPED + 1)
             if not typed:  # Ctrl-D, or the terminal went away: not the same as Enter, which may mean something
-                raise NoTerminal("no answer was given", "nothing was changed")
+                raise NoTerminal(_("no answer was given"), _("nothing was changed"))
             return _text(typed)
         finally:
             termios.tcsetattr(fd, termios.TCSAFLUSH, before)
@@ -143,13 +148,13 @@ def _terminal(*hints: str) -> Iterator[tuple[BinaryIO, BinaryIO]]:
     """The controlling terminal, for reading and writing. Raises NoTerminal with the hints."""
     if os.name == "nt":
         if not sys.stdin.isatty():
-            raise NoTerminal("nobody is at the terminal to be asked", *hints)
+            raise NoTerminal(_("nobody is at the terminal to be asked"), *hints)
         yield sys.stdin.buffer, sys.stderr.buffer
         return
     try:
         fd = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
-        raise NoTerminal("nobody is at the terminal to be asked", *hints) from None
+        raise NoTerminal(_("nobody is at the terminal to be asked"), *hints) from None
     with os.fdopen(fd, "rb", buffering=0, closefd=False) as source, os.fdopen(fd, "wb", buffering=0) as out:
         yield source, out
 

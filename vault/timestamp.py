@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from gettext import gettext as _
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ def read_roots(untrusted: bytes) -> Roots:
     try:
         roots = tuple(x509.load_pem_x509_certificates(untrusted))
     except ValueError as exc:
-        raise BadInput("the file of roots holds no certificates in PEM (BEGIN CERTIFICATE)") from exc
+        raise BadInput(_("the file of roots holds no certificates in PEM (BEGIN CERTIFICATE)")) from exc
     return tuple(dict.fromkeys(roots))
 
 
@@ -86,25 +87,27 @@ def judge(untrusted: bytes, signature: bytes, *, nonce: int | None = None, roots
     """
     rfc3161 = _library()
     if len(untrusted) > MAX_SIZE:
-        raise BrokenTimestamp("the time stamp is larger than one can be")
+        raise BrokenTimestamp(_("the time stamp is larger than one can be"))
     try:
         response = rfc3161.decode_timestamp_response(untrusted)
         status = response.status
         if status != _GRANTED:
-            raise BrokenTimestamp(f"the server gave no time stamp: {_reason(response, status)}")
+            raise BrokenTimestamp(
+                _("the server gave no time stamp: {response}").format(response=_reason(response, status))
+            )
         info = response.tst_info
         imprint = info.message_imprint
         if imprint.hash_algorithm != _SHA256 or imprint.message != hashlib.sha256(signature).digest():
-            raise BrokenTimestamp("the time stamp is over something else than this signature")
+            raise BrokenTimestamp(_("the time stamp is over something else than this signature"))
         if nonce is not None and info.nonce != nonce:
-            raise BrokenTimestamp("the time stamp answers another request")
+            raise BrokenTimestamp(_("the time stamp answers another request"))
         stamp = Stamp(
             info.gen_time, _accuracy(info.accuracy), _name(response), info.serial_number, info.policy.dotted_string
         )
     except BrokenTimestamp:
         raise
     except Exception as exc:  # the parser raises whatever comes to it on hostile bytes, also KeyError
-        raise BrokenTimestamp("the time stamp is damaged, or of a form that cannot be read") from exc
+        raise BrokenTimestamp(_("the time stamp is damaged, or of a form that cannot be read")) from exc
     return _checked(response, signature, stamp, roots) if roots else stamp
 
 
@@ -114,8 +117,8 @@ def _checked(response: TimeStampResponse, signature: bytes, stamp: Stamp, roots:
         verifier.verify(response, hashlib.sha256(signature).digest())
     except Exception as exc:  # as above
         raise BrokenTimestamp(
-            "the time stamp was not signed by a server that the given roots vouch for",
-            "are these the roots of that server? `openssl ts -verify` says more",
+            _("the time stamp was not signed by a server that the given roots vouch for"),
+            _("are these the roots of that server? `openssl ts -verify` says more"),
         ) from exc
     return replace(stamp, checked_against=tuple(sorted(_shown(root.subject) for root in roots)))
 
@@ -142,7 +145,11 @@ def _shown(subject: x509.Name) -> str:
 
 def _reason(response: TimeStampResponse, status: int) -> str:
     """What the server says, after its number (RFC 3161 section 2.4.2)."""
-    return printable(f"status {status} {' '.join(response.status_string)}".strip()[:MAX_NAME_CHARS])
+    return printable(
+        _("status {status} {status_string}")
+        .format(status=status, status_string=" ".join(response.status_string))
+        .strip()[:MAX_NAME_CHARS]
+    )
 
 
 def _library() -> ModuleType:
@@ -150,7 +157,7 @@ def _library() -> ModuleType:
         import rfc3161_client
     except ImportError as exc:
         raise LibraryMissing(
-            "time stamps need the library rfc3161-client, which is not installed",
-            "install it with: pip install 'sandyk[timestamps]'",
+            _("time stamps need the library rfc3161-client, which is not installed"),
+            _("install it with: pip install 'sandyk[timestamps]'"),
         ) from exc
     return rfc3161_client

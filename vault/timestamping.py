@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import ssl
 from dataclasses import dataclass
+from gettext import gettext as _
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from queue import Empty, Queue
 from threading import Thread
@@ -39,7 +40,11 @@ class Server:
     proxy: tuple[str, int] | None
 
     def __str__(self) -> str:
-        way = f"through the proxy {self.proxy[0]}:{self.proxy[1]}" if self.proxy else "without a proxy"
+        way = (
+            _("through the proxy {proxy}:{proxy_2}").format(proxy=self.proxy[0], proxy_2=self.proxy[1])
+            if self.proxy
+            else _("without a proxy")
+        )
         return printable(f"{self.url.hostname}, {way}")
 
 
@@ -48,8 +53,8 @@ def server_at(url: str) -> Server:
     address = _split(url)
     if address is None or address.scheme not in _PORTS or address.fragment:
         raise BadInput(
-            "what --timestamp names is no address of a time stamp server",
-            "it begins with https:// or http://, and has no name or password in it",
+            _("what --timestamp names is no address of a time stamp server"),
+            _("it begins with https:// or http://, and has no name or password in it"),
         )
     proxies = getproxies()
     named = proxies.get(address.scheme) or proxies.get("all")
@@ -58,8 +63,8 @@ def server_at(url: str) -> Server:
     way = _split(named if "://" in named else f"http://{named}")
     if way is None or way.scheme != "http":
         raise BadInput(
-            "the environment names a proxy of a kind that is not used for time stamps",
-            "https_proxy takes http://HOST:PORT, without a password; for Tor, HTTPTunnelPort in its torrc opens one",
+            _("the environment names a proxy of a kind that is not used for time stamps"),
+            _("https_proxy takes http://HOST:PORT, without a password; for Tor, HTTPTunnelPort in its torrc opens one"),
         )
     return Server(address, (way.hostname or "", way.port or _PORTS["http"]))
 
@@ -79,7 +84,7 @@ class Stamper:
             untrusted = ask(self._server, request.der, limit=timestamp.MAX_SIZE, deadline=self._deadline)
             self.stamp = timestamp.judge(untrusted, signature, nonce=request.nonce, roots=self._roots)
         except (TimestampFailed, BrokenTimestamp) as exc:
-            hint = "nothing was exported; try again, ask another server, or leave the time stamp out"
+            hint = _("nothing was exported; try again, ask another server, or leave the time stamp out")
             raise TimestampFailed(str(exc), *exc.hints, hint) from exc
         return untrusted
 
@@ -93,7 +98,9 @@ def ask(server: Server, request: bytes, *, limit: int, deadline: float = DEADLIN
     try:
         result = outcome.get(timeout=deadline)
     except Empty:
-        raise TimestampFailed(f"the time stamp server did not answer within {deadline:g} s") from None
+        raise TimestampFailed(
+            _("the time stamp server did not answer within {deadline:g} s").format(deadline=deadline)
+        ) from None
     if isinstance(result, TimestampFailed):
         raise result
     return result
@@ -108,19 +115,21 @@ def _attempt(server: Server, request: bytes, limit: int, timeout: float) -> byte
         untrusted = response.read(limit + 1)
     except (OSError, HTTPException, ValueError) as exc:
         reason = printable(str(exc)[:200]) or type(exc).__name__
-        return TimestampFailed(f"the time stamp server cannot be reached: {reason}")
+        return TimestampFailed(_("the time stamp server cannot be reached: {reason}").format(reason=reason))
     finally:
         connection.close()
     if 300 <= response.status < 400:
         elsewhere = printable((response.getheader("Location") or "")[:200])
         return TimestampFailed(
-            "the time stamp server sends us elsewhere, which is not followed",
-            f"if you trust that address, give it yourself: {elsewhere}",
+            _("the time stamp server sends us elsewhere, which is not followed"),
+            _("if you trust that address, give it yourself: {elsewhere}").format(elsewhere=elsewhere),
         )
     if response.status != 200:
-        return TimestampFailed(f"the time stamp server answered with the HTTP status {response.status}")
+        return TimestampFailed(
+            _("the time stamp server answered with the HTTP status {status}").format(status=response.status)
+        )
     if len(untrusted) > limit:
-        return TimestampFailed("the time stamp server's answer is larger than a time stamp can be")
+        return TimestampFailed(_("the time stamp server's answer is larger than a time stamp can be"))
     return untrusted
 
 

@@ -8,6 +8,7 @@ that it unpacked, because small documents share one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from gettext import gettext as _
 
 from vault.blocks import Table, check_chunk, unpack_block
 from vault.errors import DamagedPack
@@ -34,18 +35,18 @@ class Unpacker:
             pack = PackId(extent.pack)
             reader, table = self._open_pack(pack)
             if extent.first + extent.count > len(table):
-                raise DamagedPack(f"pack {pack.hex()[:8]} holds fewer chunks than an item needs")
+                raise DamagedPack(_("pack {pack} holds fewer chunks than an item needs").format(pack=pack.hex()[:8]))
             for no in range(extent.first, extent.first + extent.count):
                 left -= table.chunks[no].raw
                 if left < 0:  # a member could point at one chunk a million times, and fill the disk of who copies out
-                    raise DamagedPack("it is longer than the size that was filed")
+                    raise DamagedPack(_("it is longer than the size that was filed"))
                 yield self._chunk(reader, table, no)
 
     def chunk(self, pack: PackId, no: int) -> tuple[bytes, bytes]:
         """The id of a chunk and its bytes, which were checked against it. Raises DamagedPack."""
         reader, table = self._open_pack(pack)
         if no >= len(table):
-            raise DamagedPack(f"pack {pack.hex()[:8]} holds fewer chunks than a document needs")
+            raise DamagedPack(_("pack {pack} holds fewer chunks than a document needs").format(pack=pack.hex()[:8]))
         return table.chunks[no].id, self._chunk(reader, table, no)
 
     def _chunk(self, reader: PackReader, table: Table, no: int) -> bytes:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from gettext import gettext as _
 from itertools import repeat
 from random import SystemRandom
 from typing import Any
@@ -98,10 +99,10 @@ def verify(
         store.index.check()
     except IndexUnusable as exc:
         store.renew_index()
-        verdict.findings.append(Finding(f"{exc}: it was made anew from the packs", ""))
+        verdict.findings.append(Finding(_("{reason}: it was made anew from the packs").format(reason=exc), ""))
     verdict.findings += store.findings
     missing = store.missing_packs()
-    verdict.findings += [Finding("this pack is missing from the disk", pack.hex()[:8]) for pack in sorted(missing)]
+    verdict.findings += [Finding(_("this pack is missing from the disk"), pack.hex()[:8]) for pack in sorted(missing)]
     members = {member.signing for member in store.keys.members}
     put_aside = quarantine.notes(
         store.index.events(EVENT_PUT_ASIDE), vouched(store.index.packs(), members),
@@ -131,7 +132,7 @@ def verify(
     for item in scattered:
         verdict.damaged += _verify_item(store, item)
     if store.index.replaced_ids() & {row.pack for row in rows}:
-        raise Busy("packs of this case were written anew while it was verified", "run the command again")
+        raise Busy(_("packs of this case were written anew while it was verified"), _("run the command again"))
     return verdict
 
 
@@ -159,14 +160,14 @@ def _verify_pack(
         with store.open_pack(row.pack) as reader:
             manifest, digest = reader.manifest()
             if digest != row.digest:
-                raise DamagedPack("it is not the pack that was filed under this name")
+                raise DamagedPack(_("it is not the pack that was filed under this name"))
             reader.check_padding()
             findings, damaged = _verify_chunks(store, reader, manifest.chunks, runs)
             if any(owners.get(item.id) != row.n for item in manifest.items):
-                findings.append(Finding("one of its documents has the id of another one", row.pack.hex()[:8]))
+                findings.append(Finding(_("one of its documents has the id of another one"), row.pack.hex()[:8]))
             return findings, damaged
     except (DamagedPack, OSError) as exc:
-        lost = [DamagedItem(run.item, f"its pack does not read: {exc}") for run in runs]
+        lost = [DamagedItem(run.item, _("its pack does not read: {reason}").format(reason=exc)) for run in runs]
         return [Finding(str(exc), row.pack.hex()[:8])], lost
 
 
@@ -176,11 +177,11 @@ def check_pack(store: CaseStore, pack: PackId, name: str) -> None:
     with store.open_pack(pack, name) as reader:
         manifest, digest = reader.manifest(store.keys.authors)
         if manifest.case != store.keys.case_id:
-            raise DamagedPack("it was made for another case")
+            raise DamagedPack(_("it was made for another case"))
         if any(row.pack == pack and row.digest != digest for row in store.index.packs()):
-            raise DamagedPack("it is not the pack that was filed under this name")
+            raise DamagedPack(_("it is not the pack that was filed under this name"))
         reader.check_padding()
-        findings, _ = _verify_chunks(store, reader, manifest.chunks, [])
+        findings, __ = _verify_chunks(store, reader, manifest.chunks, [])
         if findings:
             raise DamagedPack(findings[0].what)
 
@@ -207,7 +208,7 @@ def _verify_chunks(
             run.take(data)
         damaged += [DamagedItem(run.item, _OTHER) for run in active if run.end == no + 1 and not run.is_what_was_filed]
         active = [run for run in active if run.end > no + 1]
-    damaged += [DamagedItem(run.item, "its pack holds fewer chunks than it needs") for run in (*active, *waiting)]
+    damaged += [DamagedItem(run.item, _("its pack holds fewer chunks than it needs")) for run in (*active, *waiting)]
     wrong = wrong or (damaged[0].reason if damaged else "")
     return [Finding(wrong, reader.pack.hex()[:8])] if wrong else [], damaged
 

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from gettext import gettext as _
 
 from keys.age import HybridRecipient, X25519Recipient
 from keys.card import Card
@@ -150,20 +151,25 @@ def confirmed(receipt: Receipt, export: Event, note: ExportNote, hashes: Mapping
     """
     if receipt.tag_manifest_sha256 != note.tag_manifest_sha256:
         raise NotTrusted(
-            "this receipt is for a bundle of the same identifier and other content: it counts for nothing",
-            "ask the editor by voice which file they opened",
+            _(
+                "this receipt is for a bundle of the same identifier and other content: it counts for "
+                "nothing"
+            ),
+            _("ask the editor by voice which file they opened"),
         )
     if not {known_as(receipt.editor), known_by_recipient(receipt.editor.recipient)} & set(note.whom):
         raise NotTrusted(
-            f"this export was not sealed for whoever signed the receipt: {known_as(receipt.editor)}",
-            "the custody record says for whom it was: sandyk log",
+            _("this export was not sealed for whoever signed the receipt: {editor}").format(
+                editor=known_as(receipt.editor)
+            ),
+            _("the custody record says for whom it was: sandyk log"),
         )
     named = set(receipt.documents)
     unread = sum(item not in hashes for item in export.items)  # in packs that cannot be read here now
     if len(named - {hashes[item] for item in export.items if item in hashes}) > unread:
         raise NotTrusted(
-            "this receipt names documents that were not in that export: nothing of it is believed",
-            "ask the editor by voice which file they opened",
+            _("this receipt names documents that were not in that export: nothing of it is believed"),
+            _("ask the editor by voice which file they opened"),
         )
     return tuple(ItemId(item) for item in export.items if hashes.get(item) in named)
 

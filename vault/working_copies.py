@@ -14,6 +14,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from gettext import gettext as _
 from io import BytesIO
 
 from vault.cases import Case, open_store
@@ -71,9 +72,9 @@ def make(
         chosen = list(named.values()) if references else list(store.index.items())
         originals = [item for item in chosen if item.origin != ORIGIN_CLEAN]
         if references and len(originals) != len(chosen):
-            raise BadInput("a clean copy is named, which cannot be cleaned again", "name its original instead")
+            raise BadInput(_("a clean copy is named, which cannot be cleaned again"), _("name its original instead"))
         if not originals:
-            raise BadInput("there is nothing in this case yet")
+            raise BadInput(_("there is nothing in this case yet"))
         found = _found(vault, store)
         work = _Work(vault, store, cleaner, progress)
         missing = [item for item in originals if item.id not in found]
@@ -125,7 +126,7 @@ class _Work:
         for original in originals:
             pieces: list[bytes] = []
             if original.size > self.cleaner.limits.input:
-                self._fail(original, f"it is larger than {self.cleaner.limits.input >> 20} MiB")
+                self._fail(original, _("it is larger than {input} MiB").format(input=self.cleaner.limits.input >> 20))
                 continue
             read_whole(self.store, original, pieces.append)
             try:
@@ -166,7 +167,7 @@ class _Work:
     def record_the_rest(self) -> None:
         """Copies that were filed before, as another original's or by hand: the same name and the same bytes."""
         events = []
-        for name, sha256 in [key for key, waiting in self._waiting.items() for _ in waiting]:
+        for name, sha256 in [key for key, waiting in self._waiting.items() for __ in waiting]:
             events.append(self._event(self.store.filed_before(name, sha256)[0]))
         if events:
             self.store.record(*events)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Any, Protocol
 
 from keys.secret import Secret
@@ -119,8 +120,8 @@ class ZipBundleReader(TarBundleReader):
         super().__init__(_Plaintext(source, passphrase), on_tag=on_tag)
         if self.tags.sealed_for != (layout.NOBODY_NAMED,):
             raise Resealed(
-                "this bundle was sealed for people's keys, and one of them sealed it again with a passphrase",
-                "ask the sender in another way whether you were meant to have it",
+                _("this bundle was sealed for people's keys, and one of them sealed it again with a passphrase"),
+                _("ask the sender in another way whether you were meant to have it"),
             )
 
 
@@ -143,7 +144,7 @@ class _Plaintext:
         try:
             self._member = archive.open(info, pwd=passphrase.expose())
         except RuntimeError as exc:
-            raise DoesNotOpen("this is not the passphrase of this ZIP", "ask the sender to say it again") from exc
+            raise DoesNotOpen(_("this is not the passphrase of this ZIP"), _("ask the sender to say it again")) from exc
         except (VaultError, OSError):
             raise
         except Exception as exc:  # as above
@@ -155,7 +156,7 @@ class _Plaintext:
         try:
             data = self._member.read(size)
         except (BadZipFile, EOFError) as exc:
-            raise DamagedBundle("the ZIP was changed or cut off, or this is not its passphrase") from exc
+            raise DamagedBundle(_("the ZIP was changed or cut off, or this is not its passphrase")) from exc
         assert isinstance(data, bytes)
         return data
 
@@ -193,5 +194,6 @@ def _expect_ours(info: Any) -> None:
 
 def _not_ours() -> DamagedBundle:
     return DamagedBundle(
-        "this ZIP is damaged, or was not made by sandyk", "any ZIP can be opened with 7-Zip; nothing checks it then"
+        _("this ZIP is damaged, or was not made by sandyk"),
+        _("any ZIP can be opened with 7-Zip; nothing checks it then"),
     )

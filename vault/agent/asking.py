@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
+from gettext import gettext as _
 
 from vault.agent import local, process, protocol, runtime
 from vault.errors import Busy, VaultError
@@ -32,7 +33,9 @@ def lock(folder: str) -> bool:
         elsewhere = process.end(process.mark_at(os.path.join(folder, KEYRING)))
     for number, why in elsewhere:
         if why:
-            raise Busy(f"the agent does not end: {why}", f"kill -9 {number}, or power the machine off")
+            raise Busy(
+                _("the agent does not end: {reason}").format(reason=why), f"kill -9 {number}, or power the machine off"
+            )
     return any(ended) or bool(elsewhere)
 
 
@@ -53,7 +56,7 @@ def _end(place: runtime.Place) -> bool:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(number, signal.SIGKILL)
     if not runtime.wait_until_free(place.agent):
-        raise Busy("the agent does not end", f"kill -9 {number or 'its process'}, or power the machine off")
+        raise Busy(_("the agent does not end"), f"kill -9 {number or 'its process'}, or power the machine off")
     return True
 
 

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
+from gettext import gettext as _
 
 from keys import keyring
 from keys.errors import KeysError, NoMatch
@@ -31,7 +32,7 @@ def start(vault: Vault, *, lasts: int, idle: int) -> None:
     Raises NotAllowed where there are no agents, Busy when the old one does not end, DiskFailed, Wiped.
     """
     if not runtime.SUPPORTED:
-        raise NotAllowed("an agent is not built for this system", "each command asks for the passphrase here")
+        raise NotAllowed(_("an agent is not built for this system"), _("each command asks for the passphrase here"))
     if not (0 < lasts <= MAX_SECONDS and 0 < idle <= MAX_SECONDS):
         raise ValueError("an agent lasts between a second and a week")
     lock(vault.folder)
@@ -39,15 +40,15 @@ def start(vault: Vault, *, lasts: int, idle: int) -> None:
         place = runtime.place_of(vault.folder)
         stamp = runtime.stamp_of(os.path.join(vault.folder, layout.KEYRING))
     except OSError as exc:
-        raise DiskFailed(f"the agent cannot be started: {exc.strerror or exc}") from exc
+        raise DiskFailed(_("the agent cannot be started: {reason}").format(reason=exc.strerror or exc)) from exc
     head = protocol.encode_start(protocol.Start(lasts, idle, stamp, place.folder, place.base))
     try:
         # After the stamp: whoever writes to the keyring from here on is noticed.
         blob = keyring.hold(vault.keyring_file, vault.opened).encode()
     except (KeysWiped, OSError) as exc:
-        raise Wiped("the vault was wiped while it was open") from exc
+        raise Wiped(_("the vault was wiped while it was open")) from exc
     except NoMatch as exc:
-        raise DoesNotOpen("the passphrase was changed or removed since this vault was opened") from exc
+        raise DoesNotOpen(_("the passphrase was changed or removed since this vault was opened")) from exc
     try:
         _spawn(head, blob, process.mark_of(stamp.device, stamp.inode))
     finally:
@@ -70,7 +71,7 @@ def _spawn(head: bytes, blob: bytearray, mark: str) -> None:
                     part = part[agent.stdin.write(part) :]
             agent.stdin.close()
         if agent.stdout.read(1) != READY:
-            raise Busy("the agent did not start", "each command still asks for the passphrase")
+            raise Busy(_("the agent did not start"), _("each command still asks for the passphrase"))
 
 
 def resume(locked: LockedVault) -> Vault | None:

@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 import sys
+from gettext import gettext as _
 
 from vault.errors import NotAllowed
 
@@ -49,13 +50,13 @@ def connect(path: str, *, timeout: float) -> Socket:
 def check_peer(connection: Socket) -> None:
     """Return, or raise NotAllowed when the other end is another user's."""
     if peer_uid(connection) != os.geteuid():
-        raise NotAllowed("the process at the other end is another user's")
+        raise NotAllowed(_("the process at the other end is another user's"))
 
 
 def peer_uid(connection: Socket) -> int:
     """The user at the other end, as the kernel noted when the connection was made. Raises OSError."""
     if sys.platform == "linux":
-        _, uid, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+        __, uid, __ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
         return int(uid)
     uid_at, gid_at = ctypes.c_uint32(), ctypes.c_uint32()  # type: ignore[unreachable,unused-ignore]
     if ctypes.CDLL(None, use_errno=True).getpeereid(connection.fileno(), ctypes.byref(uid_at), ctypes.byref(gid_at)):

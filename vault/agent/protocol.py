@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from vault.errors import Damaged
 
@@ -81,11 +82,11 @@ def encode_request(operation: int) -> bytes:
 def parse_request(untrusted: bytes) -> int | None:
     """The operation; None while bytes are missing. Raises Damaged as soon as it cannot become a request."""
     if untrusted[:5] != encode_request(0)[: min(len(untrusted), 5)] or len(untrusted) > REQUEST_SIZE:
-        raise Damaged("this is no request")
+        raise Damaged(_("this is no request"))
     if len(untrusted) < REQUEST_SIZE:
         return None
     if untrusted[5] not in (GET, LOCK, STATUS):
-        raise Damaged("a request for nothing that is known")
+        raise Damaged(_("a request for nothing that is known"))
     return untrusted[5]
 
 
@@ -97,10 +98,10 @@ def answer_head(status: int, body_size: int = 0) -> bytes:
 def parse_answer_head(untrusted: bytes) -> int:
     """How many bytes of body follow. Raises Damaged, also when the agent refused."""
     if len(untrusted) != ANSWER_HEAD_SIZE:
-        raise Damaged("the agent's answer was cut off")
+        raise Damaged(_("the agent's answer was cut off"))
     (size,) = _LENGTH.unpack_from(untrusted)
     if untrusted[4] != VERSION or untrusted[5] != DONE or not 2 <= size <= MAX_ANSWER:
-        raise Damaged("the agent refused, or its answer makes no sense")
+        raise Damaged(_("the agent refused, or its answer makes no sense"))
     return int(size) - 2
 
 
@@ -112,7 +113,7 @@ def encode_standing(standing: Standing) -> bytes:
 def parse_standing(untrusted: bytes) -> Standing:
     """Raises Damaged."""
     if len(untrusted) != _STATUS.size or untrusted[-1] >= len(MEMORY):
-        raise Damaged("the agent's answer makes no sense")
+        raise Damaged(_("the agent's answer makes no sense"))
     return Standing(*_STATUS.unpack(untrusted))
 
 
@@ -128,17 +129,17 @@ def encode_start(start: Start) -> bytes:
 def names_size(untrusted: bytes) -> int:
     """How many bytes of names follow the fixed part of a start message. Raises Damaged."""
     if len(untrusted) != START_SIZE:
-        raise Damaged("the start message was cut off")
-    *_, folder_size, base_size = _START.unpack(untrusted)
+        raise Damaged(_("the start message was cut off"))
+    *__, folder_size, base_size = _START.unpack(untrusted)
     return int(folder_size + base_size)
 
 
 def parse_start(untrusted: bytes, untrusted_names: bytes) -> Start:
     """Raises Damaged."""
     if names_size(untrusted) != len(untrusted_names):
-        raise Damaged("the start message was cut off")
-    lasts, idle, *stamp, folder_size, _ = _START.unpack(untrusted)
+        raise Damaged(_("the start message was cut off"))
+    lasts, idle, *stamp, folder_size, __ = _START.unpack(untrusted)
     folder, base = untrusted_names[:folder_size], untrusted_names[folder_size:]
     if not (folder.startswith(b"/") and base.startswith(b"/")) or not lasts or not idle:
-        raise Damaged("the start message makes no sense")
+        raise Damaged(_("the start message makes no sense"))
     return Start(lasts, idle, Stamp(*stamp), os.fsdecode(folder), os.fsdecode(base))

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from vault.agent.protocol import Stamp
 from vault.errors import NotAllowed
@@ -67,7 +68,9 @@ def place_of(folder: str, environ: Mapping[str, str] = os.environ) -> Place:
     check_own(base)
     place = Place(os.path.realpath(folder), base)
     if len(os.fsencode(place.socket)) > _MAX_SOCKET_PATH:
-        raise NotAllowed("the path of the runtime folder is too long for a socket", "set XDG_RUNTIME_DIR or TMPDIR")
+        raise NotAllowed(
+            _("the path of the runtime folder is too long for a socket"), _("set XDG_RUNTIME_DIR or TMPDIR")
+        )
     return place
 
 
@@ -105,8 +108,8 @@ def check_own(path: str) -> None:
     status = os.lstat(path)
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
         raise NotAllowed(
-            f"the runtime folder {path!a} is not yours alone, so nothing there is trusted",
-            "remove it, or set XDG_RUNTIME_DIR to a folder of yours with mode 0700",
+            _("the runtime folder {path!a} is not yours alone, so nothing there is trusted").format(path=path),
+            _("remove it, or set XDG_RUNTIME_DIR to a folder of yours with mode 0700"),
         )
 
 
@@ -162,7 +165,7 @@ def number_of_holder(path: str) -> int | None:
 
 def wait_until_free(path: str, *, tries: int = _TRIES) -> bool:
     """Wait, a second or two at most, until nobody holds a place; whether that is so."""
-    for _ in range(tries):
+    for __ in range(tries):
         if note_of_holder(path) is None:
             return True
         time.sleep(_BETWEEN_TRIES)

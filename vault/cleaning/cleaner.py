@@ -10,6 +10,7 @@ import importlib.util
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack
+from gettext import gettext as _
 from importlib import metadata
 
 from vault.cleaning.reply import Reply, decode
@@ -46,9 +47,9 @@ class Cleaner:
         missing = [name for name in ("PIL", "pikepdf", "lxml") if importlib.util.find_spec(name) is None]
         if missing:
             raise LibraryMissing(
-                "clean copies need Pillow and pikepdf, which are not installed",
-                "install them with: pip install 'sandyk[clean]'",
-                "nothing was changed or sent",
+                _("clean copies need Pillow and pikepdf, which are not installed"),
+                _("install them with: pip install 'sandyk[clean]'"),
+                _("nothing was changed or sent"),
             )
         self.limits, self._stack = limits, ExitStack()
         self._workers: dict[Job, Worker] = {}
@@ -95,4 +96,4 @@ def _job_for(untrusted_head: bytes) -> Job:
     for pattern, reason in _REASONS:
         if pattern.match(untrusted_head):
             raise ConfinedRefused(reason)
-    raise ConfinedRefused("of a kind that cannot be cleaned here")
+    raise ConfinedRefused(_("of a kind that cannot be cleaned here"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import time
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -49,7 +50,7 @@ def unlock(
 
     for_s, idle_s = seconds(lasts, "--for"), seconds(idle, "--idle")
     if not runtime.SUPPORTED:
-        raise NotAllowed("unlock is not built for this system", "each command asks for the passphrase here")
+        raise NotAllowed(_("unlock is not built for this system"), _("each command asks for the passphrase here"))
     with opened(vault, passphrase_file, token, afresh=True) as unlocked:
         client.start(unlocked, lasts=for_s, idle=idle_s)
     ends = time.time_ns() + for_s * 10**9
@@ -57,8 +58,10 @@ def unlock(
         {"unlocked": True, "until": terminal.time_text(ends), "seconds": for_s, "idle_seconds": idle_s},
         as_json=as_json,
         lines=(
-            f"unlocked until {terminal.time_text(ends)}, or until no command used the keys for {idle}",
-            "to forget them at once: sandyk lock",
+            _("unlocked until {ends}, or until no command used the keys for {idle}").format(
+                ends=terminal.time_text(ends), idle=idle
+            ),
+            _("to forget them at once: sandyk lock"),
         ),
     )
 
@@ -72,9 +75,9 @@ def lock(vault: VaultOption = None, as_json: JsonOption = False) -> None:
         {"was_unlocked": was},
         as_json=as_json,
         lines=(
-            "locked: the agent that held the keys has ended"
+            _("locked: the agent that held the keys has ended")
             if was
-            else "nothing was unlocked, as far as can be seen from here",
+            else _("nothing was unlocked, as far as can be seen from here"),
         ),
     )
 
@@ -90,13 +93,17 @@ def standing(folder: str) -> tuple[dict[str, Any], list[str]]:
     try:
         places = tuple(runtime.places(folder))
     except NotAllowed as exc:
-        return fields, [f"whether an agent holds its keys cannot be told: {exc}"]
+        return fields, [_("whether an agent holds its keys cannot be told: {reason}").format(reason=exc)]
     lines = _agent_standing(folder, places, fields)
     note = next(filter(None, (runtime.note_of_holder(place.guard) for place in places)), None)
     fields["guard"] = note.partition("\n")[2].strip() if note else None
-    lines.append(f"guard: {printable(fields['guard'])}" if note else "no guard is watching")
+    lines.append(f"guard: {printable(fields['guard'])}" if note else _("no guard is watching"))
     unarmed = fields["why_not_armed"]
-    lines.append(f"a guard may not wipe it by itself: {unarmed}" if unarmed else "a guard may be armed to wipe it")
+    lines.append(
+        _("a guard may not wipe it by itself: {unarmed}").format(unarmed=unarmed)
+        if unarmed
+        else _("a guard may be armed to wipe it")
+    )
     return fields, lines
 
 
@@ -110,17 +117,19 @@ def _agent_standing(folder: str, places: tuple[Place, ...], fields: dict[str, An
         memory = protocol.MEMORY[agent.memory]
         fields |= {"locked": False, "unlocked_until": until, "idle_at": idle_at, "agent_memory": memory}
         return [
-            f"UNLOCKED until {until}; if no command uses the keys, until {idle_at}. To forget them: sandyk lock",
-            f"the agent holds the keys in {memory}",
+            _(
+                "UNLOCKED until {until}; if no command uses the keys, until {idle_at}. To forget them: sandyk lock"
+            ).format(until=until, idle_at=idle_at),
+            _("the agent holds the keys in {memory}").format(memory=memory),
         ]
     if any(runtime.note_of_holder(place.agent) is not None for place in places):
         fields["locked"] = False
-        return ["an agent runs but does not answer: `sandyk lock` ends it"]
+        return [_("an agent runs but does not answer: `sandyk lock` ends it")]
     if asking.elsewhere(folder):
         fields["locked"] = False
-        return ["UNLOCKED by an agent that was started in another environment: `sandyk lock` ends it"]
+        return [_("UNLOCKED by an agent that was started in another environment: `sandyk lock` ends it")]
     fields["locked"] = True
-    return ["locked: each command asks for the passphrase"]
+    return [_("locked: each command asks for the passphrase")]
 
 
 def seconds(text: str, option: str) -> int:
@@ -128,5 +137,5 @@ def seconds(text: str, option: str) -> int:
     match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
     value = int(match[1]) * _UNITS[match[2]] if match else 0
     if not 0 < value <= 7 * 86400:
-        raise BadInput(f"{option} takes a time such as 45s, 30m or 2h, a week at most")
+        raise BadInput(_("{option} takes a time such as 45s, 30m or 2h, a week at most").format(option=option))
     return value

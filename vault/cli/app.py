@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from gettext import gettext as _
 from typing import Annotated, Any
 
 import typer
@@ -164,7 +165,7 @@ def complain(error: VaultError | KeysError) -> int:
     """Print an error and its hints; the exit code."""
     say(f"sandyk: {one_line(str(error))}")
     for hint in getattr(error, "hints", ()):
-        say(f"hint: {one_line(hint)}")
+        say(_("hint: {hint}").format(hint=one_line(hint)))
     return exits.exit_code(error)
 
 
@@ -175,15 +176,19 @@ def _not_understood(error: Any) -> int:
     text = " ".join(error.format_message().split()).removesuffix(".")
     say(f"sandyk: {one_line(text[:1].lower() + text[1:])}")
     command = error.ctx.command_path if error.ctx else "sandyk"
-    say(f"hint: {one_line(command)} --help")
+    say(_("hint: {command} --help").format(command=one_line(command)))
     return exits.USAGE
 
 
 def _our_fault(error: Exception) -> int:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{os.path.basename(frame.filename)}, line {frame.lineno}"
-    say(f"sandyk: a defect of this program stopped the command: {type(error).__name__} in {where}")
-    say("hint: please report this line; nothing of yours is in it")
+    say(
+        _("sandyk: a defect of this program stopped the command: {kind} in {where}").format(
+            kind=type(error).__name__, where=where
+        )
+    )
+    say(_("hint: please report this line; nothing of yours is in it"))
     return exits.FAILED
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -75,7 +76,7 @@ def case_new(
     answer(
         {"case": case.name, "id": case.id.hex()},
         as_json=as_json,
-        lines=(f"case {printable(case.name)} made, id {case.id.hex()[:8]}",),
+        lines=(_("case {case} made, id {id}").format(case=printable(case.name), id=case.id.hex()[:8]),),
     )
 
 
@@ -104,14 +105,14 @@ def case_list(
                 }
             )  # fmt: skip
             lines.append(
-                (printable(case.name), case.id.hex()[:8], f"{count} items", size_text(size),
-                 f"{len(case.keys.members)} member(s)", tally_text(sight.tally))
+                (printable(case.name), case.id.hex()[:8], _("{count} items").format(count=count), size_text(size),
+                 _("{count} member(s)").format(count=len(case.keys.members)), tally_text(sight.tally))
             )  # fmt: skip
         abroad.put_right(unlocked, seen, unusable)
     answer(
         {"cases": rows, "unusable": unusable_documents(unusable)},
         as_json=as_json,
-        lines=list(table(lines)) if lines else ["no cases yet"],
+        lines=list(table(lines)) if lines else [_("no cases yet")],
     )
     name_unusable(unusable)
 
@@ -145,7 +146,9 @@ def _card_of(unlocked: Vault, who: str) -> tuple[Card, str]:
 
     name, card, verified = person(unlocked, who)
     if not verified:
-        terminal.say(f"note: the words of {printable(name)} were not compared yet (sandyk contact verify)")
+        terminal.say(
+            _("note: the words of {name} were not compared yet (sandyk contact verify)").format(name=printable(name))
+        )
     return card, name
 
 
@@ -166,7 +169,7 @@ def case_grant(
     answer(
         {"case": case.name, "granted": name, "epoch": case.keys.epoch},
         as_json=as_json,
-        lines=(f"{printable(name)} can read {printable(case.name)} now",),
+        lines=(_("{name} can read {case} now").format(name=printable(name), case=printable(case.name)),),
     )
 
 
@@ -190,9 +193,12 @@ def case_revoke(
         {"case": case.name, "revoked": name, "epoch": case.keys.epoch},
         as_json=as_json,
         lines=(
-            f"what is filed from now on does not open for {printable(name)}",
-            "what they could read before, they may have copied",
-            "cards of this case that you gave out are of the old epoch: hand out new ones (sandyk card export --case)",
+            _("what is filed from now on does not open for {name}").format(name=printable(name)),
+            _("what they could read before, they may have copied"),
+            _(
+                "cards of this case that you gave out are of the old epoch: hand out new ones (sandyk card "
+                "export --case)"
+            ),
         ),
     )
 
@@ -229,7 +235,7 @@ def verify_command(
     from vault.verifying import verify
 
     if repair_too and (sample is not None or identity is not None):
-        raise BadInput("--repair reads everything, and is for cases of this vault")
+        raise BadInput(_("--repair reads everything, and is for cases of this vault"))
     of_packs = repair_too or sample is not None
     bundle = BundleOptions(identity, zip_passphrase_file, tsa_ca, output, as_json, of_packs)
     if identity is not None:
@@ -240,7 +246,7 @@ def verify_command(
         checked = checking.named_bundle(unlocked, name, bundle)
         cases, unusable = ([], []) if checked else _chosen(unlocked, name)
         for case in cases:
-            with open_store(unlocked, case, remark=False) as store, terminal.progress("verifying") as advance:
+            with open_store(unlocked, case, remark=False) as store, terminal.progress(_("verifying")) as advance:
                 done = repair(unlocked, store, progress=advance) if repair_too else None
                 verdict = done.verdict if done else verify(store, sample=sample, progress=advance)
             whole = whole and verdict.whole and not (done and done.lost)
@@ -250,18 +256,21 @@ def verify_command(
         checking.end(checked)
         return
     whole = whole and not unusable
-    lines += [f"case {case_id.hex()[:8]}: DAMAGED: {one_line(reason)}" for case_id, reason in unusable]
+    lines += [
+        _("case {case_id}: DAMAGED: {reason}").format(case_id=case_id.hex()[:8], reason=one_line(reason))
+        for case_id, reason in unusable
+    ]
     answer(
         {"cases": documents, "unusable": unusable_documents(unusable), "whole": whole},
         as_json=as_json,
-        lines=lines or ["no cases yet"],
+        lines=lines or [_("no cases yet")],
     )
     if not whole:
-        terminal.say("sandyk: not everything is whole")
-        terminal.say("hint: what still reads can be copied out: sandyk get --all CASE -o DIR")
+        terminal.say(_("sandyk: not everything is whole"))
+        terminal.say(_("hint: what still reads can be copied out: sandyk get --all CASE -o DIR"))
         if not repair_too:
-            terminal.say("hint: sandyk verify --repair mends what has parity, and puts aside what does not read")
-        terminal.say("hint: a copy of the vault made before, or an export, may still have the rest")
+            terminal.say(_("hint: sandyk verify --repair mends what has parity, and puts aside what does not read"))
+        terminal.say(_("hint: a copy of the vault made before, or an export, may still have the rest"))
         raise typer.Exit(exits.DAMAGED)
 
 
@@ -291,14 +300,18 @@ def _verdict_document(case: Case, verdict: Verdict) -> dict[str, Any]:
 
 
 def _verdict_lines(case: Case, verdict: Verdict) -> list[str]:
-    read = f"{verdict.items} items, {size_text(verdict.size)}, {verdict.packs} packs read back"
+    read = _("{items} items, {size}, {packs} packs read back").format(
+        items=verdict.items, size=size_text(verdict.size), packs=verdict.packs
+    )
     state = "whole" if verdict.whole else "DAMAGED"
     if verdict.sample_of is not None:
-        state = f"a sample of {verdict.packs} of {verdict.sample_of} packs is {state}, the others were not read"
+        state = _("a sample of {packs} of {sample_of} packs is {state}, the others were not read").format(
+            packs=verdict.packs, sample_of=verdict.sample_of, state=state
+        )
     lines = [f"{printable(case.name)}: {state}: {read}"]
-    lines += [f"  pack {f.about}: {one_line(f.what)}" for f in verdict.findings]
+    lines += [_("  pack {about}: {what}").format(about=f.about, what=one_line(f.what)) for f in verdict.findings]
     lines += [f"  {d.item.id.hex()[:8]} {shown_path(d.item.name)}: {one_line(d.reason)}" for d in verdict.damaged]
-    lines += [f"  remark: pack {f.about}: {one_line(f.what)}" for f in verdict.remarks]
+    lines += [_("  remark: pack {about}: {what}").format(about=f.about, what=one_line(f.what)) for f in verdict.remarks]
     return lines
 
 
@@ -334,15 +347,17 @@ def log(
                     what = f"{row.event.kind} {row.event.detail}".strip()
                     if repeated_by is not None and repeated_by != row.pack.author:
                         who += f" (says {authors.get(repeated_by) or repeated_by.hex()[:8]})"
-                    count = f"{len(row.event.items)} item(s)" if row.event.items else ""
+                    count = _("{count} item(s)").format(count=len(row.event.items)) if row.event.items else ""
                     lines.append(
                         (time_text(row.event.at_ns), printable(case.name), printable(who),
-                         f"device {row.pack.device.hex()[:6]} no. {row.pack.sequence}", count, printable(what))
+                         _("device {device} no. {sequence}").format(
+                             device=row.pack.device.hex()[:6], sequence=row.pack.sequence
+                         ), count, printable(what))
                     )  # fmt: skip
     answer(
         {"events": rows, "unusable": unusable_documents(unusable)},
         as_json=as_json,
-        lines=list(table(lines)) if lines else ["nothing yet"],
+        lines=list(table(lines)) if lines else [_("nothing yet")],
     )
     name_unusable(unusable)
 
@@ -367,8 +382,8 @@ def rebuild(
         {"case": case.name, "items": count, "bytes": size,
          "findings": [{"pack": f.about, "what": f.what} for f in findings]},
         as_json=as_json,
-        lines=[f"index rebuilt: {count} items, {size_text(size)}"]
-        + [f"  pack {f.about}: {one_line(f.what)}" for f in findings],
+        lines=[_("index rebuilt: {count} items, {size}").format(count=count, size=size_text(size))]
+        + [_("  pack {about}: {what}").format(about=f.about, what=one_line(f.what)) for f in findings],
     )  # fmt: skip
     if findings:
         raise typer.Exit(exits.DAMAGED)

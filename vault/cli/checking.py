@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import dataclass
 from functools import partial
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -57,7 +58,9 @@ def named_bundle(unlocked: Vault, name: str | None, options: BundleOptions) -> C
     if name is not None and _is_a_file(unlocked, name):
         return verify_bundle(name, unlocked, options)
     if options.output is not None or options.tsa_ca is not None or options.zip_passphrase_file is not None:
-        raise BadInput("-o, --tsa-ca and --zip-passphrase-file belong to a bundle", "say which: sandyk verify FILE")
+        raise BadInput(
+            _("-o, --tsa-ca and --zip-passphrase-file belong to a bundle"), _("say which: sandyk verify FILE")
+        )
     return None
 
 
@@ -72,11 +75,12 @@ def _is_a_file(unlocked: Vault, name: str) -> bool:
     except NotFound:
         if not there:
             raise NotFound(
-                f"no case and no file is called {printable(name)}", "`sandyk case list` shows your cases"
+                _("no case and no file is called {name}").format(name=printable(name)),
+                _("`sandyk case list` shows your cases"),
             ) from None
         return True
     if there:
-        say(f"note: {printable(name)} is a case of yours; to check the file of this name: ./{printable(name)}")
+        say(_("note: {name} is a case of yours; to check the file of this name: ./{name}").format(name=printable(name)))
     return False
 
 
@@ -94,9 +98,9 @@ def verify_bundle(path: str | None, unlocked: Vault | None, options: BundleOptio
     from vault.version import VERSION
 
     if path is None:
-        raise BadInput("--identity opens a bundle", "say which: sandyk verify FILE --identity KEYFILE")
+        raise BadInput(_("--identity opens a bundle"), _("say which: sandyk verify FILE --identity KEYFILE"))
     if options.of_packs:
-        raise BadInput("--repair and --sample are for the packs of a case, and this is a bundle")
+        raise BadInput(_("--repair and --sample are for the packs of a case, and this is a bundle"))
     if options.output is not None:
         expect_outside_vaults(options.output)
     roots = stamps.roots_in(options.tsa_ca)
@@ -108,12 +112,16 @@ def verify_bundle(path: str | None, unlocked: Vault | None, options: BundleOptio
         keys = opening.identities_of(unlocked)
         ask = partial(receivers.ask_zip_passphrase, options.zip_passphrase_file)
     sealed = opening.what_to_open([path], keys, ask)
-    with terminal.progress("verifying") as advance:
+    with terminal.progress(_("verifying")) as advance:
         checked = check(sealed, keys, unlocked, roots=roots, progress=advance)
     report = bundle_report.render(checked, version=VERSION, made_ns=time.time_ns())
     if options.output is not None:
         write_new(options.output, report.encode("utf-8"), disk=Disk())
-    lines = report.splitlines() if options.output is None else [f"report written to {printable(options.output)}"]
+    lines = (
+        report.splitlines()
+        if options.output is None
+        else [_("report written to {output}").format(output=printable(options.output))]
+    )
     answer({**_document(checked), "report": options.output}, as_json=options.as_json, lines=lines)
     return checked
 
@@ -123,9 +131,15 @@ def end(checked: Checked) -> None:
     if checked.trusted:
         return
     if checked.stamp_problem is not None:
-        say(f"sandyk: it is whole; but its time stamp counts for nothing: {checked.stamp_problem}")
+        say(
+            _("sandyk: it is whole; but its time stamp counts for nothing: {stamp_problem}").format(
+                stamp_problem=checked.stamp_problem
+            )
+        )
     if checked.sender is not None and not checked.sender.trusted:
-        say(f"sandyk: it is whole; but nobody you trust vouches for it: {checked.sender.remark}")
+        say(
+            _("sandyk: it is whole; but nobody you trust vouches for it: {remark}").format(remark=checked.sender.remark)
+        )
         say_how_to_trust(checked.sender)
     raise typer.Exit(exits.NOT_TRUSTED)
 

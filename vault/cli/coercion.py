@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -117,19 +118,19 @@ def journalist_duress(
         return
     say(LIMITS + "\n")
     if not yes and not terminal.confirm(
-        "Have you read this, and do you want a duress passphrase?", "in a script that knows: --yes"
+        _("Have you read this, and do you want a duress passphrase?"), _("in a script that knows: --yes")
     ):
-        raise BadInput("no duress passphrase was set up")
+        raise BadInput(_("no duress passphrase was set up"))
     from vault import decoys
     from vault.cases import given_name
 
-    with _opened_by_passphrase(vault, passphrase_file, token) as (unlocked, mine, _):
+    with _opened_by_passphrase(vault, passphrase_file, token) as (unlocked, mine, __):
         label = unlocked.my_entry().label if name is None else given_name(name)
         if decoy_passphrase_file is None:
-            say("now the decoy passphrase: it opens the decoy and destroys nothing")
+            say(_("now the decoy passphrase: it opens the decoy and destroys nothing"))
         decoy = read_new_passphrase(decoy_passphrase_file)
         if duress_passphrase_file is None:
-            say("now the duress passphrase: it destroys, then opens the decoy")
+            say(_("now the duress passphrase: it destroys, then opens the decoy"))
         duress = read_new_passphrase(duress_passphrase_file)
         try:
             decoys.set_up(unlocked, mine, decoy, duress, label)
@@ -140,9 +141,9 @@ def journalist_duress(
         {"duress": "set up", "decoy": label},
         as_json=as_json,
         lines=(
-            "the duress passphrase is set up; do not try it: it destroys each time",
-            "now open the decoy with the decoy passphrase, make a case and file something ordinary",
-            "use the decoy as often as you use this, or the dates of the files refute it",
+            _("the duress passphrase is set up; do not try it: it destroys each time"),
+            _("now open the decoy with the decoy passphrase, make a case and file something ordinary"),
+            _("use the decoy as often as you use this, or the dates of the files refute it"),
         ),
     )
 
@@ -153,19 +154,21 @@ def _take_away(
 ) -> None:  # fmt: skip
     from vault import decoys
 
-    with _opened_by_passphrase(vault, passphrase_file, token) as (unlocked, _, _):
+    with _opened_by_passphrase(vault, passphrase_file, token) as (unlocked, *__):
         decoy = None
         if with_decoy:
             named = decoy_passphrase_file is not None
-            decoy = read_passphrase(decoy_passphrase_file) if named else terminal.ask_passphrase("Decoy passphrase: ")
+            decoy = (
+                read_passphrase(decoy_passphrase_file) if named else terminal.ask_passphrase(_("Decoy passphrase: "))
+            )
         decoys.take_away(unlocked, decoy)
     answer(
         {"duress": "removed", "decoy_removed": with_decoy},
         as_json=as_json,
         lines=(
-            "no duress passphrase of yours opens anything here any more",
-            "the decoy is gone too" if with_decoy else "a decoy that is left still opens with its own passphrase",
-            "a copy of the keyring made before (a backup, a snapshot, a disk image) is not changed by this",
+            _("no duress passphrase of yours opens anything here any more"),
+            _("the decoy is gone too") if with_decoy else _("a decoy that is left still opens with its own passphrase"),
+            _("a copy of the keyring made before (a backup, a snapshot, a disk image) is not changed by this"),
         ),
     )
 
@@ -185,7 +188,9 @@ def token_add(
     With --token it takes the place of the one that you have.
     """
     if (path is None) == (not tpm):
-        raise BadInput("name a new file for the outside half, or say --tpm", "`sandyk journalist token add --help`")
+        raise BadInput(
+            _("name a new file for the outside half, or say --tpm"), _("`sandyk journalist token add --help`")
+        )
     from vault.halves import making
 
     with _opened_by_passphrase(vault, passphrase_file, token) as (unlocked, passphrase, before):
@@ -193,7 +198,11 @@ def token_add(
         def needed(word: str) -> bool:
             if unlocked.opens_with(passphrase, before):
                 return False
-            say(f"this was not finished: keep {printable(word)}, your passphrase may need it from now on")
+            say(
+                _("this was not finished: keep {word}, your passphrase may need it from now on").format(
+                    word=printable(word)
+                )
+            )
             return True
 
         with making(path, needed=needed) as (word, half):
@@ -202,11 +211,16 @@ def token_add(
         {"token": word, "in_tpm": tpm},
         as_json=as_json,
         lines=(
-            f"your passphrase now needs the outside half in {printable(word)}",
-            f"give it with every command: --token {printable(word)}, or SANDYK_TOKEN in the environment",
+            _("your passphrase now needs the outside half in {word}").format(word=printable(word)),
+            _("give it with every command: --token {word}, or SANDYK_TOKEN in the environment").format(
+                word=printable(word)
+            ),
             *_where_to_keep(in_tpm=tpm),
-            "a copy of the keyring made before (a backup, a snapshot, a disk image), and what flash memory may keep",
-            "of its old blocks, still open with the passphrase alone; a new vault (init --new-token) has no such past",
+            _("a copy of the keyring made before (a backup, a snapshot, a disk image), and what flash memory may keep"),
+            _(
+                "of its old blocks, still open with the passphrase alone; a new vault (init --new-token) "
+                "has no such past"
+            ),
         ),
     )
 
@@ -214,12 +228,15 @@ def token_add(
 def _where_to_keep(*, in_tpm: bool) -> tuple[str, ...]:
     if in_tpm:
         return (
-            "it stays in this machine: a copy of the disk opens nothing elsewhere; machine and passphrase together do",
-            "if the machine or its TPM is lost or cleared, nothing opens here; keep what matters with your editors",
+            _(
+                "it stays in this machine: a copy of the disk opens nothing elsewhere; machine and "
+                "passphrase together do"
+            ),
+            _("if the machine or its TPM is lost or cleared, nothing opens here; keep what matters with your editors"),
         )
     return (
-        "keep the stick apart from this machine; without the file nothing opens, and nobody can make another",
-        "a copy of the file on a second stick is as good as the first, for you and for whoever finds it",
+        _("keep the stick apart from this machine; without the file nothing opens, and nobody can make another"),
+        _("a copy of the file on a second stick is as good as the first, for you and for whoever finds it"),
     )
 
 
@@ -234,21 +251,23 @@ def token_remove(
     from vault.nv import NoTpm
     from vault.tpm import TpmHalf
 
-    with _opened_by_passphrase(vault, passphrase_file, token) as (unlocked, passphrase, _):
+    with _opened_by_passphrase(vault, passphrase_file, token) as (unlocked, passphrase, __):
         if not unlocked.needs_outside_half:
-            raise NotAllowed("your passphrase needs no outside half", "`sandyk journalist token add` makes one")
+            raise NotAllowed(_("your passphrase needs no outside half"), _("`sandyk journalist token add` makes one"))
         unlocked.change_outside_half(passphrase, None)
     word = token_word(token)
     half = None if word is None else named(word)
-    undone = f"{printable(str(word))} is of no use to you any more; delete it where nobody else needs it"
+    undone = _("{word} is of no use to you any more; delete it where nobody else needs it").format(
+        word=printable(str(word))
+    )
     if isinstance(half, TpmHalf):
         try:
             half.take_away()
-            undone = "the TPM's index is undefined"
+            undone = _("the TPM's index is undefined")
         except NoTpm as exc:
-            undone = f"the TPM's index could not be undefined: {printable(str(exc))}"
+            undone = _("the TPM's index could not be undefined: {reason}").format(reason=printable(str(exc)))
     answer(
         {"token": None, "was": word},
         as_json=as_json,
-        lines=("your passphrase opens without an outside half from now on", undone),
+        lines=(_("your passphrase opens without an outside half from now on"), undone),
     )

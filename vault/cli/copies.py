@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -56,8 +57,10 @@ class Working:
         for copy in self.found.copies:
             yield f"{shown_path(copy.item.name)}: {_taken_out(copy)}"
         yield (
-            "clean copies show what their originals show: faces, places, watermarks; and a laboratory may still tell"
-            " the camera or printer"
+            _(
+                "clean copies show what their originals show: faces, places, watermarks; and a laboratory "
+                "may still tell the camera or printer"
+            )
         )
 
     def end(self) -> None:
@@ -71,10 +74,10 @@ def make(unlocked: Vault, case: Case, references: Sequence[str], *, clean: bool,
     if not (clean or clean_only):
         return Working(list(references))
     if clean and clean_only:
-        raise BadInput("--clean and --clean-only cannot both be meant", "--clean-only leaves the originals here")
+        raise BadInput(_("--clean and --clean-only cannot both be meant"), _("--clean-only leaves the originals here"))
     from vault import working_copies
 
-    with terminal.progress("cleaning") as advance:
+    with terminal.progress(_("cleaning")) as advance:
         found = working_copies.make(unlocked, case, references, progress=advance)
     instead = "left out" if clean_only else "the original goes alone"
     for problem in found.problems:
@@ -84,7 +87,8 @@ def make(unlocked: Vault, case: Case, references: Sequence[str], *, clean: bool,
     ids = [copy.item.id.hex() for copy in found.copies]
     if clean_only and not ids:
         raise ConfinedRefused(
-            "none of these documents could be cleaned, so nothing was sealed", "without --clean-only the originals go"
+            _("none of these documents could be cleaned, so nothing was sealed"),
+            _("without --clean-only the originals go"),
         )
     if clean_only:
         return Working(ids, True, found)
@@ -96,7 +100,7 @@ def _say_what_does_not_hold() -> None:
 
     holds = confinement()
     if not (holds.no_files and holds.no_network and holds.no_programs):
-        say("note: this system holds what reads documents by a process of its own and limits, and not by a sandbox")
+        say(_("note: this system holds what reads documents by a process of its own and limits, and not by a sandbox"))
 
 
 def _document(copy: WorkingCopy) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -96,9 +97,11 @@ def add(
     from vault import filing
 
     if (passphrase_file, about_file, *paths).count("-") > 1:
-        raise BadInput("standard input cannot be both: it is a document, the passphrase, or what documents are about")
+        raise BadInput(
+            _("standard input cannot be both: it is a document, the passphrase, or what documents are about")
+        )
     about = _about(note, source, tag, about_file)
-    with opened(vault, passphrase_file, token) as unlocked, terminal.progress("filing") as advance:
+    with opened(vault, passphrase_file, token) as unlocked, terminal.progress(_("filing")) as advance:
         outcome = filing.add(
             unlocked, case_name, [os.fsencode(path) for path in paths], about=about, move=move,
             stdin=sys.stdin.buffer, stdin_name=os.fsencode(name), progress=advance, rehash=rehash,
@@ -142,21 +145,29 @@ def _outcome_lines(outcome: filing.Outcome) -> list[str]:
     case = printable(outcome.case)
     if outcome.outbox:
         return [
-            f"sealed for {case}: {outcome.dropped} document(s), waiting in {printable(outcome.outbox)}",
-            "this machine cannot read it back; the members of the case can, once the file has reached them",
+            _("sealed for {case}: {dropped} document(s), waiting in {outbox}").format(
+                case=case, dropped=outcome.dropped, outbox=printable(outcome.outbox)
+            ),
+            _("this machine cannot read it back; the members of the case can, once the file has reached them"),
         ]
-    lines = [f"filed in {case}: {len(new)} document(s), {size_text(size)} read"]
+    lines = [
+        _("filed in {case}: {count} document(s), {size} read").format(case=case, count=len(new), size=size_text(size))
+    ]
     if len(outcome.filed) > len(new):
-        lines.append(f"filed before, under the same name and with the same content: {len(outcome.filed) - len(new)}")
+        lines.append(
+            _("filed before, under the same name and with the same content: {count}").format(
+                count=len(outcome.filed) - len(new)
+            )
+        )
     if outcome.moved:
-        lines.append(f"originals removed after they were read back: {len(outcome.moved)}")
-        lines.append("the disk may keep their content until it is overwritten: this program cannot change that")
+        lines.append(_("originals removed after they were read back: {count}").format(count=len(outcome.moved)))
+        lines.append(_("the disk may keep their content until it is overwritten: this program cannot change that"))
     return lines
 
 
 def _name_problems(problems: list[Problem], *, done: int) -> None:
     for problem in problems:
-        say(f"not done: {shown_path(problem.name)}: {one_line(problem.reason)}")
+        say(_("not done: {name}: {reason}").format(name=shown_path(problem.name), reason=one_line(problem.reason)))
     if problems:
         raise typer.Exit(exits.PARTLY if done else exits.FAILED)
 
@@ -180,8 +191,8 @@ def drop(
     about = _about(note, source, tag, about_file)
     case_card = read_card(card)
     if case_card.kind != "case":
-        raise BadInput("this is a person's card", "a drop goes to a case: ask for the card of the case")
-    with terminal.progress("sealing") as advance:
+        raise BadInput(_("this is a person's card"), _("a drop goes to a case: ask for the card of the case"))
+    with terminal.progress(_("sealing")) as advance:
         done = filing.drop(
             case_card, [os.fsencode(path) for path in paths], output,
             about=about, clock_ns=time.time_ns(), progress=advance,
@@ -190,8 +201,8 @@ def drop(
         {"file": done.path, "items": done.count, "problems": _problem_documents(done.problems)},
         as_json=as_json,
         lines=(
-            f"sealed {done.count} document(s) into {printable(done.path)}",
-            "only members of the case can open it; the originals are where they were",
+            _("sealed {count} document(s) into {path}").format(count=done.count, path=printable(done.path)),
+            _("only members of the case can open it; the originals are where they were"),
         ),
     )
     _name_problems(done.problems, done=done.count)
@@ -223,7 +234,7 @@ def search(
 ) -> None:
     """Find documents by name, note, source or tag."""
     if not text:
-        raise BadInput("an empty text is in everything", "`sandyk list` lists all documents")
+        raise BadInput(_("an empty text is in everything"), _("`sandyk list` lists all documents"))
     _list(case_name, text, False, vault, passphrase_file, token, as_json)
 
 
@@ -257,7 +268,7 @@ def _list(
     answer(
         {"items": rows, "unusable": unusable_documents(unusable)},
         as_json=as_json,
-        lines=list(table(lines)) if lines else ["nothing found"],
+        lines=list(table(lines)) if lines else [_("nothing found")],
     )
     name_unusable(unusable)
 
@@ -297,9 +308,11 @@ def show(
                 "custody": [{"at_ns": e.at_ns, "event": e.kind, "detail": e.detail} for e in events]}  # fmt: skip
     lines = [
         ("name", shown_path(item.name)), ("id", item.id.hex()), ("case", printable(case.name)),
-        ("size", f"{item.size} bytes"), ("SHA-256", item.sha256.hex()), ("modified", time_text(item.mtime_ns)),
-        ("filed", time_text(item.filed_ns)), ("came in as", item.origin),
-        ("signed by", item.signer.hex() or "nobody"), ("note", printable(item.note)),
+        ("size", _("{size} bytes").format(
+            size=item.size
+        )), ("SHA-256", item.sha256.hex()), ("modified", time_text(item.mtime_ns)),
+        ("filed", time_text(item.filed_ns)), (_("came in as"), item.origin),
+        (_("signed by"), item.signer.hex() or "nobody"), ("note", printable(item.note)),
         ("source", printable(item.source)), ("tags", printable(", ".join(item.tags))), ("where", where),
         *((time_text(e.at_ns), printable(f"{e.kind} {e.detail}".strip())) for e in events),
     ]  # fmt: skip
@@ -328,15 +341,15 @@ def get_items(
     from vault.retrieving import CopiedOut, get
 
     if not output or bool(references) == bool(everything):
-        raise BadInput("say which documents, and where to: sandyk get ITEM... -o DIR, or --all CASE -o DIR")
+        raise BadInput(_("say which documents, and where to: sandyk get ITEM... -o DIR, or --all CASE -o DIR"))
     if output == "-":
         if len(references) != 1 or as_json:
-            raise BadInput("standard output takes exactly one document, and nothing else")
+            raise BadInput(_("standard output takes exactly one document, and nothing else"))
         _to_stdout(references, case_name, vault, passphrase_file, token)
         return
     copied: list[CopiedOut] = []
     problems: list[Problem] = []
-    with opened(vault, passphrase_file, token) as unlocked, terminal.progress("copying out") as advance:
+    with opened(vault, passphrase_file, token) as unlocked, terminal.progress(_("copying out")) as advance:
         for case, items in filing.choose_items(unlocked, everything, case_name, references):
             with open_store(unlocked, case) as store:
                 for result in get(store, items, output, force=force, progress=advance):
@@ -348,7 +361,9 @@ def get_items(
         {"copied": [{"id": c.item.id.hex(), "path": shown_path(c.path)} for c in copied],
          "problems": _problem_documents(problems)},
         as_json=as_json,
-        lines=(f"copied out {len(copied)} document(s) into {printable(output)}, in clear",),
+        lines=(_("copied out {count} document(s) into {output}, in clear").format(
+            count=len(copied), output=printable(output)
+        ),),
     )  # fmt: skip
     _name_problems(problems, done=len(copied))
 
@@ -366,4 +381,4 @@ def _to_stdout(
             try:
                 read_whole(store, item, sys.stdout.buffer.write)
             except DamagedPack as exc:
-                raise DamagedPack(f"{shown_path(item.name)}: {exc}", "what was printed is not whole") from exc
+                raise DamagedPack(f"{shown_path(item.name)}: {exc}", _("what was printed is not whole")) from exc

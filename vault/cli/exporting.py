@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -106,7 +107,7 @@ def export(
         people = [*known, *strangers]
         case = find_case(unlocked, case_name)
         working = copies.make(unlocked, case, item or (), clean=clean, clean_only=clean_only)
-        with terminal.progress("sealing") as advance:
+        with terminal.progress(_("sealing")) as advance:
             done = exporting.export(
                 unlocked, case, working.references, people, output, as_newsroom=sign_as is SignAs.NEWSROOM,
                 sources=not no_sources, folders=not clean_only, thumbnails=not no_thumbnails, force=force,
@@ -115,7 +116,7 @@ def export(
     for note in receivers.notes(classic=classic, as_zip=as_zip):
         say(note)
     if no_sources:
-        say("note: sources were left out; notes, tags, names and the documents themselves may still tell them")
+        say(_("note: sources were left out; notes, tags, names and the documents themselves may still tell them"))
     names = ", ".join(printable(person.name) for person in people) or exporting.WHOEVER
     answer(
         {
@@ -132,7 +133,9 @@ def export(
         },
         as_json=as_json,
         lines=(
-            f"sealed {done.summary.items} document(s) for {names} into {printable(done.path)}, {size_text(done.size)}",
+            _("sealed {items} document(s) for {names} into {path}, {size}").format(
+                items=done.summary.items, names=names, path=printable(done.path), size=size_text(done.size)
+            ),
             *_signed_lines(sign_as, done.words),
             *stamps.stamp_lines(stamper.stamp if stamper else None),
             *parts.written_lines(done.parts),
@@ -150,20 +153,34 @@ def _signed_lines(sign_as: SignAs, words: str) -> list[str]:
     if sign_as is SignAs.ME:
         return []
     return [
-        "signed with the key of the case, as the newsroom: it names none of its members' keys, unless it is for them",
-        f"whoever receives it compares these words with you by voice: {words}",
+        _(
+            "signed with the key of the case, as the newsroom: it names none of its members' keys, unless "
+            "it is for them"
+        ),
+        _("whoever receives it compares these words with you by voice: {words}").format(words=words),
     ]
 
 
 def _still_only_here(case: str, count: int) -> list[str]:
-    return [f"still only here in {printable(case)}: {count} document(s)"] if count else []
+    return (
+        [_("still only here in {case}: {count} document(s)").format(case=printable(case), count=count)] if count else []
+    )
 
 
 def _say_who_is_not_verified(known: list[Addressee], strangers: list[Addressee]) -> None:
     for person in known:
         if not person.verified:
-            say(f"note: the words of {printable(person.name)} were not compared yet (sandyk contact verify)")
+            say(
+                _("note: the words of {name} were not compared yet (sandyk contact verify)").format(
+                    name=printable(person.name)
+                )
+            )
     for stranger in strangers:
-        say(f"note: nobody verified whose key {stranger.name} is")
+        say(_("note: nobody verified whose key {name} is").format(name=stranger.name))
     if strangers:
-        say("note: if somebody put their own key in its place, they can read this: compare all of it over a second way")
+        say(
+            _(
+                "note: if somebody put their own key in its place, they can read this: compare all of it over "
+                "a second way"
+            )
+        )

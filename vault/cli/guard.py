@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from enum import Enum
+from gettext import gettext as _
 from typing import Annotated
 
 import typer
@@ -79,9 +80,9 @@ def guard(
     """
     folder = folder_of(vault)
     if os.name != "posix":
-        raise NotAllowed("guard is not built for this system")
+        raise NotAllowed(_("guard is not built for this system"))
     if not layout.is_vault(folder):
-        raise NoVault("there is no vault in this folder", "another folder: --vault DIR")
+        raise NoVault(_("there is no vault in this folder"), _("another folder: --vault DIR"))
     lasts_s = seconds(lasts, "--for")
     if confirm_abroad:
         _confirm(vault, passphrase_file, token[0] if token else None)
@@ -102,9 +103,9 @@ def _watch(
     from vault.guard_run import Guard
 
     tethers: list[Tether] = [*(guard_eyes.usb(u) for u in usb), *(guard_eyes.token(t) for t in token)]
-    watched = [t.name for t in tethers] + ([f"{idle} idle minutes"] if idle else []) + ["SIGUSR1"]
+    watched = [t.name for t in tethers] + ([_("{idle} idle minutes").format(idle=idle)] if idle else []) + ["SIGUSR1"]
     until = terminal.time_text(time.time_ns() + lasts_s * 10**9)
-    rehearsal = " (simulated: nothing is done)" if simulate else ""
+    rehearsal = _(" (simulated: nothing is done)") if simulate else ""
     plan = Plan(Action(action.value), lasts_s, None if idle is None else idle * 60, countdown)
     outcome = Guard(
         folder, plan, tethers, describe=f"{action.value} on {', '.join(watched)}, until {until}{rehearsal}",
@@ -122,25 +123,46 @@ def _confirm(vault: str | None, passphrase_file: str | None, token: str | None) 
     with opened(vault, passphrase_file, token) as unlocked:
         sight = abroad.look(unlocked)
         tally = sight.tally
-        say(f"{tally.total} document(s) in your cases: {tally_text(tally)}")
+        say(_("{total} document(s) in your cases: {tally}").format(total=tally.total, tally=tally_text(tally)))
         told = _ask_for_a_word(tally.sent) if tally.sent and not tally.here else 0
         abroad.confirm(unlocked, tally, told)
-    print(f"recorded: {tally.safe} document(s) are safe abroad by receipt, {tally.sent} by your word")
-    print(f"it counts for {arming.GOOD_FOR_DAYS} days, and until something is filed")
+    print(
+        _("recorded: {safe} document(s) are safe abroad by receipt, {sent} by your word").format(
+            safe=tally.safe, sent=tally.sent
+        )
+    )
+    print(
+        _("it counts for {good_for_days} days, and until something is filed").format(good_for_days=arming.GOOD_FOR_DAYS)
+    )
     if sight.unseen:
-        say(f"note: {sight.unseen} case(s) here are not yours: a member of each has to confirm it too")
+        say(
+            _("note: {unseen} case(s) here are not yours: a member of each has to confirm it too").format(
+                unseen=sight.unseen
+            )
+        )
 
 
 def _ask_for_a_word(sent: int) -> int:
-    say(f"{sent} of them are on their way: no receipt came back. A wipe that nobody orders may destroy the only copy.")
-    say("Better: let the editor open them again with --receipt, and take it here (sandyk receipt take).")
-    say("Else call the editor. Let them say, by voice, that they opened each of these exports and see its documents.")
-    say("What you type is your word: this program cannot check it. A guard with --action panic will rely on it.")
-    typed = terminal.ask(f"How many documents did the editor confirm by voice? Type {sent}, or nothing: ")
+    say(
+        _(
+            "{sent} of them are on their way: no receipt came back. A wipe that nobody orders may destroy the "
+            "only copy."
+        ).format(sent=sent)
+    )
+    say(_("Better: let the editor open them again with --receipt, and take it here (sandyk receipt take)."))
+    say(
+        _("Else call the editor. Let them say, by voice, that they opened each of these exports and see its documents.")
+    )
+    say(_("What you type is your word: this program cannot check it. A guard with --action panic will rely on it."))
+    typed = terminal.ask(
+        _("How many documents did the editor confirm by voice? Type {sent}, or nothing: ").format(sent=sent)
+    )
     if not typed:
-        raise BadInput("nothing was recorded")
+        raise BadInput(_("nothing was recorded"))
     if typed != str(sent):
-        raise BadInput(f"{sent} document(s) are on their way without a receipt", "nothing was recorded")
+        raise BadInput(
+            _("{sent} document(s) are on their way without a receipt").format(sent=sent), _("nothing was recorded")
+        )
     return sent
 
 
@@ -183,6 +205,6 @@ Restart=no
 def _unit_word(word: str) -> str:
     """One argument as systemd reads it (systemd.service(5), "Command lines"): % and $ doubled, quoted."""
     if any(ord(c) < 32 for c in word):
-        raise BadInput("a path with control characters cannot be put into a unit")
+        raise BadInput(_("a path with control characters cannot be put into a unit"))
     text = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{text}"' if text != word or not all(c.isalnum() or c in "-_./:=" for c in text) else text

@@ -6,6 +6,7 @@ from __future__ import annotations
 import shlex
 from contextlib import nullcontext
 from functools import partial
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -86,19 +87,21 @@ def open_command(
     from vault.cases import find_case
 
     if (output is None) == (into is None):
-        raise BadInput("say where to: -o DIR for a folder, or --into CASE")
+        raise BadInput(_("say where to: -o DIR for a folder, or --into CASE"))
     if identity is not None and into is not None:
-        raise BadInput("a case is in a vault: open it with your passphrase, not with --identity")
+        raise BadInput(_("a case is in a vault: open it with your passphrase, not with --identity"))
     if receipt is not None and identity is not None:
-        raise BadInput("a receipt is signed with a key from a vault: open it with your passphrase, not with --identity")
+        raise BadInput(
+            _("a receipt is signed with a key from a vault: open it with your passphrase, not with --identity")
+        )
     if {passphrase_file, zip_passphrase_file} == {"-"}:
-        raise BadInput("standard input cannot be both passphrases")
+        raise BadInput(_("standard input cannot be both passphrases"))
     if receipt is not None:
         receipts.check_place(receipt)
     zip_passphrase = partial(receivers.ask_zip_passphrase, zip_passphrase_file)
     no_receipt: VaultError | None = None
     way = nullcontext(None) if identity is not None else opened(vault, passphrase_file, token)
-    with way as unlocked, terminal.progress("opening") as advance:
+    with way as unlocked, terminal.progress(_("opening")) as advance:
         if unlocked is None:
             harden()
             keys = opening.read_identity_file(identity or "")
@@ -142,7 +145,7 @@ def open_command(
         _say_why_no_receipt(no_receipt)
     if not result.trusted:
         assert sender is not None
-        say("sandyk: it is whole, and it was kept; but nobody you trust vouches for it")
+        say(_("sandyk: it is whole, and it was kept; but nobody you trust vouches for it"))
         say_how_to_trust(sender, "CARD" if into is not None else shlex.quote(printable(f"{result.place}/{CARD}")))
         raise typer.Exit(exits.NOT_TRUSTED)
     if no_receipt is not None:
@@ -150,37 +153,53 @@ def open_command(
 
 
 def _receipt_lines(path: str, result: Opened) -> list[str]:
-    name = printable(result.sender.name) if result.sender and result.sender.name else "the sender"
+    name = printable(result.sender.name) if result.sender and result.sender.name else _("the sender")
     return [
-        f"receipt written to {printable(path)}: your signed word that you have these documents",
-        f"send it back to {name}, by any way: only they can open it. They take it with: sandyk receipt take FILE",
+        _("receipt written to {path}: your signed word that you have these documents").format(path=printable(path)),
+        _(
+            "send it back to {name}, by any way: only they can open it. They take it with: sandyk receipt take FILE"
+        ).format(name=name),
     ]
 
 
 def _say_why_no_receipt(reason: VaultError) -> None:
     say(f"sandyk: {one_line(str(reason))}")
     for hint in reason.hints:
-        say(f"hint: {one_line(hint)}")
-    say("hint: the documents were opened and are there")
+        say(_("hint: {hint}").format(hint=one_line(hint)))
+    say(_("hint: the documents were opened and are there"))
 
 
 def _opened_lines(result: Opened, filed: bool) -> list[str]:
     count = len(result.documents)
-    lines = [f"{result.kind}: {count} document(s), all verified"]
+    lines = [_("{kind}: {count} document(s), all verified").format(kind=result.kind, count=count)]
     lines += joined_lines(result.joined)
     if filed:
-        lines.append(f"filed into {printable(result.place)}: {count - result.filed_before} document(s)")
+        lines.append(
+            _("filed into {place}: {count} document(s)").format(
+                place=printable(result.place), count=count - result.filed_before
+            )
+        )
     else:
-        lines.append(f"written to {printable(result.place)}, in clear")
+        lines.append(_("written to {place}, in clear").format(place=printable(result.place)))
     if result.kept:
-        lines.append(f"of these, written by an earlier run and verified again: {result.kept}")
+        lines.append(_("of these, written by an earlier run and verified again: {kept}").format(kept=result.kept))
     if result.filed_before:
-        lines.append(f"filed before, under the same name and with the same content: {result.filed_before}")
+        lines.append(
+            _("filed before, under the same name and with the same content: {filed_before}").format(
+                filed_before=result.filed_before
+            )
+        )
     lines += stamp_lines(result.stamp, result.tags)
     if result.sender is None:
-        lines.append("unsigned: nothing in it shows who made it")
+        lines.append(_("unsigned: nothing in it shows who made it"))
     elif result.sender.name is None:
-        lines.append(f"signed by an unknown key: {result.sender.words}: {result.sender.remark}")
+        lines.append(
+            _("signed by an unknown key: {words}: {remark}").format(
+                words=result.sender.words, remark=result.sender.remark
+            )
+        )
     else:
-        lines.append(f"signed by {printable(result.sender.name)}: {result.sender.remark}")
+        lines.append(
+            _("signed by {name}: {remark}").format(name=printable(result.sender.name), remark=result.sender.remark)
+        )
     return lines

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,10 +40,12 @@ def wanted(volume_size: str | None, repair: int, *, force: bool) -> InParts | No
 
     if volume_size is None:
         if repair:
-            raise BadInput("repair parts belong to a bundle in parts", "say how large each may be: --volume-size SIZE")
+            raise BadInput(
+                _("repair parts belong to a bundle in parts"), _("say how large each may be: --volume-size SIZE")
+            )
         return None
     if force:
-        raise BadInput("parts get new names and overwrite nothing: leave --force out")
+        raise BadInput(_("parts get new names and overwrite nothing: leave --force out"))
     return InParts(file_size(volume_size), repair)
 
 
@@ -58,10 +61,14 @@ def written_lines(parts: WrittenSet | None) -> list[str]:
     """The same for people."""
     if parts is None:
         return []
-    enough = f"any {parts.terms.data} of them are enough" if parts.terms.repair else "all of them are needed"
+    enough = (
+        _("any {data} of them are enough").format(data=parts.terms.data)
+        if parts.terms.repair
+        else _("all of them are needed")
+    )
     return [
         f"in {parts.terms.parts} part(s) of {size_text(parts.part_size)} each: {enough}, in any order",
-        "that they belong together shows from outside: by their one size, and by when they travel",
+        _("that they belong together shows from outside: by their one size, and by when they travel"),
     ]
 
 
@@ -78,7 +85,9 @@ def joined_lines(parts: PartSet | None) -> list[str]:
     """The same for people."""
     if parts is None:
         return []
-    lines = [f"joined from {len(parts.parts)} of {parts.terms.parts} part(s)"]
+    lines = [_("joined from {count} of {parts} part(s)").format(count=len(parts.parts), parts=parts.terms.parts)]
     if parts.recomputed:
-        lines.append(f"computed from repair parts: {', '.join(map(str, parts.recomputed))}")
-    return lines + [f"left out: {printable(file.path)}: {file.reason}" for file in parts.left_out]
+        lines.append(_("computed from repair parts: {numbers}").format(numbers=", ".join(map(str, parts.recomputed))))
+    return lines + [
+        _("left out: {path}: {reason}").format(path=printable(file.path), reason=file.reason) for file in parts.left_out
+    ]

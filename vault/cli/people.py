@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -95,11 +96,11 @@ def init(
         {"vault": folder, "journalist": name, "token": new_token_file, "warnings": cautions},
         as_json=as_json,
         lines=(
-            f"vault made in {printable(folder)}",
+            _("vault made in {folder}").format(folder=printable(folder)),
             *_about_token(new_token_file),
             *caution_lines,
-            "next: sandyk case new NAME, then sandyk add NAME FILES",
-            "rehearse the emergency wipe now: sandyk panic --drill",
+            _("next: sandyk case new NAME, then sandyk add NAME FILES"),
+            _("rehearse the emergency wipe now: sandyk panic --drill"),
         ),
     )
 
@@ -108,8 +109,10 @@ def _about_token(path: str | None) -> list[str]:
     if path is None:
         return []
     return [
-        f"the outside half is in {printable(path)}: without this file the passphrase opens nothing",
-        f"keep it on a stick, apart from this machine, and give it with every command: --token {printable(path)}",
+        _("the outside half is in {path}: without this file the passphrase opens nothing").format(path=printable(path)),
+        _("keep it on a stick, apart from this machine, and give it with every command: --token {path}").format(
+            path=printable(path)
+        ),
     ]
 
 
@@ -124,7 +127,7 @@ def new_token(path: str | None) -> Iterator[Secret | None]:
         return
     from vault.halves import making
 
-    with making(path) as (_, token):
+    with making(path) as (__, token):
         yield token
 
 
@@ -146,9 +149,9 @@ def journalist_add(
     name = given_name(name)
     with opened(vault, passphrase_file, token, afresh=True) as unlocked:
         if unlocked.roster().by_label(name) is not None:
-            raise AlreadyThere("a journalist of this name is there already")
+            raise AlreadyThere(_("a journalist of this name is there already"))
         if new_passphrase_file is None:
-            say(f"now the new passphrase of {printable(name)}, who should type it:")
+            say(_("now the new passphrase of {name}, who should type it:").format(name=printable(name)))
         passphrase = read_new_passphrase(new_passphrase_file)
         with new_token(new_token_file) as half:
             entry = unlocked.add_journalist(name, passphrase, half)
@@ -156,9 +159,9 @@ def journalist_add(
             {"journalist": entry.label, "words": " ".join(entry.card.words)},
             as_json=as_json,
             lines=(
-                f"added {printable(entry.label)}",
+                _("added {label}").format(label=printable(entry.label)),
                 *_about_token(new_token_file),
-                f"let them into a case: sandyk case grant CASE {printable(name)}",
+                _("let them into a case: sandyk case grant CASE {name}").format(name=printable(name)),
             ),
         )
 
@@ -196,8 +199,11 @@ def journalist_passwd(
             {"changed": True},
             as_json=as_json,
             lines=(
-                "passphrase changed; the old one opens nothing here any more",
-                "a copy of the keyring made before (a backup, a snapshot, a disk image) still opens with the old one",
+                _("passphrase changed; the old one opens nothing here any more"),
+                _(
+                    "a copy of the keyring made before (a backup, a snapshot, a disk image) still opens "
+                    "with the old one"
+                ),
             ),
         )
 
@@ -217,7 +223,7 @@ def journalist_remove(
 
     with opened(vault, passphrase_file, token, afresh=True) as unlocked:
         entry = unlocked.remove_journalist(name)
-        cases, _ = list_cases(unlocked)
+        cases, __ = list_cases(unlocked)
         known = unlocked.book().colleague(name)  # the list may give the name another key, and leave theirs a member
         theirs = {entry.card.signing, known.signing if known else entry.card.signing}
         revoked = []
@@ -230,11 +236,13 @@ def journalist_remove(
             {"removed": entry.label, "revoked_from": revoked},
             as_json=as_json,
             lines=(
-                f"removed {printable(name)}; their passphrase opens nothing here any more",
-                f"revoked from {len(revoked)} case(s) that you are in",
-                "what they could read before, they may have copied",
-                "a copy of the keyring made before (a backup, a snapshot, a disk image) still opens with their "
-                "passphrase",
+                _("removed {name}; their passphrase opens nothing here any more").format(name=printable(name)),
+                _("revoked from {count} case(s) that you are in").format(count=len(revoked)),
+                _("what they could read before, they may have copied"),
+                _(
+                    "a copy of the keyring made before (a backup, a snapshot, a disk image) still opens "
+                    "with their passphrase"
+                ),
             ),
         )
 
@@ -259,9 +267,9 @@ def card_show(
         card_document(card),
         as_json=as_json,
         lines=(
-            f"card of a {card.kind}",
+            _("card of a {kind}").format(kind=card.kind),
             f"words: {' '.join(card.words)}",
-            f"recipient: {str(card.recipient)[:24]}… (--json shows it whole)",
+            _("recipient: {recipient}… (--json shows it whole)").format(recipient=str(card.recipient)[:24]),
         ),
     )
 
@@ -301,8 +309,8 @@ def card_export(
             with open(out, "x", encoding="ascii", newline="\n") as f:
                 f.write(text)
         except FileExistsError as exc:
-            raise AlreadyThere(f"{printable(out)} is there already") from exc
-        say(f"card written to {printable(out)}")
+            raise AlreadyThere(_("{out} is there already").format(out=printable(out))) from exc
+        say(_("card written to {out}").format(out=printable(out)))
     codes = draw(text, qr) if qr is not None else 0
     if as_json:
         answer({"file": out, "qr": qr, "codes": codes, "card": text, **card_document(card)}, as_json=True)
@@ -340,9 +348,11 @@ def contact_add(
         {"contact": name, **card_document(card)},
         as_json=as_json,
         lines=(
-            f"added {printable(name)}; not verified yet",
+            _("added {name}; not verified yet").format(name=printable(name)),
             f"words: {' '.join(card.words)}",
-            f"let {printable(name)} read their words to you by voice, then: sandyk contact verify {printable(name)}",
+            _("let {name} read their words to you by voice, then: sandyk contact verify {name}").format(
+                name=printable(name)
+            ),
         ),
     )
 
@@ -367,10 +377,10 @@ def contact_list(
             for c in contacts.all_known(unlocked.book())
         ]
     lines = [
-        (printable(str(r["name"])), str(r["kind"]), "verified" if r["verified"] else "not verified", str(r["words"]))
+        (printable(str(r["name"])), str(r["kind"]), "verified" if r["verified"] else _("not verified"), str(r["words"]))
         for r in rows
     ]
-    answer({"contacts": rows}, as_json=as_json, lines=list(table(lines)) or ["no contacts yet"])
+    answer({"contacts": rows}, as_json=as_json, lines=list(table(lines)) or [_("no contacts yet")])
 
 
 def contact_verify(
@@ -393,19 +403,24 @@ def contact_verify(
         contact = contacts.to_verify(unlocked, name)
         expected = " ".join(contact.card.words)
         if words is None:
-            say(f"the words of {printable(name)} here are:\n\n    {expected}\n")
-            question = "Did they read exactly these words to you, by voice?"
-            if not terminal.confirm(question, "in a script: --words with the words that you heard"):
+            say(_("the words of {name} here are:\n\n    {expected}\n").format(name=printable(name), expected=expected))
+            question = _("Did they read exactly these words to you, by voice?")
+            if not terminal.confirm(question, _("in a script: --words with the words that you heard")):
                 raise UnknownSigner(
-                    "not verified: nothing was changed", "if the words differ, somebody changed the card on its way"
+                    _("not verified: nothing was changed"),
+                    _("if the words differ, somebody changed the card on its way"),
                 )
         elif " ".join(words.lower().split()) != expected:
             raise UnknownSigner(
-                "these are not the words of this card: nothing was changed",
-                "if they read them to you like this, somebody changed the card on its way",
+                _("these are not the words of this card: nothing was changed"),
+                _("if they read them to you like this, somebody changed the card on its way"),
             )
         contacts.mark_verified(unlocked, contact)
-    answer({"contact": name, "verified": True}, as_json=as_json, lines=(f"{printable(name)} is verified",))
+    answer(
+        {"contact": name, "verified": True},
+        as_json=as_json,
+        lines=(_("{name} is verified").format(name=printable(name)),),
+    )
 
 
 def contact_remove(
@@ -420,4 +435,4 @@ def contact_remove(
 
     with opened(vault, passphrase_file, token) as unlocked:
         contacts.forget(unlocked, contacts.find(unlocked.book(), name))
-    answer({"removed": name}, as_json=as_json, lines=(f"removed {printable(name)}",))
+    answer({"removed": name}, as_json=as_json, lines=(_("removed {name}").format(name=printable(name)),))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from gettext import gettext as _
 from typing import Annotated
 
 import typer
@@ -35,7 +36,10 @@ def card_raid(
     from vault.raidcard import LANGUAGES, pdf, text
 
     if language not in LANGUAGES:
-        raise BadInput(f"there is no raid card in {printable(language)}", f"languages: {', '.join(LANGUAGES)}")
+        raise BadInput(
+            _("there is no raid card in {language}").format(language=printable(language)),
+            _("languages: {languages}").format(languages=", ".join(LANGUAGES)),
+        )
     if output is None:
         sys.stdout.write(text(language))
         return
@@ -44,16 +48,20 @@ def card_raid(
         with open(output, "xb") as f:
             f.write(data)
     except FileExistsError as exc:
-        raise AlreadyThere(f"{printable(output)} is there already", "choose another name") from exc
-    say(f"raid card written to {printable(output)}: print it, fill in the numbers, hang it up")
+        raise AlreadyThere(
+            _("{output} is there already").format(output=printable(output)), _("choose another name")
+        ) from exc
+    say(_("raid card written to {output}: print it, fill in the numbers, hang it up").format(output=printable(output)))
 
 
 def drill(vault: VaultOption = None, as_json: JsonOption = False) -> None:
     """Rehearse the emergency: how long do you need until the keys are gone? The real vault is not touched."""
     from vault.rehearsal import rehearse
 
-    say("A throw-away vault is made beside yours. When you see the alarm, do what you would do: type `sandyk panic`.")
-    say("Nothing of your vault is touched. Put your hands where they would be, and wait.")
+    say(
+        _("A throw-away vault is made beside yours. When you see the alarm, do what you would do: type `sandyk panic`.")
+    )
+    say(_("Nothing of your vault is touched. Put your hands where they would be, and wait."))
     score = rehearse(folder_of(vault), ask=terminal.ask, say=say)
     answer(
         {
@@ -62,8 +70,13 @@ def drill(vault: VaultOption = None, as_json: JsonOption = False) -> None:
         },
         as_json=as_json,
         lines=(
-            f"typed after {score.typed:.1f} s, keys gone after {score.safe:.1f} s, {score.mistakes} mistake(s)",
+            _("typed after {typed:.1f} s, keys gone after {safe:.1f} s, {mistakes} mistake(s)").format(
+                typed=score.typed, safe=score.safe, mistakes=score.mistakes
+            ),
             score.verdict,
-            "the same for a key bound to the command: press it when you see the alarm (docs/guide/en/panic-key.md)",
+            _(
+                "the same for a key bound to the command: press it when you see the alarm "
+                "(docs/guide/en/panic-key.md)"
+            ),
         ),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
 from typing import Annotated
 
 import typer
@@ -33,11 +34,11 @@ def reader(
     if output is not None:
         readerpage.write(output)
     digest = readerpage.digest()
-    written = [f"reader page written to {printable(output)}"] if output is not None else []
+    written = [_("reader page written to {output}").format(output=printable(output))] if output is not None else []
     answer({"file": output, "sha256": digest}, as_json=as_json, lines=[*written, f"SHA-256 {digest}"])
     if output is not None and not as_json:
-        say("Give it to the editor by another way than the bundles: a page that somebody exchanged steals keys.")
-        say("Read the SHA-256 to them by voice. What they type to compare, in the folder where the page is:")
-        say("  Windows: certutil -hashfile reader.html SHA256")
-        say("  macOS:   shasum -a 256 reader.html")
-        say("  Linux:   sha256sum reader.html")
+        say(_("Give it to the editor by another way than the bundles: a page that somebody exchanged steals keys."))
+        say(_("Read the SHA-256 to them by voice. What they type to compare, in the folder where the page is:"))
+        say(_("  Windows: certutil -hashfile reader.html SHA256"))
+        say(_("  macOS:   shasum -a 256 reader.html"))
+        say(_("  Linux:   sha256sum reader.html"))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -64,9 +65,9 @@ def take(
         as_json=as_json,
         lines=(
             f"signed by {printable(taken.editor)}: {taken.items} document(s) verified there{again}",
-            f"opened {time_text(taken.opened_ns)} by their clock",
+            _("opened {opened_ns} by their clock").format(opened_ns=time_text(taken.opened_ns)),
             f"{printable(taken.case)}: {tally_text(taken.tally)}",
-            "keep the file: it is the proof, the record has its hash (sandyk receipt show)",
+            _("keep the file: it is the proof, the record has its hash (sandyk receipt show)"),
         ),
     )  # fmt: skip
 
@@ -105,7 +106,11 @@ def _write(signed: SignedReceipt, folder: str) -> None:
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError as exc:
-        raise DiskFailed(f"the folder {printable(folder)} cannot be made: {exc.strerror or exc}") from exc
+        raise DiskFailed(
+            _("the folder {folder} cannot be made: {reason}").format(
+                folder=printable(folder), reason=exc.strerror or exc
+            )
+        ) from exc
     for name, content in receipt_proof.files(signed).items():
         write_new(os.path.join(folder, name), content, disk=Disk())
 
@@ -127,10 +132,18 @@ def _document(shown: Shown) -> dict[str, Any]:
 def _lines(shown: Shown, output: str | None) -> list[str]:
     receipt = shown.signed.receipt
     lines = [
-        f"bundle {receipt.bundle_id.hex()}: {len(receipt.documents)} document(s)",
-        f"opened {time_text(receipt.opened_ns)}, by the clock of the one who signed",
+        _("bundle {bundle_id}: {count} document(s)").format(
+            bundle_id=receipt.bundle_id.hex(), count=len(receipt.documents)
+        ),
+        _("opened {opened_ns}, by the clock of the one who signed").format(opened_ns=time_text(receipt.opened_ns)),
         f"signed by {printable(shown.name or 'an unknown key')}: {' '.join(receipt.editor.words)}",
-        "it counts" if shown.objection is None else f"it does NOT count: {one_line(shown.objection)}",
+        _("it counts")
+        if shown.objection is None
+        else _("it does NOT count: {objection}").format(objection=one_line(shown.objection)),
         *(f"{digest.hex()}  {shown_path(shown.names.get(digest, b''))}".rstrip() for digest in receipt.documents),
     ]
-    return [*lines, f"written to {printable(output)}, in clear: receipt.txt says how to check it"] if output else lines
+    return (
+        [*lines, _("written to {output}, in clear: receipt.txt says how to check it").format(output=printable(output))]
+        if output
+        else lines
+    )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,16 +47,18 @@ def expect_one_way(
     """Raise BadInput when the options of `export` do not go together."""
     if classic and to:
         raise BadInput(
-            f"{printable(to[0])} has a post-quantum key, which cannot share a file with keys of the older kind",
-            "--classic takes --recipient and --recipients-file alone; seal for contacts in a file of their own",
+            _("{name} has a post-quantum key, which cannot share a file with keys of the older kind").format(
+                name=printable(to[0])
+            ),
+            _("--classic takes --recipient and --recipients-file alone; seal for contacts in a file of their own"),
         )
     if as_zip and (to or recipients or classic):
         raise BadInput(
-            "a ZIP is for whoever has its passphrase, and not for contacts or recipients",
-            "leave out --to, --recipient, --recipients-file and --classic; or leave out --zip",
+            _("a ZIP is for whoever has its passphrase, and not for contacts or recipients"),
+            _("leave out --to, --recipient, --recipients-file and --classic; or leave out --zip"),
         )
     if as_zip and in_parts:
-        raise BadInput("a ZIP is one file: leave out --volume-size")
+        raise BadInput(_("a ZIP is one file: leave out --volume-size"))
 
 
 def new_zip_passphrase(wanted: bool, *, as_json: bool) -> Secret | None:
@@ -65,7 +68,7 @@ def new_zip_passphrase(wanted: bool, *, as_json: bool) -> Secret | None:
     from vault.zipped import new_words
 
     if not as_json:
-        terminal.expect_somebody("with --json the passphrase is in the document")
+        terminal.expect_somebody(_("with --json the passphrase is in the document"))
     return new_words()
 
 
@@ -78,35 +81,39 @@ def outside_lines(*, as_zip: bool, me_too: bool) -> list[str]:
     """Who can open what was sealed, what shows of it from outside, and what remains to be done."""
     if as_zip:
         return [
-            "whoever has the passphrase can open it. From outside it shows its size, rounded up, and that it is an "
-            "encrypted ZIP; not what is in it, nor by whom",
-            "on its way, not safe yet: for a ZIP nobody can make a receipt",
+            _(
+                "whoever has the passphrase can open it. From outside it shows its size, rounded up, and "
+                "that it is an encrypted ZIP; not what is in it, nor by whom"
+            ),
+            _("on its way, not safe yet: for a ZIP nobody can make a receipt"),
         ]
     others = "only they can open it" if me_too else "only they can open it; you cannot"
     return [
         f"{others}. From outside it shows its size and how many it is for, both rounded up; not whom, nor by whom",
-        "on its way, not safe yet: ask them for a receipt (open FILE --receipt), and take it: sandyk receipt take",
+        _("on its way, not safe yet: ask them for a receipt (open FILE --receipt), and take it: sandyk receipt take"),
     ]
 
 
 def show_zip_passphrase(words: Secret, path: str) -> None:
     """Show the passphrase of the ZIP, once. Raises NoTerminal."""
     try:
-        terminal.show_once("The passphrase of the ZIP:", words, "It is not shown again, and is stored nowhere.")
+        terminal.show_once(_("The passphrase of the ZIP:"), words, _("It is not shown again, and is stored nowhere."))
     except NoTerminal as exc:
         raise NoTerminal(
-            f"the terminal went away before the passphrase was shown: nobody can open {printable(path)}",
-            "remove it, and make another",
+            _("the terminal went away before the passphrase was shown: nobody can open {path}").format(
+                path=printable(path)
+            ),
+            _("remove it, and make another"),
         ) from exc
 
 
 def no_zip_passphrase() -> Secret:
     """For ``open --identity``. Raises BadInput."""
-    raise BadInput("a ZIP is opened with its passphrase, not with an identity: leave out --identity")
+    raise BadInput(_("a ZIP is opened with its passphrase, not with an identity: leave out --identity"))
 
 
 def ask_zip_passphrase(passphrase_file: str | None) -> Secret:
     """The passphrase of a ZIP that is to be opened. Raises BadInput, NoTerminal."""
     if passphrase_file is not None:
         return terminal.read_passphrase_file(passphrase_file)
-    return terminal.ask_passphrase("Passphrase of the ZIP: ", "in a script: --zip-passphrase-file FILE")
+    return terminal.ask_passphrase(_("Passphrase of the ZIP: "), _("in a script: --zip-passphrase-file FILE"))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,7 +49,8 @@ def remove_items(
     reason: Annotated[
         str,
         typer.Option(
-            "--reason", metavar="TEXT",
+            "--reason",
+            metavar="TEXT",
             help="Why; it stays in the custody record for all members. What is typed here stays in the shell's "
             "history.",
         ),
@@ -74,10 +76,10 @@ def remove_items(
     with opened(vault, passphrase_file, token) as unlocked:
         chosen = choose_items(unlocked, None, case_name, references)
         if not yes and not _agreed(chosen):
-            say("nothing was removed")
+            say(_("nothing was removed"))
             raise typer.Exit(exits.FAILED)
         for case, items in chosen:
-            with terminal.progress("removing") as advance:
+            with terminal.progress(_("removing")) as advance:
                 done.append(remove(unlocked, case, items, reason=reason, progress=advance))
     answer({"cases": [_document(one) for one in done]}, as_json=as_json, lines=_lines(done))
     if any(one.left for one in done):
@@ -88,8 +90,11 @@ def _agreed(chosen: list[tuple[Case, list[Item]]]) -> bool:
     for case, items in chosen:
         for item in items:
             say(f"{printable(case.name)}: {item.id.hex()[:8]} {size_text(item.size)} {shown_path(item.name)}")
-    count = sum(len(items) for _, items in chosen)
-    return terminal.confirm(f"Remove {count} document(s) for all members? It cannot be undone.", "in a script: --yes")
+    count = sum(len(items) for __, items in chosen)
+    return terminal.confirm(
+        _("Remove {count} document(s) for all members? It cannot be undone.").format(count=count),
+        _("in a script: --yes"),
+    )
 
 
 def _document(done: Removed) -> dict[str, Any]:
@@ -108,13 +113,24 @@ def _lines(done: list[Removed]) -> list[str]:
     lines = []
     for one in done:
         lines.append(
-            f"{printable(one.case)}: removed {len(one.items)} document(s); {one.packs} pack(s) were written anew"
+            _("{case}: removed {count} document(s); {packs} pack(s) were written anew").format(
+                case=printable(one.case), count=len(one.items), packs=one.packs
+            )
         )
-        lines += [f"pack {f.about} still has bytes of them: {one_line(f.what)}" for f in one.left]
+        lines += [
+            _("pack {about} still has bytes of them: {what}").format(about=f.about, what=one_line(f.what))
+            for f in one.left
+        ]
         if one.sharing:
-            lines.append(f"{one.sharing} of them have bytes in common with documents that stay: these bytes stay, too")
+            lines.append(
+                _("{sharing} of them have bytes in common with documents that stay: these bytes stay, too").format(
+                    sharing=one.sharing
+                )
+            )
         if one.exported:
-            lines.append(f"{one.exported} of them were exported: those bundles still have them")
+            lines.append(
+                _("{exported} of them were exported: those bundles still have them").format(exported=one.exported)
+            )
     return [*lines, *WHAT_STAYS]
 
 
@@ -133,14 +149,14 @@ def compact_case(
     from vault.cases import find_case
     from vault.compacting import compact
 
-    with opened(vault, passphrase_file, token) as unlocked, terminal.progress("compacting") as advance:
+    with opened(vault, passphrase_file, token) as unlocked, terminal.progress(_("compacting")) as advance:
         done = compact(unlocked, find_case(unlocked, case_name), progress=advance)
     answer(
         {"case": done.case, "packs_before": done.before, "packs": done.after, "freed": done.freed,
          "left": [{"pack": f.about, "what": f.what} for f in done.left]},
         as_json=as_json,
         lines=[f"{printable(done.case)}: {done.before} pack(s) before, {done.after} now; {_freed_text(done.freed)}"]
-        + [f"  left as it is: pack {f.about}: {one_line(f.what)}" for f in done.left],
+        + [_("  left as it is: pack {about}: {what}").format(about=f.about, what=one_line(f.what)) for f in done.left],
     )  # fmt: skip
     if done.left:
         raise typer.Exit(exits.PARTLY)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -60,20 +61,24 @@ def parity(
 
     with opened(vault, passphrase_file, token) as unlocked:
         case = find_case(unlocked, case_name)
-        with open_store(unlocked, case, remark=False) as store, terminal.progress("reading") as advance:
+        with open_store(unlocked, case, remark=False) as store, terminal.progress(_("reading")) as advance:
             done = protect(store, percent, disk=unlocked.disk, progress=advance)
     name = printable(case.name)
-    lines = [f"{name}: parity made for {done.made} pack(s), {done.kept} had it: {size_text(done.size)} altogether"]
+    lines = [
+        _("{name}: parity made for {made} pack(s), {kept} had it: {size} altogether").format(
+            name=name, made=done.made, kept=done.kept, size=size_text(done.size)
+        )
+    ]
     if percent == 0:
-        lines = [f"{name}: no pack has parity any more"]
+        lines = [_("{name}: no pack has parity any more").format(name=name)]
     answer(
         {"case": case.name, "percent": percent, "made": done.made, "kept": done.kept, "removed": done.removed,
          "bytes": done.size, "whole": done.verdict.whole},
         as_json=as_json, lines=lines,
     )  # fmt: skip
     if not done.verdict.whole:
-        terminal.say("sandyk: not everything in this case is whole; what is damaged got no new parity")
-        terminal.say("hint: sandyk verify CASE says what; sandyk verify --repair CASE mends what can be mended")
+        terminal.say(_("sandyk: not everything in this case is whole; what is damaged got no new parity"))
+        terminal.say(_("hint: sandyk verify CASE says what; sandyk verify --repair CASE mends what can be mended"))
         raise typer.Exit(exits.DAMAGED)
 
 
@@ -94,16 +99,21 @@ def repaired_document(done: Repaired) -> dict[str, Any]:
 
 def repaired_lines(done: Repaired) -> list[str]:
     """The same for a person."""
-    lines = [f"  pack {pack.hex()[:8]}: mended from its parity" for pack in done.mended]
-    lines += [f"  pack {pack.hex()[:8]}: reads again, and is back in its place" for pack in done.put_back]
+    lines = [_("  pack {pack}: mended from its parity").format(pack=pack.hex()[:8]) for pack in done.mended]
     lines += [
-        f"  pack {pack.hex()[:8]}: does not read; moved to the case's folder `quarantine`" for pack in done.put_aside
+        _("  pack {pack}: reads again, and is back in its place").format(pack=pack.hex()[:8]) for pack in done.put_back
+    ]
+    lines += [
+        _("  pack {pack}: does not read; moved to the case's folder `quarantine`").format(pack=pack.hex()[:8])
+        for pack in done.put_aside
     ]
     if done.saved:
-        lines.append(f"  {done.saved} document(s) of damaged packs still read, and were filed again")
+        lines.append(
+            _("  {saved} document(s) of damaged packs still read, and were filed again").format(saved=done.saved)
+        )
     for one in done.lost:
         lines.append(f"  LOST HERE: {shown_path(one.item.name)}, SHA-256 {one.item.sha256.hex()}")
-        lines += [f"    fetch it from {one_line(printable(place))}" for place in one.elsewhere]
+        lines += [_("    fetch it from {place}").format(place=one_line(printable(place))) for place in one.elsewhere]
         if not one.elsewhere:
-            lines.append("    the record knows of no export that has it: look for other copies and the original")
+            lines.append(_("    the record knows of no export that has it: look for other copies and the original"))
     return lines

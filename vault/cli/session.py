@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -64,11 +65,13 @@ def folder_of(vault: str | None) -> str:
     """The vault's folder. Raises BadInput when there is no telling."""
     first = _SAID_FIRST.get()
     if vault is not None and first is not None:
-        raise BadInput("--vault is given twice")
+        raise BadInput(_("--vault is given twice"))
     try:
         return vault_folder(vault or first)
     except NoPlace as exc:
-        raise BadInput(f"there is no telling where the vault is: {exc}", "say it: --vault DIR") from exc
+        raise BadInput(
+            _("there is no telling where the vault is: {reason}").format(reason=exc), _("say it: --vault DIR")
+        ) from exc
 
 
 @contextmanager
@@ -112,7 +115,7 @@ def _telling(unlocked: Vault) -> Iterator[None]:
             yield
     finally:
         for notice in unlocked.notices:
-            terminal.say(f"note: {one_line(notice)}")
+            terminal.say(_("note: {notice}").format(notice=one_line(notice)))
 
 
 def read_passphrase(passphrase_file: str | None) -> Secret:
@@ -132,7 +135,7 @@ def read_new_passphrase(passphrase_file: str | None) -> Secret:
             return normalise_new(terminal.read_passphrase_file(passphrase_file).expose().decode())
         return terminal.ask_new_passphrase(generate_passphrase)
     except WeakPassphrase as exc:
-        raise BadInput(str(exc), "nothing was changed; a few words that mean nothing together are good") from exc
+        raise BadInput(str(exc), _("nothing was changed; a few words that mean nothing together are good")) from exc
 
 
 def read_token(path: str | None) -> Secret | None:
@@ -160,7 +163,7 @@ def hinting_at_token(given: str | None, outside_half: Secret | None) -> Iterator
         yield
     except DoesNotOpen as exc:
         if given is None and outside_half is None and token_word(None) is not None:
-            exc.hints = (*exc.hints, "SANDYK_TOKEN names an outside half that cannot be read now: is the stick in?")
+            exc.hints = (*exc.hints, _("SANDYK_TOKEN names an outside half that cannot be read now: is the stick in?"))
         raise
 
 
@@ -178,9 +181,9 @@ def read_text(path: str, limit: int) -> bytes:
             with open(path, "rb") as f:
                 data = f.read(limit + 1)
     except OSError as exc:
-        raise BadInput(f"{printable(path)} cannot be read: {exc.strerror}") from exc
+        raise BadInput(_("{path} cannot be read: {reason}").format(path=printable(path), reason=exc.strerror)) from exc
     if len(data) > limit:
-        raise BadInput(f"{printable(path)} is too large to be what it should be")
+        raise BadInput(_("{path} is too large to be what it should be").format(path=printable(path)))
     return data
 
 
@@ -206,7 +209,9 @@ def table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 def name_unusable(unusable: Sequence[tuple[bytes, str]]) -> None:
     """Say which cases could not be looked into and why; ends the command with the code for a part."""
     for case_id, reason in unusable:
-        terminal.say(f"case {case_id.hex()[:8]} cannot be used: {one_line(reason)}")
+        terminal.say(
+            _("case {case_id} cannot be used: {reason}").format(case_id=case_id.hex()[:8], reason=one_line(reason))
+        )
     if unusable:
         raise typer.Exit(exits.PARTLY)
 
@@ -226,7 +231,9 @@ def surroundings(folder: str) -> tuple[list[dict[str, str]], list[str]]:
 
 def tally_text(tally: Tally) -> str:
     """How many documents are where, for a person."""
-    return f"{tally.safe} safe abroad, {tally.sent} on their way, {tally.here} only here"
+    return _("{safe} safe abroad, {sent} on their way, {here} only here").format(
+        safe=tally.safe, sent=tally.sent, here=tally.here
+    )
 
 
 def tally_document(tally: Tally) -> dict[str, int]:

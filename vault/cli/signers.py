@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Any
 
 from vault.names import printable
@@ -24,12 +25,20 @@ def signer_document(sender: Sender | None) -> dict[str, Any] | None:
 
 def say_how_to_trust(sender: Sender, card: str = "CARD") -> None:
     """What to do so that somebody who is not trusted may be, as lines of hints. ``card``: the file with theirs."""
-    say("hint: let the sender read their words to you by voice: " + sender.words)
+    say(_("hint: let the sender read their words to you by voice: ") + sender.words)
     if sender.name is not None:
-        say(f"hint: if they are the same: sandyk contact verify {printable(sender.name)}")
+        say(_("hint: if they are the same: sandyk contact verify {name}").format(name=printable(sender.name)))
     elif sender.instead_of is not None:
         name = printable(sender.instead_of)
-        say(f"hint: if they are the same: sandyk contact remove {name}, sandyk contact add {name} {card}")
-        say(f"hint: then: sandyk contact verify {name}")
+        say(
+            _("hint: if they are the same: sandyk contact remove {name}, sandyk contact add {name} {card}").format(
+                name=name, card=card
+            )
+        )
+        say(_("hint: then: sandyk contact verify {name}").format(name=name))
     else:
-        say(f"hint: if they are the same: sandyk contact add NAME {card}, then sandyk contact verify NAME")
+        say(
+            _("hint: if they are the same: sandyk contact add NAME {card}, then sandyk contact verify NAME").format(
+                card=card
+            )
+        )

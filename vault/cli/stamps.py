@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,12 +36,16 @@ def stamper(url: str | None, tsa_ca: str | None) -> Stamper | None:
     """What has a signature time stamped by the server that was named. Raises BadInput. Asks nobody yet."""
     if url is None:
         if tsa_ca is not None:
-            raise BadInput("--tsa-ca checks a time stamp: say by whom with --timestamp URL")
+            raise BadInput(_("--tsa-ca checks a time stamp: say by whom with --timestamp URL"))
         return None
     from vault.timestamping import Stamper, server_at  # nowhere else: it is what can open a connection
 
     server = server_at(url)
-    say(f"note: a time stamp is asked of {server}: it learns a hash, where it is asked from, and when")
+    say(
+        _("note: a time stamp is asked of {server}: it learns a hash, where it is asked from, and when").format(
+            server=server
+        )
+    )
     return Stamper(server, roots=roots_in(tsa_ca))
 
 
@@ -66,7 +71,7 @@ def stamp_lines(stamp: Stamp | None, tags: Tags | None = None) -> list[str]:
     if stamp is None:
         if tags is None or tags.untrusted_timestamp is None:
             return []
-        return ["time stamp: not examined, for rfc3161-client is not installed: pip install 'sandyk[timestamps]'"]
+        return [_("time stamp: not examined, for rfc3161-client is not installed: pip install 'sandyk[timestamps]'")]
     said = f"time stamp over the signature: {stamp.time:%Y-%m-%d %H:%M:%S} UTC, by {stamp.name or 'a server'}"
     if stamp.checked_against:
         return [f"{said}; the server's certificate leads to a root that was given"]

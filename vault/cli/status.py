@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from gettext import gettext as _
 from typing import Annotated, Any
 
 import typer
@@ -57,7 +58,7 @@ def status(
     LockedVault.at(folder, disk=Disk())
     counted: dict[str, Any] | None = None
     unusable: list[tuple[bytes, str]] = []
-    case_lines = ["for each case, from its own record: sandyk status --cases"]
+    case_lines = [_("for each case, from its own record: sandyk status --cases")]
     if each_case or passphrase_file is not None or token is not None:
         counted, unusable, case_lines = _counted(vault, passphrase_file, token)
     beside, beside_lines = standing(folder)
@@ -82,14 +83,20 @@ def status(
         },
         as_json=as_json,
         lines=(
-            f"vault in {printable(folder)}",
+            _("vault in {folder}").format(folder=printable(folder)),
             *beside_lines,
-            f"{len(cases)} case(s), {len(packs)} packs, {size_text(size)}",
-            f"the public counter, which may be behind: {known.filed} documents filed here",
-            f"  in sealed exports: {known.sealed}; last export: {known.last_sealed}",
-            f"  confirmed by an editor's receipt: {known.safe}; last receipt: {known.last_safe}",
+            _("{count} case(s), {packs} packs, {size}").format(
+                count=len(cases), packs=len(packs), size=size_text(size)
+            ),
+            _("the public counter, which may be behind: {filed} documents filed here").format(filed=known.filed),
+            _("  in sealed exports: {sealed}; last export: {last_sealed}").format(
+                sealed=known.sealed, last_sealed=known.last_sealed
+            ),
+            _("  confirmed by an editor's receipt: {safe}; last receipt: {last_safe}").format(
+                safe=known.safe, last_safe=known.last_safe
+            ),
             *case_lines,
-            f"waiting in the outbox: {len(waiting)}",
+            _("waiting in the outbox: {count}").format(count=len(waiting)),
             *(f"  {shown_path(os.path.join(folder, layout.OUTBOX, name))}" for name in waiting),
             *caution_lines,
         ),
@@ -106,12 +113,16 @@ def _counted(
     with opened(vault, passphrase_file, token) as unlocked:
         sight = abroad.look(unlocked)
     rows = [(printable(one.case.name), tally_text(one.tally)) for one in sight.cases]
-    lines = [f"{sight.tally.total} document(s) in your cases: {tally_text(sight.tally)}"]
+    lines = [
+        _("{total} document(s) in your cases: {tally}").format(total=sight.tally.total, tally=tally_text(sight.tally))
+    ]
     lines += [f"  {line}" for line in table(rows)] if len(rows) > 1 else []
     if sight.tally.here:
-        lines.append("to see what is only here: sandyk list --only-here; to seal it for an editor: sandyk export")
+        lines.append(_("to see what is only here: sandyk list --only-here; to seal it for an editor: sandyk export"))
     if sight.unseen:
-        lines.append(f"{sight.unseen} case(s) here are not yours: what is in them was not counted")
+        lines.append(
+            _("{unseen} case(s) here are not yours: what is in them was not counted").format(unseen=sight.unseen)
+        )
     document = {
         **tally_document(sight.tally),
         "cases": [{"case": one.case.name, **tally_document(one.tally)} for one in sight.cases],
