@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Documents as transcripts: what stands in ``console`` blocks, run as a reader would type it.
+
+A line that begins with a prompt is typed, at a real terminal; the lines below it must appear in what comes back, in
+this order, with ``…`` for anything. ``[exit code N]`` says how it ends, else with 0. ``abroad$`` and ``source$`` are
+other people's machines: other home folders, the same current folder. ``<!-- $ … -->`` is typed too, and not shown.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pexpect
+
+from tests.support.agents import runtime_folder
+
+BIN = Path(sys.executable).parent
+PASSPHRASE = "seven words that were made up for this"
+ANOTHER = "seven more of them, for somebody else"
+
+ANSWERS = {
+    r"New passphrase \(.*\): ": PASSPHRASE,
+    r"The same once more: ": PASSPHRASE,
+    r"Passphrase: ": PASSPHRASE,
+    r"Did they read exactly these words to you, by voice\? \[y/N\] ": "y",
+}
+PROMPT = re.compile(r"(?:(\w+)\$|\$) (.+)")
+UNSEEN = re.compile(r"^<!-- ((?:\w+)?\$ .+) -->$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Whose machine, what is typed, and the lines that must come back."""
+
+    machine: str
+    command: str
+    expected: tuple[str, ...]
+
+    @property
+    def code(self) -> int:
+        """The exit code that the document promises."""
+        return next((int(m[1]) for line in self.expected if (m := re.fullmatch(r"\[exit code (\d+)\]", line))), 0)
+
+    @property
+    def pieces(self) -> list[str]:
+        """What must come back, in this order."""
+        return [p for line in self.expected if not line.startswith("[exit") for p in line.split("…") if p]
+
+
+def blocks(text: str, kind: str) -> list[str]:
+    """The fenced blocks of a kind."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def examples(text: str) -> list[Example]:
+    """What a document has its reader type, with what is typed unseen, in the order in which it stands there."""
+    found: list[Example] = []
+    for line in "".join(blocks(UNSEEN.sub(r"```console\n\1\n```", text), "console")).splitlines():
+        if match := PROMPT.fullmatch(line):
+            found.append(Example(match[1] or "here", match[2], ()))
+        else:
+            last = found.pop()
+            found.append(Example(last.machine, last.command, (*last.expected, line)))
+    return found
+
+
+def environment(home: Path) -> dict[str, str]:
+    """A fresh machine with nothing but the program."""
+    home.mkdir(exist_ok=True)
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    return {"HOME": str(home), "PATH": path, "LANG": "C.UTF-8", "TERM": "dumb", "COLUMNS": "200"}
+
+
+def type_in(command: str, folder: Path, home: Path, **runtime: str) -> tuple[str, int]:
+    """Run a line in a shell, answer what it asks, and give what it printed and its exit code."""
+    child = pexpect.spawn(
+        "/bin/sh", ["-c", command], cwd=str(folder), env={**environment(home), **runtime}, encoding="utf-8",
+        timeout=60, dimensions=(50, 400),
+    )  # fmt: skip
+    output, prompts, second = "", list(ANSWERS), " journalist add " in command
+    while (which := child.expect([*prompts, pexpect.EOF])) < len(prompts):
+        output += child.before or ""
+        child.sendline(ANOTHER if second and which < 2 else ANSWERS[prompts[which]])
+    output += child.before or ""
+    child.close()
+    return output.replace("\r\n", "\n"), child.exitstatus or 0
+
+
+def play(text: str, folder: Path) -> int:
+    """Type everything that a document has its reader type, and compare. Gives how many lines that were."""
+    played = examples(text)
+    with runtime_folder() as runtime:
+        for example in played:
+            home = folder / f"home-{example.machine}"
+            output, code = type_in(example.command, folder, home, XDG_RUNTIME_DIR=str(runtime))
+            assert code == example.code, f"{example.command}: {output}"
+            at = 0
+            for piece in example.pieces:
+                at = output.find(piece, at)
+                assert at >= 0, f"{example.command!r} does not say {piece!r} in this place: {output}"
+                at += len(piece)
+    return len(played)
