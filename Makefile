@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 FILES ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test forensic fuzz lint docs raid-card reader bench bench-scale clean
+.PHONY: demo test forensic fuzz lint docs raid-card reader stick bench bench-scale clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python demo/demo.py $(FILES)
@@ -41,6 +41,11 @@ reader: reader/node_modules
 reader/node_modules: reader/package-lock.json
 	cd reader && npm ci --no-audit --no-fund --ignore-scripts
 	touch $@
+
+# Needs a network, so that whoever gets the folder needs none. About 250 MB.
+STICK ?= dist/stick
+stick: $(VENV)/.runtime
+	$(BIN)/python tools/make_stick.py $(STICK)
 
 bench: $(VENV)/.runtime
 	$(BIN)/python -m bench --write docs/performance.md
