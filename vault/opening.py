@@ -23,6 +23,7 @@ from vault.bundle import NotABundle, Tags, TarBundleReader
 from vault.bundle_reader import Document
 from vault.cases import Case, list_cases, open_store
 from vault.errors import BadInput, DiskFailed, LibraryMissing
+from vault.holes import HoleWriter
 from vault.intake import Intake
 from vault.model import EVENT_TAKEN_IN, ORIGIN_AGE, ORIGIN_BUNDLE, ORIGIN_DROP, Event, Item
 from vault.names import bag_name, printable
@@ -190,9 +191,11 @@ def _bundle_into_folder(reader: TarBundleReader, out: PartialFolder, vault: Vaul
 def _write(out: PartialFolder, path: str, document: Document, progress: Progress) -> None:
     try:
         with out.create(path) as f:
+            writer = HoleWriter(f.fileno())
             while piece := document.read(PIECE):
-                f.write(piece)
+                writer.write(piece)
                 progress(0, len(piece))
+            writer.finish()
     except BaseException:
         with suppress(OSError):
             os.unlink(out.path(path))

@@ -21,6 +21,7 @@ from gettext import gettext as _
 from vault.disk import take_lock
 from vault.elsewhere import expect_outside_vaults
 from vault.errors import AlreadyThere, DiskFailed, UnsafeName
+from vault.holes import HoleWriter
 from vault.names import SafePath, printable
 
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
@@ -109,7 +110,9 @@ class OutWriter:
         temporary, fd = at.create()
         try:
             with os.fdopen(fd, "wb", buffering=0) as f:
-                fill(lambda data: _write_all(f.fileno(), data))
+                out = HoleWriter(f.fileno())
+                fill(out.write)
+                out.finish()
                 if mtime_ns is not None:
                     target = f.fileno() if os.utime in os.supports_fd else at.full(temporary)
                     with suppress(OSError, OverflowError):
@@ -230,9 +233,3 @@ class _Place:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
