@@ -18,7 +18,7 @@ from vault.disk import Disk
 from vault.founding import found
 
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "guide"
-LANGUAGES = ("en",)
+LANGUAGES = ("en", "ru")
 PAGES = sorted(page.name for page in (GUIDE / "en").glob("*.md"))
 
 HERE = """
@@ -126,9 +126,9 @@ def _typed(language: str, page: str) -> list[tuple[str, str]]:
 
 
 def _indented(language: str, page: str) -> list[str]:
-    """The first two words of each line that is to be typed and is not run here."""
+    """The first two words of each line that is to be typed and is not run here, but for what is told in own words."""
     lines = re.findall(r"^    (\S.*)$", re.sub(r"^```.*?^```$", "", _text(language, page), flags=re.M | re.S), re.M)
-    return [" ".join(line.split()[:2]) for line in lines if line.isascii()]
+    return [" ".join(line.split()[:2]) for line in lines if not re.match(r"note: |source: ", line)]
 
 
 def _commands_named(language: str, page: str) -> set[str]:
