@@ -27,7 +27,8 @@ _ENDINGS = {
     "gz": ARCHIVE, "tgz": ARCHIVE, "bz2": ARCHIVE, "xz": ARCHIVE, "epub": WORD, "fb2": WORD,
 }  # fmt: skip
 _BEGINS = (
-    (re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|II[*+]\0|MM\0[*+]|RIFF....WEBP|BM.{4}\0\0\0\0", re.S), IMAGE),
+    (re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|II[*+]\0|MM\0[*+]|RIFF....WEBP|BM....\0{4}", re.S),
+     IMAGE),
     (re.compile(rb"....ftyp(heic|heix|mif1|msf1|avif)", re.S), IMAGE),
     (re.compile(rb"....ftypM4A |OggS|ID3|fLaC|RIFF....WAVE|#!AMR|\xff[\xf2-\xfb]", re.S), AUDIO),
     (re.compile(rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI |\0\0\x01[\xb3\xba]", re.S), VIDEO),

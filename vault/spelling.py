@@ -2,9 +2,9 @@
 """How words are compared in a search: one spelling for case and compatibility forms, and other spellings of a query.
 
 What is indexed is the word as it stands there, folded; nothing of it is thrown away, so that no Russian word becomes
-another one. It is the query that is spelt in several ways: an Uzbek word in Latin letters also in Cyrillic and the other
-way round, by the alphabets of the laws of 1995 and 1940 (oʻ ў, gʻ ғ, sh ш, ch ч, ya я, ʼ ъ), with the variations that
-people write. Why so: docs/decisions/0051-text-search.md. Pure: values in, values out.
+another one. It is the query that is spelt in several ways: an Uzbek word in Latin letters also in Cyrillic and the
+other way round, by the alphabets of the laws of 1995 and 1940 (oʻ ў, gʻ ғ, sh ш, ch ч, ya я, ʼ ъ), with the variations
+that people write. Why so: docs/decisions/0051-text-search.md. Pure: values in, values out.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was read inside the documents of a case: texts, and the full-text index over their words, in one SQLCipher file.
+"""What was read inside the documents of a case: texts, and the full-text index over their words, in an SQLCipher file.
 
-Owns its schema and pragmas (docs/format.md §7.1). Unlike the index it cannot be made anew in a moment, so it is encrypted
-again where the index is thrown away. It does not judge or parse: what it is told was read in confined children and is
-text. ``secure_delete`` and FTS5's ``secure-delete`` take what is forgotten out of the file's pages, not only out of lists.
+Owns its schema and pragmas (docs/format.md §7.1). Unlike the index it cannot be made anew in a moment, so it is
+encrypted again where the index is thrown away. It does not judge or parse: what it is told was read in confined
+children and is text. ``secure_delete`` and FTS5's ``secure-delete`` take what is forgotten out of the file's pages too.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ from vault.sqlcipher import Trouble, is_file_or_made, trouble
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 60
-MAX_TEXT = 4 << 20
-"""Bytes of UTF-8 that are kept of one document: a book of two thousand pages."""
 _LEVEL = 3
 """Of zstd: of text it takes a third more at level 1, and level 9 takes five times as long for a tenth less."""
 _PAGE = 500
@@ -193,7 +191,7 @@ class Texts:
         return False
 
     def _fold_anew(self) -> None:
-        """Index all words again when they were folded by other rules: else what is forgotten would not be found there."""
+        """Index all words again when they were folded by other rules: else what is forgotten would not be found."""
         with self._guarded():
             found = self._rows("SELECT value FROM known WHERE name = 'folding'")
             if found and found[0][0] == FOLDING:

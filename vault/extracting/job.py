@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The job that reads the words of one document, with all that is inside of it. In confined children only.
+
+By first bytes where these say what it is, by a name's ending where they do not.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+from vault import kinds
+from vault.confined.protocol import Refused
+from vault.extracting import encodings, mail, markup, office, packages, pdf
+from vault.extracting.answer import encode
+from vault.extracting.found import Enough, Found
+
+_HTML = re.compile(rb"(?i)<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]")
+_XML = re.compile(rb"(\xef\xbb\xbf)?\s*<\?xml\s")
+_BINARY = 0.1
+"""Text with more control characters than this share of its beginning is none."""
+_TEXT_CONTROLS = frozenset(b"\t\n\r\f\b\x1b\x1a")
+_XML_LINES = frozenset(
+    ("emphasis", "strong", "a", "style", "sub", "sup", "strikethrough", "code", "b", "i", "span", "em")
+)
+
+
+def warm_up() -> None:
+    """Load everything: a confined process can load nothing."""
+    encodings.warm_up()
+    pdf.warm_up()
+    found = Found()
+    markup.read_html(b"<p title='a'>b", found)
+    markup.read_xml(b"<a>b</a>", found)
+    some = b"Subject: =?koi8-r?B?8NLP18XSy8E=?=\nContent-Type: text/plain\n\nb\n"
+    mail.read_mail(some, found, lambda name, content: None)
+
+
+def extract(untrusted: bytes, argument: bytes) -> bytes:
+    """The job: an ``Answer``. ``argument`` is the document's name. Raises Refused."""
+    found = Found()
+    kind = kinds.kind_of(argument, untrusted[: kinds.HEAD])
+    with suppress(Enough):
+        kind = _read(untrusted, argument, found)
+    return encode(found.answer(kind))
+
+
+def _read(untrusted: bytes, name: bytes, found: Found) -> str:
+    """Read a document; its kind. Raises Refused, Enough."""
+    head = untrusted[: kinds.HEAD]
+    kind = kinds.kind_of(name, head)
+    if head.startswith(kinds.ZIP):
+        return _read_zip(untrusted, found)
+    if head.startswith(kinds.OLE):
+        raise Refused("an Office format from before 2007, or a mail of Outlook: save it in a newer one")
+    if head.startswith(kinds.RTF):
+        raise Refused("RTF: save it as docx or OpenDocument")
+    if kind == kinds.PDF and b"%PDF-" in head:
+        pdf.read_pdf(untrusted, found, _inside(found))
+    elif kind == kinds.IMAGE and kinds.kind_of(b"", head) == kinds.IMAGE:
+        if found.depth:
+            found.leave("pictures inside are not read")
+        else:
+            found.wait(0)
+    elif kind in (kinds.AUDIO, kinds.VIDEO, kinds.ARCHIVE) and kinds.kind_of(b"", head) == kind:
+        if kind == kinds.ARCHIVE:
+            raise Refused("an archive of a kind that is not read here: unpack it, and file what is in it")
+    elif mail.is_mbox(head):
+        for one in mail.mails(untrusted):
+            mail.read_mail(one, found, _inside(found))
+        return kinds.MAIL
+    elif mail.is_mail(head):
+        mail.read_mail(untrusted, found, _inside(found))
+        return kinds.MAIL
+    elif _HTML.search(head):
+        markup.read_html(untrusted, found)
+        return kinds.HTML
+    else:
+        return _read_text(untrusted, kind, found)
+    return kind
+
+
+def _read_text(untrusted: bytes, kind: str, found: Found) -> str:
+    if _XML.match(untrusted):
+        with suppress(Refused):  # one that is no XML is read as the text that it is
+            markup.read_xml(untrusted, found, within_lines=_XML_LINES)
+            return kind if kind != kinds.OTHER else kinds.TEXT
+    text = encodings.decode(untrusted)
+    head = text[: kinds.HEAD]
+    if sum(map(_is_binary, head)) > _BINARY * len(head):
+        return kind
+    found.add(text)
+    return kind if kind != kinds.OTHER else kinds.TEXT
+
+
+def _is_binary(character: str) -> bool:
+    return character == "\ufffd" or (ord(character) < ord(" ") and ord(character) not in _TEXT_CONTROLS)
+
+
+def _read_zip(untrusted: bytes, found: Found) -> str:
+    names = packages.names(untrusted)
+    mimetype = next((content for _, content in packages.members(untrusted, found, "mimetype".__eq__)), b"")
+    kind = office.kind_of_package(names, mimetype)
+    if kind:
+        office.read_office(untrusted, found, odf=b"opendocument" in mimetype)
+        return kind
+    inside = _inside(found)
+    for name, content in packages.members(untrusted, found, lambda name: True):
+        inside(name, content)
+    return kinds.WORD if mimetype.startswith(b"application/epub") else kinds.ARCHIVE
+
+
+def _inside(found: Found) -> mail.Inside:
+    """What reads a document inside of this one. A bad one costs itself."""
+
+    def read(name: str, content: bytes) -> None:
+        if not found.enter():
+            return
+        found.add(name)
+        before, waiting = found.depth, len(found.pages)
+        found.depth += 1
+        try:
+            _read(content, name.encode("utf-8", "replace"), found)
+        except Refused as exc:
+            found.leave(f"something inside: {exc}")
+        finally:
+            found.depth = before
+        if len(found.pages) > waiting:
+            del found.pages[waiting:]
+            found.leave("pages inside that are pictures are not read")
+
+    return read
