@@ -21,7 +21,6 @@ from keys.primitives import FLOOR, SALT_SIZE, Cost, check_cost
 
 MAX_HEADER_SIZE = 256
 _FIRST_LINE = "sandyk vault 1"
-_NOT_OURS = "the file VAULT is not one that this program wrote"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +54,10 @@ def parse_header(untrusted: bytes, *, floor: Cost = FLOOR) -> Header:
     try:
         header = _read_header(untrusted)
     except (Malformed, ValueError) as exc:
-        raise MalformedKeyring(_NOT_OURS) from exc
+        raise MalformedKeyring(_("the file VAULT is not one that this program wrote")) from exc
     check_cost(header.cost, floor=floor)
     if header.encode() != untrusted:
-        raise MalformedKeyring(_NOT_OURS)
+        raise MalformedKeyring(_("the file VAULT is not one that this program wrote"))
     return header
 
 

@@ -152,7 +152,8 @@ def check_contents(contents: Contents) -> None:
     for number, item in enumerate(contents.items, 1):
         problem = _problem_of(item) or _problem_of_path(item.path, f"{number:0{digits}}")
         if problem or not all(id(event) in checked or _is_event(event) for event in item.custody):
-            raise BadInput(f"item {number}: {problem or 'its custody record holds something that cannot be written'}")
+            problem = problem or _("its custody record holds something that cannot be written")
+            raise BadInput(_("item {number}: {problem}").format(number=number, problem=problem))
         if isinstance(item.custody, tuple):
             checked |= {id(event): event for event in item.custody}
     if sum(len(item.custody) for item in contents.items) > MAX_EVENTS:
@@ -204,7 +205,7 @@ def _parse_items(untrusted: bytes) -> Contents:
         item = _item(msgspec.json.decode(line[:-1] if more else line, type=_ItemText))
         problem = _problem_of(item)
         if problem:
-            raise DamagedBundle(f"item {len(items) + 1}: {problem}")
+            raise DamagedBundle(_("item {number}: {problem}").format(number=len(items) + 1, problem=problem))
         _expect_spelling(line, _json(_item_text(item)) + ("," if more else ""))
         items.append(item)
         if not more:
@@ -216,7 +217,7 @@ def _parse_items(untrusted: bytes) -> Contents:
     for number, item in enumerate(items, 1):
         problem = _problem_of_path(item.path, f"{number:0{digits}}")
         if problem:
-            raise DamagedBundle(f"item {number}: {problem}")
+            raise DamagedBundle(_("item {number}: {problem}").format(number=number, problem=problem))
     return Contents(bundle_id, head.title, head.sealed_ns, tuple(items))
 
 

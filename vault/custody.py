@@ -21,6 +21,8 @@ class Finding:
 
     what: str
     about: str
+    gap: bool = False
+    """Whether packs are missing from a chain."""
 
 
 def judge_chains(packs: Iterable[PackRow]) -> Iterator[Finding]:
@@ -43,7 +45,9 @@ def _judge_link(before: PackRow | None, pack: PackRow) -> Iterator[Finding]:
         yield Finding(_("two packs claim place {sequence} in one device's chain").format(sequence=pack.sequence), name)
     elif pack.sequence != expected:
         missing = pack.sequence - expected
-        yield Finding(_("{missing} pack(s) before it are missing from the chain").format(missing=missing), name)
+        yield Finding(
+            _("{missing} pack(s) before it are missing from the chain").format(missing=missing), name, gap=True
+        )
     elif before and pack.previous != before.digest:
         yield Finding(_("it does not continue the pack before it"), name)
     if before and pack.epoch < before.epoch:

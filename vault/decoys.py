@@ -27,6 +27,7 @@ from keys.secret import Secret
 from vault.colleagues import introduced
 from vault.errors import AlreadyThere, BadInput, DamagedVault, NewerFormat, NotAllowed, NotFound
 from vault.founding import MAX_PEOPLE_FILE, book_path, empty_book, roster_path, write_person_file
+from vault.sharing import erase_slot
 
 if TYPE_CHECKING:
     from vault.vaults import Vault
@@ -55,14 +56,26 @@ def set_up(vault: Vault, mine: Secret, decoy: Secret, duress_passphrase: Secret,
 
 def refuse_alike(mine: Secret, decoy: Secret, duress_passphrase: Secret) -> None:
     """Return, or raise BadInput when one of the three passphrases could be typed by mistake for another."""
-    for one, other, names in (
-        (mine, decoy, "the decoy passphrase is too much like your own"),
-        (mine, duress_passphrase, "the duress passphrase is too much like your own"),
-        (decoy, duress_passphrase, "the duress passphrase is too much like the decoy passphrase"),
+    for one, other, problem in (
+        (
+            mine,
+            decoy,
+            _("the decoy passphrase is too much like your own: a slip of the finger would be enough"),
+        ),
+        (
+            mine,
+            duress_passphrase,
+            _("the duress passphrase is too much like your own: a slip of the finger would be enough"),
+        ),
+        (
+            decoy,
+            duress_passphrase,
+            _("the duress passphrase is too much like the decoy passphrase: a slip of the finger would be enough"),
+        ),
     ):
         if duress.too_alike(one, other):
             raise BadInput(
-                f"{names}: a slip of the finger would be enough",
+                problem,
                 _("at least {least_distance} characters must differ; nothing was changed").format(
                     least_distance=duress.LEAST_DISTANCE
                 ),
@@ -86,8 +99,10 @@ def take_away(vault: Vault, decoy: Secret | None = None) -> None:
         if opened is not None:
             keyring.erase(vault.keyring_file, vault.opened, opened.home)
             _write(vault, _book(vault, opened.home), empty_book())
-            if roster.by_pair(opened.home[1]):
-                roster = roster.without_pair(opened.home[1])
+            entry = roster.by_pair(opened.home[1])
+            if entry is not None:
+                erase_slot(vault, opened.home[0], entry)
+                roster = roster.without_pair(entry.pair)
             _save(vault, roster)
 
 

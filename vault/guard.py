@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from gettext import gettext as _
 
+from vault.language import later
+
 SLEPT_AT_MOST = 0.5
 """Seconds of suspension that a countdown goes on through: the two clocks are not read at the same moment."""
 
@@ -27,13 +29,13 @@ class Action(Enum):
 class Step(Enum):
     """What is to be done now."""
 
-    LOCK = "drop the keys from memory"
-    COUNT = "count down to the wipe"
-    WIPE = "wipe the vault"
-    NO_WIPE = "leave it at that, because the wipe is not armed"
-    STOPPED = "go on watching: the wipe was stopped"
-    AGAIN = "go on watching: everything is as it was"
-    OVER = "end"
+    LOCK = later("drop the keys from memory")
+    COUNT = later("count down to the wipe")
+    WIPE = later("wipe the vault")
+    NO_WIPE = later("leave it at that, because the wipe is not armed")
+    STOPPED = later("go on watching: the wipe was stopped")
+    AGAIN = later("go on watching: everything is as it was")
+    OVER = later("end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,11 @@ class Watch:
             return (Decision(Step.STOPPED, _("what was missing is back")),)
         if seen.slept - self._slept > SLEPT_AT_MOST:
             # Nobody can stop a countdown with the lid closed, and a stick that is in is not seen yet on waking up.
-            return (self._begin_to_count(seen, f"{why}; it begins again, because the machine was suspended"),)
+            return (
+                self._begin_to_count(
+                    seen, _("{why}; it begins again, because the machine was suspended").format(why=why)
+                ),
+            )
         if seen.now < self._wipe_at:
             return ()
         if seen.why_no_wipe is not None:

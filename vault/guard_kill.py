@@ -19,6 +19,7 @@ from keys.layout import KEYRING_SIZE, KILL_AREA_OFFSET, KILL_AREA_SIZE
 from vault import layout
 from vault.disk import full_sync
 from vault.errors import DiskFailed
+from vault.language import later
 
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _FLAGS = os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC
@@ -51,13 +52,16 @@ class ReadyKill:
             ) from exc
 
     def fire(self) -> None:
-        """Overwrite the kill area in place and sync: past the cache if the file system can. Raises nothing."""
+        """Overwrite the kill area in place and sync: past the cache if the file system can. Raises nothing.
+
+        ``problem`` stays in English until it is shown: no catalogue is looked for before the keys are gone.
+        """
         began = time.perf_counter()
-        self.problem = _("the keyring is not open")
+        self.problem = later("the keyring is not open")
         for fd in self._fds:
             try:
                 if os.pwrite(fd, self._noise, KILL_AREA_OFFSET) != KILL_AREA_SIZE:
-                    self.problem = _("the medium took a part of it only")
+                    self.problem = later("the medium took a part of it only")
                     continue
                 full_sync(fd)
             except OSError as error:

@@ -12,6 +12,8 @@ from typing import Annotated, NewType
 
 from msgspec import Meta, Struct
 
+from vault.language import later
+
 CaseId = NewType("CaseId", bytes)
 """16 random bytes; as 32 hex digits the name of the case's folder."""
 PackId = NewType("PackId", bytes)
@@ -35,15 +37,15 @@ Name = Annotated[bytes, Meta(min_length=1, max_length=4096)]
 Text = Annotated[str, Meta(max_length=65_536)]
 Tag = Annotated[str, Meta(min_length=1, max_length=200)]
 
-ORIGIN_FILE = "file"
+ORIGIN_FILE = later("file")
 """Filed from this machine's disk or standard input by a member."""
-ORIGIN_DROP = "drop"
+ORIGIN_DROP = later("drop")
 """Taken in from an unsigned drop."""
-ORIGIN_AGE = "age"
+ORIGIN_AGE = later("age")
 """Taken in from a plain age file that somebody made with another program."""
-ORIGIN_BUNDLE = "bundle"
+ORIGIN_BUNDLE = later("bundle")
 """Taken in from a signed bundle; ``signer`` names the key."""
-ORIGIN_CLEAN = "clean copy"
+ORIGIN_CLEAN = later("clean copy")
 """Made here from another item, without what that says of whoever made it."""
 
 
@@ -102,28 +104,28 @@ class Event(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     detail: Text
 
 
-EVENT_FILED = "filed"
+EVENT_FILED = later("filed")
 EVENT_TAKEN_IN = "taken in"
-EVENT_CLEANED = "clean copy made"
+EVENT_CLEANED = later("clean copy made")
 """Of two items, the original and the copy."""
 EVENT_COPIED_OUT = "copied out"
-EVENT_EXPORTED = "exported"
-EVENT_RECEIPT = "receipt taken"
+EVENT_EXPORTED = later("exported")
+EVENT_RECEIPT = later("receipt taken")
 """An editor's receipt was verified and names these items."""
-EVENT_MOVED = "original removed"
-EVENT_GRANTED = "access granted"
-EVENT_REVOKED = "access revoked"
-EVENT_CREATED = "case created"
-EVENT_MENDED = "pack mended"
+EVENT_MOVED = later("original removed")
+EVENT_GRANTED = later("access granted")
+EVENT_REVOKED = later("access revoked")
+EVENT_CREATED = later("case created")
+EVENT_MENDED = later("pack mended")
 """A damaged pack was made whole again from its parity."""
 EVENT_PUT_ASIDE = "pack put aside"
 """A pack that did not read was moved to the quarantine; of the items that it alone listed."""
 EVENT_PUT_BACK = "pack put back"
-EVENT_SAVED = "filed again"
+EVENT_SAVED = later("filed again")
 """Documents that still read, in a pack that was put aside, became new items."""
-EVENT_REMOVED = "removed"
+EVENT_REMOVED = later("removed")
 """Documents were taken out of the case; the detail is why, if somebody said so."""
-EVENT_REWRITTEN = "packs rewritten"
+EVENT_REWRITTEN = later("packs rewritten")
 """Packs were put together, and chunks of no document dropped."""
 
 

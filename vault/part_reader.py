@@ -21,6 +21,7 @@ from keys.age import BLOCK_SIZE
 from keys.errors import KeysError, MalformedAge, NoMatch
 from vault.bundle import DamagedSeal
 from vault.errors import BadInput, DamagedBundle, DiskFailed, NewerFormat, PartsMissing
+from vault.language import later
 from vault.names import printable
 from vault.part_writer import stripe_of
 from vault.parts import TRAILER_SIZE, Terms, Trailer, looks_like_trailer, parse_trailer, refuse_newer
@@ -29,7 +30,7 @@ from vault.repair import Repair
 PIECE = 1 << 20
 _SHOWN = 10
 """Files that are named in one message."""
-_CHANGED = "it was changed or cut off"
+_CHANGED = later("it was changed or cut off")
 
 
 class BadPart(DamagedSeal):
@@ -200,7 +201,7 @@ class _Search:
         except (DamagedBundle, NewerFormat) as exc:
             self.bad_trailer, reason, ours = exc, str(exc), True
         except KeysError:
-            reason, ours = _CHANGED, True
+            reason, ours = _(_CHANGED), True
         except OSError as exc:
             reason = _("it cannot be read: {reason}").format(reason=(exc.strerror or str(exc)).lower())
         if named or ours:
@@ -315,7 +316,7 @@ class JoinedParts:
         try:
             return part.opener.read_at(offset, min(size, self._terms.body - offset))
         except KeysError as exc:
-            raise BadPart(part.path, _CHANGED) from exc
+            raise BadPart(part.path, _(_CHANGED)) from exc
         except OSError as exc:
             raise BadPart(
                 part.path, _("it cannot be read: {reason}").format(reason=(exc.strerror or str(exc)).lower())

@@ -114,11 +114,9 @@ def explained(findings: Iterable[Finding], put_aside: Iterable[Note]) -> list[Fi
     unknown = sum(note.place is None for note in put_aside)
     return [
         Finding(_(
-            "{what}; {unknown} pack(s) of unknown place were put aside because they did not read, perhaps "
-            "these"
-        ).format(what=f.what, unknown=unknown),
-                f.about)
-        if unknown and "missing from the chain" in f.what else f
+            "{what}; {unknown} pack(s) of unknown place were put aside because they did not read, perhaps these"
+        ).format(what=f.what, unknown=unknown), f.about)
+        if unknown and f.gap else f
         for f in findings
     ]  # fmt: skip
 

@@ -20,6 +20,7 @@ from msgspec import structs
 from vault import layout
 from vault.blocks import ALONE_SIZE, BLOCK_SIZE, pack_block
 from vault.errors import Busy, Damaged, DamagedPack, DiskFailed
+from vault.language import later
 from vault.model import Chunk, Event, Extent, Item, ItemId, Move, PackId, Replaced
 from vault.pack import PackWriter, pack_name
 from vault.replaced import statement_of
@@ -30,7 +31,7 @@ from vault.verifying import read_whole, unpacked
 OVERWRITE_SIZE = 64 << 20
 """Bytes that are overwritten at a time; packs of ours are smaller, others need not be."""
 
-_LEFT = "this pack was left as it is: sandyk verify says more"
+_LEFT = later("this pack was left as it is: sandyk verify says more")
 
 Keep = Callable[[PackId, int], Collection[int]]
 """Which chunks of a pack to keep: asked for a pack and how many it has, under the lock, the index up to date."""
@@ -160,7 +161,7 @@ class _Copied:
                 if no not in wanted:
                     continue
                 if isinstance(data, DamagedPack):
-                    raise DamagedPack(_("pack {pack}: {data}").format(pack=pack.hex()[:8], data=data), _LEFT)
+                    raise DamagedPack(_("pack {pack}: {data}").format(pack=pack.hex()[:8], data=data), _(_LEFT))
                 places[no] = self._add(chunks[no].id, data)
         return places
 
@@ -191,7 +192,7 @@ def _items(store: CaseStore, pack: PackId, without: Collection[ItemId], read: bo
         manifest, digest = reader.manifest()
     known, listed = store.index.pack(pack), store.index.items_in(pack)
     if known is None or digest != known.digest or {item.id for item in manifest.items} != {item.id for item in listed}:
-        raise DamagedPack(_("pack {pack} is not what the index knows").format(pack=pack.hex()[:8]), _LEFT)
+        raise DamagedPack(_("pack {pack} is not what the index knows").format(pack=pack.hex()[:8]), _(_LEFT))
     kept = [item for item in listed if item.id not in without]
     for item in kept if read else ():
         read_whole(store, item, lambda data: None)

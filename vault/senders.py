@@ -19,9 +19,6 @@ from vault.colleagues import believed
 from vault.names import printable
 from vault.vaults import Vault
 
-ANY_MEMBER = "any member of the case can sign this way"
-_UNKNOWN_CASE = "the key of a case that you do not know"
-
 
 @dataclass(frozen=True, slots=True)
 class Sender:
@@ -65,18 +62,18 @@ def _person(vault: Vault | None, card: Card) -> Sender:
 
 def _case(vault: Vault | None, card: Card) -> Sender:
     if vault is None or card.case_id is None:
-        return _of_case(None, card, False, _UNKNOWN_CASE)
+        return _of_case(None, card, False, _("the key of a case that you do not know"))
     own = next((case for case in list_cases(vault)[0] if case.id == card.case_id), None)
     if own is not None:
         return _case_of_mine(own, card)
     known = vault.book().foreign_case(card.case_id)
     if known is None:
-        return _of_case(None, card, False, _UNKNOWN_CASE)
+        return _of_case(None, card, False, _("the key of a case that you do not know"))
     if known.card.fingerprint != card.fingerprint:
         remark = _(
-            "it says that it is {name} in epoch {epoch}; you know another key, of epoch {epoch_2}, and "
+            "it says that it is {name} in epoch {epoch}; you know another key, of epoch {known_epoch}, and "
             "nothing shows that one follows the other"
-        ).format(name=printable(known.name), epoch=card.epoch, epoch_2=known.card.epoch)
+        ).format(name=printable(known.name), epoch=card.epoch, known_epoch=known.card.epoch)
         return _of_case(None, card, False, remark, instead_of=known.name)
     if known.verified_ns is None:
         return _of_case(known.name, card, False, _("a newsroom's case key whose words were not compared yet"))
@@ -84,7 +81,7 @@ def _case(vault: Vault | None, card: Card) -> Sender:
         known.name,
         card,
         True,
-        _("the newsroom's case key, whose words you compared: {any_member}").format(any_member=ANY_MEMBER),
+        _("the newsroom's case key, whose words you compared: any member of the case can sign this way"),
     )
 
 
@@ -98,12 +95,15 @@ def _case_of_mine(case: Case, card: Card) -> Sender:
         remark = _("it says that it is {case}, with a key that you do not know").format(case=printable(case.name))
         return _of_case(None, card, False, remark)
     if epoch < case.keys.epoch:
-        remark = _("the key of epoch {epoch} of a case of yours, now in {epoch_2}: who left since has it too").format(
-            epoch=epoch, epoch_2=case.keys.epoch
-        )
+        remark = _(
+            "the key of epoch {epoch} of a case of yours, now in {present_epoch}: who left since has it too"
+        ).format(epoch=epoch, present_epoch=case.keys.epoch)
         return _of_case(case.name, card, False, remark)
     return _of_case(
-        case.name, card, True, _("the newsroom's key of a case of yours: {any_member}").format(any_member=ANY_MEMBER)
+        case.name,
+        card,
+        True,
+        _("the newsroom's key of a case of yours: any member of the case can sign this way"),
     )
 
 

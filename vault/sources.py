@@ -18,14 +18,15 @@ from gettext import gettext as _
 from typing import Protocol
 
 from vault.errors import ReadFailed
+from vault.language import later
 from vault.model import ORIGIN_FILE
 
 CHUNK_SIZE = (1 << 20) - 4096
 """Evidence is cut into pieces of this many bytes (docs/decisions/0039-blocks.md): 31 of them with a manifest are just
 below a size that packs are padded to, so that large files cost next to no padding."""
 MAX_NAME_SIZE = 4096
-_THE_VAULT = "this is the vault itself"
-_CHANGED = "it changed while it was being read"
+_THE_VAULT = later("this is the vault itself")
+_CHANGED = later("it changed while it was being read")
 # O_NONBLOCK, so that a pipe put in place of the file cannot make us wait for ever.
 _READ_FLAGS = os.O_RDONLY
 for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
@@ -140,7 +141,7 @@ class FileIncoming:
             self._seen[:] = [after]
             return data
         if after.st_size > CHUNK_SIZE:
-            raise ReadFailed(_CHANGED)
+            raise ReadFailed(_(_CHANGED))
         return b"".join(piece for piece, __ in self.pieces())  # it changed since it was found: read as it is now
 
     def _read(self, fd: int) -> Iterator[tuple[bytes, bool]]:
@@ -167,7 +168,7 @@ class FileIncoming:
     def _check_unchanged(self, fd: int, before: os.stat_result, left: int) -> None:
         after = os.fstat(fd)
         if left != 0 or _version(after) != _version(before):
-            raise ReadFailed(_CHANGED)
+            raise ReadFailed(_(_CHANGED))
 
     @property
     def was_read_as_found(self) -> bool:
@@ -235,7 +236,7 @@ def walk(paths: list[bytes], *, keep_out: str) -> Iterator[FileIncoming | Proble
         if not os.path.lexists(path):
             yield Problem(name, _("there is no such file or folder"))
         elif forbidden is not None and _lies_in(path, forbidden):
-            yield Problem(name, _THE_VAULT)
+            yield Problem(name, _(_THE_VAULT))
         else:
             yield from _walk(path, name, forbidden)
 
@@ -252,7 +253,7 @@ def _walk(path: bytes, name: bytes, forbidden: os.stat_result | None) -> Iterato
             elif not stat.S_ISDIR(found.st_mode):
                 yield Problem(name, _why_not(found.st_mode))
             elif forbidden is not None and os.path.samestat(found, forbidden):
-                yield Problem(name, _THE_VAULT)
+                yield Problem(name, _(_THE_VAULT))
             else:
                 children = sorted(os.listdir(path), reverse=True)
                 waiting += [(os.path.join(path, child), name + b"/" + child) for child in children]

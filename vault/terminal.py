@@ -24,9 +24,6 @@ from vault.errors import BadInput
 MAX_TYPED = 1024
 
 
-_SCRIPT_HINT = "in a script: --passphrase-file FILE, or - for standard input"
-
-
 class NoTerminal(BadInput):
     """Raised when a question has to be asked and nobody can answer."""
 
@@ -36,9 +33,9 @@ def say(text: str = "") -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def ask_passphrase(prompt: str = "Passphrase: ", hint: str = _SCRIPT_HINT) -> Secret:
+def ask_passphrase(prompt: str = "", hint: str = "") -> Secret:
     """Ask for an existing passphrase. Raises NoTerminal with the hint, Malformed."""
-    return normalise(_read_hidden(prompt, hint))
+    return normalise(_read_hidden(prompt or _("Passphrase: "), hint))
 
 
 def ask_new_passphrase(generate: Callable[[], Secret]) -> Secret:
@@ -115,12 +112,12 @@ def _text(typed: bytes) -> str:
         raise BadInput(_("the passphrase is not UTF-8 text")) from None
 
 
-def _read_hidden(prompt: str, hint: str = _SCRIPT_HINT) -> str:
+def _read_hidden(prompt: str, hint: str = "") -> str:
     if os.name == "nt":
         import getpass
 
         return getpass.getpass(prompt)
-    with _terminal(hint) as (source, out):
+    with _terminal(hint or _("in a script: --passphrase-file FILE, or - for standard input")) as (source, out):
         import termios
 
         fd = source.fileno()

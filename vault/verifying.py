@@ -25,6 +25,7 @@ from vault.blocks import Table, unpack_block
 from vault.custody import Finding, judge_chains, judge_former_members, vouched
 from vault.errors import Busy, Damaged, DamagedPack
 from vault.index import IndexUnusable, PackRow
+from vault.language import later
 from vault.model import EVENT_PUT_ASIDE, Chunk, Item, PackId
 from vault.pack import PackReader, table_of
 from vault.store import CaseStore
@@ -32,8 +33,8 @@ from vault.store import CaseStore
 WORKERS = 2
 READ_AHEAD = 1 << 20
 """Small chunks are read so many bytes at a time: several share the 64 KiB block that each would have to decrypt."""
-_STILL_HERE = "another pack stands for it, and yet it lies here: sandyk compact takes it away"
-_OTHER = "its size or SHA-256 is not the one that was filed"
+_STILL_HERE = later("another pack stands for it, and yet it lies here: sandyk compact takes it away")
+_OTHER = later("its size or SHA-256 is not the one that was filed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +106,15 @@ def verify(
     verdict.findings += [Finding(_("this pack is missing from the disk"), pack.hex()[:8]) for pack in sorted(missing)]
     members = {member.signing for member in store.keys.members}
     put_aside = quarantine.notes(
-        store.index.events(EVENT_PUT_ASIDE), vouched(store.index.packs(), members),
+        store.index.events(EVENT_PUT_ASIDE),
+        vouched(store.index.packs(), members),
         store.index.pack_ids() | store.index.replaced_ids(),
     )
     chains = judge_chains(quarantine.with_places(store.index.packs(), put_aside))
     verdict.findings += quarantine.explained(chains, put_aside)
     verdict.remarks += quarantine.remarks(put_aside)
     verdict.remarks += judge_former_members(store.index.packs(), members)
-    verdict.remarks += [Finding(_STILL_HERE, pack.hex()[:8]) for pack in sorted(store.replaced_packs())]
+    verdict.remarks += [Finding(_(_STILL_HERE), pack.hex()[:8]) for pack in sorted(store.replaced_packs())]
     rows = [row for row in store.index.packs() if not row.replaced_by]
     if sample is not None and sample < len(rows):
         verdict.sample_of = len(rows)
@@ -206,16 +208,16 @@ def _verify_chunks(
             continue
         for run in active:
             run.take(data)
-        damaged += [DamagedItem(run.item, _OTHER) for run in active if run.end == no + 1 and not run.is_what_was_filed]
+        damaged += [
+            DamagedItem(run.item, _(_OTHER)) for run in active if run.end == no + 1 and not run.is_what_was_filed
+        ]
         active = [run for run in active if run.end > no + 1]
     damaged += [DamagedItem(run.item, _("its pack holds fewer chunks than it needs")) for run in (*active, *waiting)]
     wrong = wrong or (damaged[0].reason if damaged else "")
     return [Finding(wrong, reader.pack.hex()[:8])] if wrong else [], damaged
 
 
-def unpacked(
-    store: CaseStore, reader: PackReader, chunks: tuple[Chunk, ...]
-) -> Iterator[bytes | DamagedPack]:
+def unpacked(store: CaseStore, reader: PackReader, chunks: tuple[Chunk, ...]) -> Iterator[bytes | DamagedPack]:
     """Each chunk in order, checked against its id, or what is wrong with it."""
     table = table_of(chunks)
     for (first, end), stored in _stored(reader, table):
@@ -282,4 +284,4 @@ def read_whole(store: CaseStore, item: Item, sink: Callable[[bytes], Any]) -> No
         size += len(data)
         sink(data)
     if size != item.size or hasher.digest() != item.sha256:
-        raise DamagedPack(_OTHER)
+        raise DamagedPack(_(_OTHER))

@@ -21,6 +21,7 @@ from keys.card import Card
 from keys.receipt import Receipt, SignedReceipt
 from vault.errors import NotTrusted
 from vault.index import EventRow
+from vault.language import later
 from vault.model import EVENT_EXPORTED, EVENT_RECEIPT, Event, ItemId
 
 _SHOWN_OF_RECIPIENT = len("age1pq1") + 24
@@ -32,9 +33,9 @@ _RECEIPT = re.compile(r"bundle ([0-9a-f]{32}) statement ([0-9a-f]{64}) by (.+)",
 class Where(Enum):
     """Where a document is, as far as the case's record tells."""
 
-    SAFE = "safe abroad"
-    SENT = "on its way"
-    HERE = "only here"
+    SAFE = later("safe abroad")
+    SENT = later("on its way")
+    HERE = later("only here")
 
 
 @dataclass(frozen=True, slots=True)

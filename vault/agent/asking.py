@@ -34,7 +34,8 @@ def lock(folder: str) -> bool:
     for number, why in elsewhere:
         if why:
             raise Busy(
-                _("the agent does not end: {reason}").format(reason=why), f"kill -9 {number}, or power the machine off"
+                _("the agent does not end: {reason}").format(reason=why),
+                _("kill -9 {number}, or power the machine off").format(number=number),
             )
     return any(ended) or bool(elsewhere)
 
@@ -56,7 +57,10 @@ def _end(place: runtime.Place) -> bool:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(number, signal.SIGKILL)
     if not runtime.wait_until_free(place.agent):
-        raise Busy(_("the agent does not end"), f"kill -9 {number or 'its process'}, or power the machine off")
+        raise Busy(
+            _("the agent does not end"),
+            _("kill -9 {number}, or power the machine off").format(number=number or "PROCESS"),
+        )
     return True
 
 

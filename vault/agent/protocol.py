@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from gettext import gettext as _
 
 from vault.errors import Damaged
+from vault.language import later
 
 VERSION = 2
 GET, LOCK, STATUS = 1, 2, 3
@@ -38,7 +39,11 @@ START_SIZE = _START.size
 ANSWER_HEAD_SIZE = _LENGTH.size + 2
 MAX_ANSWER = 2 + SLOT_BLOB_SIZE
 
-MEMORY = ("ordinary memory", "memory locked out of swap", "memory that is mapped for it alone (memfd_secret)")
+MEMORY = (
+    later("ordinary memory"),
+    later("memory locked out of swap"),
+    later("memory that is mapped for it alone (memfd_secret)"),
+)
 """How the agent holds the slot, by the number in a STATUS answer."""
 
 

@@ -72,7 +72,11 @@ def draw(text: str, path: str) -> int:
                     path=printable(path), reason=(exc.strerror or str(exc)).lower()
                 )
             ) from exc
-    where = "above" if path == "-" else f"in {printable(path)}"
-    say(f"{len(lines)} QR codes {where}: scan each with a phone, and paste their texts into one file, in any order")
+    text = (
+        _("{count} QR codes above: scan each with a phone, and paste their texts into one file, in any order")
+        if path == "-"
+        else _("{count} QR codes in {path}: scan each with a phone, and paste their texts into one file, in any order")
+    )
+    say(text.format(count=len(lines), path=printable(path)))
     say(_("whoever has that file: sandyk contact add NAME FILE; then compare the words by voice"))
     return len(lines)

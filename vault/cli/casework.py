@@ -303,7 +303,7 @@ def _verdict_lines(case: Case, verdict: Verdict) -> list[str]:
     read = _("{items} items, {size}, {packs} packs read back").format(
         items=verdict.items, size=size_text(verdict.size), packs=verdict.packs
     )
-    state = "whole" if verdict.whole else "DAMAGED"
+    state = _("whole") if verdict.whole else _("DAMAGED")
     if verdict.sample_of is not None:
         state = _("a sample of {packs} of {sample_of} packs is {state}, the others were not read").format(
             packs=verdict.packs, sample_of=verdict.sample_of, state=state
@@ -344,9 +344,11 @@ def log(
                             "repeated_by": repeated_by.hex() if repeated_by else None,
                         }
                     )  # fmt: skip
-                    what = f"{row.event.kind} {row.event.detail}".strip()
+                    what = f"{_(row.event.kind)} {row.event.detail}".strip()
                     if repeated_by is not None and repeated_by != row.pack.author:
-                        who += f" (says {authors.get(repeated_by) or repeated_by.hex()[:8]})"
+                        who = _("{author} (says {repeated_by})").format(
+                            author=who, repeated_by=authors.get(repeated_by) or repeated_by.hex()[:8]
+                        )
                     count = _("{count} item(s)").format(count=len(row.event.items)) if row.event.items else ""
                     lines.append(
                         (time_text(row.event.at_ns), printable(case.name), printable(who),

@@ -26,6 +26,7 @@ from vault.cli.session import (
 )
 from vault.disk import Disk
 from vault.errors import BadInput, NotAllowed
+from vault.language import later
 from vault.names import printable
 from vault.terminal import say
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from keys.secret import Secret
     from vault.vaults import Vault
 
-LIMITS = """\
+LIMITS = later("""\
 What a duress passphrase does: typed where sandyk asks for your passphrase, it first destroys the keys of everything
 that you and the other journalists of this vault have in it, and then opens a decoy as if nothing had happened.
 
@@ -51,7 +52,7 @@ What to know before you set one up:
   out what it was for; so does whoever also has the decoy passphrase, because both open one decoy.
 - To destroy what was ordered to be handed over, or to deceive a search, can be a crime. Ask a lawyer first.
 - On a medium that is protected against writing it destroys nothing; the decoy opens there all the same.
-- That you ran this command may be in your shell's history."""
+- That you ran this command may be in your shell's history.""")
 
 WORD = "Read the passphrase from a file's first line; - for standard input."
 
@@ -116,7 +117,7 @@ def journalist_duress(
     if remove or remove_decoy:
         _take_away(vault, passphrase_file, token, decoy_passphrase_file, with_decoy=remove_decoy, as_json=as_json)
         return
-    say(LIMITS + "\n")
+    say(_(LIMITS) + "\n")
     if not yes and not terminal.confirm(
         _("Have you read this, and do you want a duress passphrase?"), _("in a script that knows: --yes")
     ):

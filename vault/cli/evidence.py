@@ -307,14 +307,13 @@ def show(
     document = {"case": case.name, **item_document(item), "where": where,
                 "custody": [{"at_ns": e.at_ns, "event": e.kind, "detail": e.detail} for e in events]}  # fmt: skip
     lines = [
-        ("name", shown_path(item.name)), ("id", item.id.hex()), ("case", printable(case.name)),
-        ("size", _("{size} bytes").format(
-            size=item.size
-        )), ("SHA-256", item.sha256.hex()), ("modified", time_text(item.mtime_ns)),
-        ("filed", time_text(item.filed_ns)), (_("came in as"), item.origin),
-        (_("signed by"), item.signer.hex() or "nobody"), ("note", printable(item.note)),
-        ("source", printable(item.source)), ("tags", printable(", ".join(item.tags))), ("where", where),
-        *((time_text(e.at_ns), printable(f"{e.kind} {e.detail}".strip())) for e in events),
+        (_("name"), shown_path(item.name)), ("id", item.id.hex()), (_("case"), printable(case.name)),
+        (_("size"), _("{size} bytes").format(size=item.size)), ("SHA-256", item.sha256.hex()),
+        (_("modified"), time_text(item.mtime_ns)), (_("filed"), time_text(item.filed_ns)),
+        (_("came in as"), _(item.origin)), (_("signed by"), item.signer.hex() or _("nobody")),
+        (_("note"), printable(item.note)), (_("source"), printable(item.source)),
+        (_("tags"), printable(", ".join(item.tags))), (_("where"), _(where)),
+        *((time_text(e.at_ns), printable(f"{_(e.kind)} {e.detail}".strip())) for e in events),
     ]  # fmt: skip
     answer(document, as_json=as_json, lines=list(table([line for line in lines if line[1]])))
 

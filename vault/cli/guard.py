@@ -105,10 +105,14 @@ def _watch(
     tethers: list[Tether] = [*(guard_eyes.usb(u) for u in usb), *(guard_eyes.token(t) for t in token)]
     watched = [t.name for t in tethers] + ([_("{idle} idle minutes").format(idle=idle)] if idle else []) + ["SIGUSR1"]
     until = terminal.time_text(time.time_ns() + lasts_s * 10**9)
-    rehearsal = _(" (simulated: nothing is done)") if simulate else ""
+    text = (
+        _("{action} on {watched}, until {until} (simulated: nothing is done)")
+        if simulate
+        else _("{action} on {watched}, until {until}")
+    )
     plan = Plan(Action(action.value), lasts_s, None if idle is None else idle * 60, countdown)
     outcome = Guard(
-        folder, plan, tethers, describe=f"{action.value} on {', '.join(watched)}, until {until}{rehearsal}",
+        folder, plan, tethers, describe=text.format(action=action.value, watched=", ".join(watched), until=until),
         now_ns=time.time_ns, say=say, disk=Disk(), simulate=simulate,
     ).run()  # fmt: skip
     if outcome is not None:

@@ -61,13 +61,13 @@ def written_lines(parts: WrittenSet | None) -> list[str]:
     """The same for people."""
     if parts is None:
         return []
-    enough = (
-        _("any {data} of them are enough").format(data=parts.terms.data)
+    text = (
+        _("in {parts} part(s) of {size} each: any {data} of them are enough, in any order")
         if parts.terms.repair
-        else _("all of them are needed")
+        else _("in {parts} part(s) of {size} each: all of them are needed, in any order")
     )
     return [
-        f"in {parts.terms.parts} part(s) of {size_text(parts.part_size)} each: {enough}, in any order",
+        text.format(parts=parts.terms.parts, size=size_text(parts.part_size), data=parts.terms.data),
         _("that they belong together shows from outside: by their one size, and by when they travel"),
     ]
 

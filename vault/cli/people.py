@@ -181,8 +181,12 @@ def journalist_list(
             }
             for e in sorted(unlocked.roster().entries, key=lambda e: e.label)
         ]  # fmt: skip
-        lines = table([(printable(str(r["name"])) + (" (you)" if r["you"] else ""), str(r["words"])) for r in rows])
+        lines = table([(_shown_name(str(r["name"]), you=bool(r["you"])), str(r["words"])) for r in rows])
         answer({"journalists": rows}, as_json=as_json, lines=list(lines))
+
+
+def _shown_name(name: str, *, you: bool) -> str:
+    return _("{name} (you)").format(name=printable(name)) if you else printable(name)
 
 
 def journalist_passwd(
@@ -267,8 +271,8 @@ def card_show(
         card_document(card),
         as_json=as_json,
         lines=(
-            _("card of a {kind}").format(kind=card.kind),
-            f"words: {' '.join(card.words)}",
+            _("card of a person") if card.kind == "person" else _("card of a case"),
+            _("words: {words}").format(words=" ".join(card.words)),
             _("recipient: {recipient}… (--json shows it whole)").format(recipient=str(card.recipient)[:24]),
         ),
     )
@@ -349,7 +353,7 @@ def contact_add(
         as_json=as_json,
         lines=(
             _("added {name}; not verified yet").format(name=printable(name)),
-            f"words: {' '.join(card.words)}",
+            _("words: {words}").format(words=" ".join(card.words)),
             _("let {name} read their words to you by voice, then: sandyk contact verify {name}").format(
                 name=printable(name)
             ),
@@ -377,7 +381,12 @@ def contact_list(
             for c in contacts.all_known(unlocked.book())
         ]
     lines = [
-        (printable(str(r["name"])), str(r["kind"]), "verified" if r["verified"] else _("not verified"), str(r["words"]))
+        (
+            printable(str(r["name"])),
+            _(str(r["kind"])),
+            _("verified") if r["verified"] else _("not verified"),
+            str(r["words"]),
+        )
         for r in rows
     ]
     answer({"contacts": rows}, as_json=as_json, lines=list(table(lines)) or [_("no contacts yet")])

@@ -56,7 +56,11 @@ def take(
 
     with opened(vault, passphrase_file, token) as unlocked:
         taken = receipts.take(unlocked, file)
-    again = f", {taken.items - taken.new} of them safe before" if taken.new < taken.items else ""
+    text = (
+        _("signed by {editor}: {items} document(s) verified there, {before} of them safe before")
+        if taken.new < taken.items
+        else _("signed by {editor}: {items} document(s) verified there")
+    )
     answer(
         {
             "case": taken.case, "editor": taken.editor, "items": taken.items, "new": taken.new,
@@ -64,7 +68,7 @@ def take(
         },
         as_json=as_json,
         lines=(
-            f"signed by {printable(taken.editor)}: {taken.items} document(s) verified there{again}",
+            text.format(editor=printable(taken.editor), items=taken.items, before=taken.items - taken.new),
             _("opened {opened_ns} by their clock").format(opened_ns=time_text(taken.opened_ns)),
             f"{printable(taken.case)}: {tally_text(taken.tally)}",
             _("keep the file: it is the proof, the record has its hash (sandyk receipt show)"),
@@ -131,12 +135,15 @@ def _document(shown: Shown) -> dict[str, Any]:
 
 def _lines(shown: Shown, output: str | None) -> list[str]:
     receipt = shown.signed.receipt
+    words = " ".join(receipt.editor.words)
     lines = [
         _("bundle {bundle_id}: {count} document(s)").format(
             bundle_id=receipt.bundle_id.hex(), count=len(receipt.documents)
         ),
         _("opened {opened_ns}, by the clock of the one who signed").format(opened_ns=time_text(receipt.opened_ns)),
-        f"signed by {printable(shown.name or 'an unknown key')}: {' '.join(receipt.editor.words)}",
+        _("signed by {name}: {words}").format(name=printable(shown.name), words=words)
+        if shown.name
+        else _("signed by an unknown key: {words}").format(words=words),
         _("it counts")
         if shown.objection is None
         else _("it does NOT count: {objection}").format(objection=one_line(shown.objection)),

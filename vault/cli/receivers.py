@@ -32,15 +32,6 @@ ZipPassphraseOption = Annotated[
     ),
 ]  # fmt: skip
 
-_CLASSIC_NOTE = (
-    "note: not sealed against quantum computers: whoever keeps the file may read it once there are any large enough"
-)
-_ZIP_NOTES = (
-    "note: weaker than age: everybody who learns the passphrase can read it, and pass it on in your name",
-    "note: say the passphrase by another way than the ZIP goes, best by voice; nobody can recover it",
-)
-
-
 def expect_one_way(
     *, to: list[str] | None, recipients: list[str], classic: bool, as_zip: bool, in_parts: bool
 ) -> None:  # fmt: skip
@@ -74,7 +65,20 @@ def new_zip_passphrase(wanted: bool, *, as_json: bool) -> Secret | None:
 
 def notes(*, classic: bool, as_zip: bool) -> list[str]:
     """What is lost by sealing in this way."""
-    return [*([_CLASSIC_NOTE] if classic else ()), *(_ZIP_NOTES if as_zip else ())]
+    lost = []
+    if classic:
+        lost.append(
+            _(
+                "note: not sealed against quantum computers: whoever keeps the file may read it once there are any "
+                "large enough"
+            )
+        )
+    if as_zip:
+        lost += [
+            _("note: weaker than age: everybody who learns the passphrase can read it, and pass it on in your name"),
+            _("note: say the passphrase by another way than the ZIP goes, best by voice; nobody can recover it"),
+        ]
+    return lost
 
 
 def outside_lines(*, as_zip: bool, me_too: bool) -> list[str]:
@@ -87,9 +91,16 @@ def outside_lines(*, as_zip: bool, me_too: bool) -> list[str]:
             ),
             _("on its way, not safe yet: for a ZIP nobody can make a receipt"),
         ]
-    others = "only they can open it" if me_too else "only they can open it; you cannot"
     return [
-        f"{others}. From outside it shows its size and how many it is for, both rounded up; not whom, nor by whom",
+        _(
+            "only they can open it. From outside it shows its size and how many it is for, both rounded up; not "
+            "whom, nor by whom"
+        )
+        if me_too
+        else _(
+            "only they can open it; you cannot. From outside it shows its size and how many it is for, both rounded "
+            "up; not whom, nor by whom"
+        ),
         _("on its way, not safe yet: ask them for a receipt (open FILE --receipt), and take it: sandyk receipt take"),
     ]
 

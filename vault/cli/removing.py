@@ -20,18 +20,26 @@ from vault.cli.session import (
     opened,
     shown_path,
 )
+from vault.language import later
 from vault.names import printable
 from vault.terminal import say, size_text
 
 if TYPE_CHECKING:
     from vault.cases import Case
+    from vault.compacting import Compacted
     from vault.model import Item
     from vault.removing import Removed
 
 WHAT_STAYS = (
-    "what is left: this medium may keep old blocks until it reuses them; who opens the case can read what is in them",
-    "every other copy of the vault still has these documents, and so have backups, images and bundles",
-    "the record keeps their ids, and when they were filed, exported and removed; clean copies of them are still here",
+    later(
+        "what is left: this medium may keep old blocks until it reuses them; who opens the case can read what is in "
+        "them"
+    ),
+    later("every other copy of the vault still has these documents, and so have backups, images and bundles"),
+    later(
+        "the record keeps their ids, and when they were filed, exported and removed; clean copies of them are still "
+        "here"
+    ),
 )
 
 
@@ -131,7 +139,7 @@ def _lines(done: list[Removed]) -> list[str]:
             lines.append(
                 _("{exported} of them were exported: those bundles still have them").format(exported=one.exported)
             )
-    return [*lines, *WHAT_STAYS]
+    return [*lines, *map(_, WHAT_STAYS)]
 
 
 def compact_case(
@@ -155,12 +163,17 @@ def compact_case(
         {"case": done.case, "packs_before": done.before, "packs": done.after, "freed": done.freed,
          "left": [{"pack": f.about, "what": f.what} for f in done.left]},
         as_json=as_json,
-        lines=[f"{printable(done.case)}: {done.before} pack(s) before, {done.after} now; {_freed_text(done.freed)}"]
+        lines=[_compacted(done)]
         + [_("  left as it is: pack {about}: {what}").format(about=f.about, what=one_line(f.what)) for f in done.left],
     )  # fmt: skip
     if done.left:
         raise typer.Exit(exits.PARTLY)
 
 
-def _freed_text(freed: int) -> str:
-    return f"{size_text(freed)} less" if freed >= 0 else f"{size_text(-freed)} more"
+def _compacted(done: Compacted) -> str:
+    text = (
+        _("{case}: {before} pack(s) before, {after} now; {size} less")
+        if done.freed >= 0
+        else _("{case}: {before} pack(s) before, {after} now; {size} more")
+    )
+    return text.format(case=printable(done.case), before=done.before, after=done.after, size=size_text(abs(done.freed)))

@@ -112,7 +112,11 @@ def repaired_lines(done: Repaired) -> list[str]:
             _("  {saved} document(s) of damaged packs still read, and were filed again").format(saved=done.saved)
         )
     for one in done.lost:
-        lines.append(f"  LOST HERE: {shown_path(one.item.name)}, SHA-256 {one.item.sha256.hex()}")
+        lines.append(
+            _("  LOST HERE: {name}, SHA-256 {sha256}").format(
+                name=shown_path(one.item.name), sha256=one.item.sha256.hex()
+            )
+        )
         lines += [_("    fetch it from {place}").format(place=one_line(printable(place))) for place in one.elsewhere]
         if not one.elsewhere:
             lines.append(_("    the record knows of no export that has it: look for other copies and the original"))

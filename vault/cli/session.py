@@ -61,6 +61,11 @@ def vault_said_first(vault: str | None) -> None:
     _SAID_FIRST.set(vault)
 
 
+def named_vault(vault: str | None) -> str | None:
+    """The folder that was named, before the command or after it; None for one's usual vault."""
+    return vault or _SAID_FIRST.get()
+
+
 def folder_of(vault: str | None) -> str:
     """The vault's folder. Raises BadInput when there is no telling."""
     first = _SAID_FIRST.get()
@@ -226,7 +231,9 @@ def surroundings(folder: str) -> tuple[list[dict[str, str]], list[str]]:
     from vault.surroundings import look, warnings
 
     found = warnings(look(folder))
-    return [{"kind": w.kind, "text": w.text} for w in found], [f"warning: {one_line(w.text)}" for w in found]
+    return [{"kind": w.kind, "text": w.text} for w in found], [
+        _("warning: {text}").format(text=one_line(w.text)) for w in found
+    ]
 
 
 def tally_text(tally: Tally) -> str:

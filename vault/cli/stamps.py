@@ -72,7 +72,15 @@ def stamp_lines(stamp: Stamp | None, tags: Tags | None = None) -> list[str]:
         if tags is None or tags.untrusted_timestamp is None:
             return []
         return [_("time stamp: not examined, for rfc3161-client is not installed: pip install 'sandyk[timestamps]'")]
-    said = f"time stamp over the signature: {stamp.time:%Y-%m-%d %H:%M:%S} UTC, by {stamp.name or 'a server'}"
-    if stamp.checked_against:
-        return [f"{said}; the server's certificate leads to a root that was given"]
-    return [f"{said}, as it says: not checked against a root (sandyk verify FILE --tsa-ca ROOTS)"]
+    text = (
+        _(
+            "time stamp over the signature: {time} UTC, by {name}; the server's certificate leads to a root that "
+            "was given"
+        )
+        if stamp.checked_against
+        else _(
+            "time stamp over the signature: {time} UTC, by {name}, as it says: not checked against a root (sandyk "
+            "verify FILE --tsa-ca ROOTS)"
+        )
+    )
+    return [text.format(time=f"{stamp.time:%Y-%m-%d %H:%M:%S}", name=stamp.name or _("a server"))]
