@@ -4,6 +4,7 @@
 A list of what is allowed, not of what is forbidden: what the kernel learns next year is refused without us. Kept are
 reading and writing what is open already, memory that is not executable, clocks, random bytes, and ending. Not kept:
 opening anything, sockets, other programs, other processes, threads, signals to others, new executable memory, ioctl.
+Another program (tesseract) also has to be started, and to load its libraries: it may open files, which Landlock limits.
 
 Numbers are those of <asm/unistd_64.h> and <asm-generic/unistd.h>; the layout of ``seccomp_data`` and of instructions
 is <linux/seccomp.h>, <linux/filter.h>. Pure: it only makes bytes.
@@ -25,6 +26,14 @@ _NUMBERS = {
 }  # fmt: skip
 _WITHOUT_EXECUTING = {"mmap": (9, 222), "mprotect": (10, 226)}
 """Kept, unless they ask for executable memory: ``prot`` is the third argument of both."""
+_FOR_A_PROGRAM = {
+    "execve": (59, 221), "openat": (257, 56), "pread64": (17, 67), "fstat": (5, 80), "newfstatat": (262, 79),
+    "statx": (332, 291), "faccessat": (269, 48), "readlinkat": (267, 78), "fcntl": (72, 25), "prlimit64": (302, 261),
+    "set_tid_address": (218, 96), "set_robust_list": (273, 99), "rseq": (334, 293), "sched_getaffinity": (204, 123),
+    "sysinfo": (99, 179), "uname": (63, 160),
+}  # fmt: skip
+"""What the dynamic linker and the C library ask for besides, by strace of tesseract; and executable memory."""
+_FOR_A_PROGRAM_X86_64 = {"arch_prctl": (158,), "access": (21,), "readlink": (89,)}
 _ARCHITECTURES = {"x86_64": (_X86_64, 0), "aarch64": (_AARCH64, 1)}
 
 _AT_NUMBER, _AT_ARCHITECTURE, _AT_PROTECTION = 0, 4, 16 + 2 * 8  # offsets in struct seccomp_data, little-endian
@@ -37,13 +46,22 @@ _X32 = 0x40000000
 """From here on numbers mean another ABI on x86_64, which the list does not speak of; none on aarch64 is so high."""
 
 
-def program(machine: str) -> bytes | None:
-    """The instructions for a machine as ``platform.machine()`` names it, 8 bytes each; None where we have no list."""
+def program(machine: str, *, for_a_program: bool = False) -> bytes | None:
+    """The instructions for a machine as ``platform.machine()`` names it, 8 bytes each; None where we have no list.
+
+    ``for_a_program``: for a process that is to become another program, once or again, and nothing else of its kind.
+    """
     if machine not in _ARCHITECTURES:
         return None
     architecture, column = _ARCHITECTURES[machine]
-    allow = b"".join(_on_number(numbers[column], _ALLOW) for numbers in _NUMBERS.values())
-    unless = b"".join(_on_number_without_executing(numbers[column]) for numbers in _WITHOUT_EXECUTING.values())
+    allowed = [numbers[column] for numbers in _NUMBERS.values()]
+    guarded = [numbers[column] for numbers in _WITHOUT_EXECUTING.values()]
+    if for_a_program:
+        allowed += [numbers[column] for numbers in _FOR_A_PROGRAM.values()] + guarded
+        allowed += [number for numbers in _FOR_A_PROGRAM_X86_64.values() for number in numbers[column : column + 1]]
+        guarded = []
+    allow = b"".join(_on_number(number, _ALLOW) for number in allowed)
+    unless = b"".join(map(_on_number_without_executing, guarded))
     return b"".join(
         (
             _op(_LOAD, _AT_ARCHITECTURE),

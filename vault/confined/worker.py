@@ -51,7 +51,7 @@ class Worker:
         process, self._process = self._process, None
         if process is None:
             return
-        _kill(process)
+        end_group(process)
         for pipe in _pipes(process):
             with suppress(OSError):
                 pipe.close()
@@ -67,7 +67,7 @@ class Worker:
 
         def give_up() -> None:
             late.set()
-            _kill(process)
+            end_group(process)
 
         timer = threading.Timer(self._limits.seconds, give_up)
         timer.daemon = True
@@ -136,7 +136,7 @@ class Worker:
     def _failed(self, process: subprocess.Popen[bytes], late: bool) -> ConfinedFailed:
         """End the child and say why it gave no answer."""
         assert process.stderr is not None
-        _kill(process)
+        end_group(process)
         ending = b""
         with suppress(OSError, EOFError):
             ending = _read(process.stderr, ENDING.size)
@@ -167,7 +167,7 @@ def confinement() -> Confinement:
     return msgspec.msgpack.decode(report, type=Confinement)
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def end_group(process: subprocess.Popen[bytes]) -> None:
     """End the child and what it forked; it leads a session of its own, which nothing that reads documents can leave."""
     if process.returncode is not None:
         return  # its number may be another's by now

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures in plain shades of grey, as Netpbm's PGM: all that tesseract gets to see of a document.
 
-Made in confined children, where the codecs of whatever somebody sent run, and judged to the last byte by who asked. Pure.
+Made in confined children, where the codecs of whatever somebody sent run, judged to the last byte by who asked. Pure.
 """
 
 from __future__ import annotations
