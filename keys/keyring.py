@@ -68,8 +68,9 @@ __all__ = [
 ]
 
 
-IN_USE = "this passphrase is already in use here; choose another"
-"""The same words whatever it opens."""
+def in_use() -> str:
+    """What is said of a passphrase that opens something already: the same words whatever that is."""
+    return _("this passphrase is already in use here; choose another")
 
 
 class KeyringFile(Protocol):
@@ -269,7 +270,7 @@ def place(
     stretched = argon2id(passphrase.expose(), header.salt, header.cost, floor=floor)
     keyring = _unchanged(file, opened)
     if _matches(keyring, stretched, token):
-        raise WeakPassphrase(IN_USE)
+        raise WeakPassphrase(in_use())
     slot = _slot_of(home) + secrets.randbelow(2)
     _put(file, keyring, slot, payload, stretched, token).close()
 
@@ -294,7 +295,7 @@ def change_passphrase(
         leftover = match.slot == opened.slot ^ 1
         token_alone_changes = match.slot == opened.slot and match.with_token != (token is not None)
         if not leftover and not token_alone_changes:
-            raise WeakPassphrase(IN_USE)
+            raise WeakPassphrase(in_use())
     return _put(file, keyring, opened.slot ^ 1, opened.payload, stretched, token)
 
 
@@ -311,7 +312,7 @@ def restore(
     stretched = argon2id(passphrase.expose(), header.salt, header.cost, floor=floor)
     keyring, first_of_pair = _unchanged(file, opened), _slot_of(opened.home)
     if any(match.slot // 2 != first_of_pair // 2 for match in _matches(keyring, stretched, token)):
-        raise WeakPassphrase(IN_USE)
+        raise WeakPassphrase(in_use())
     return _put(file, keyring, first_of_pair + secrets.randbelow(2), opened.journalist, stretched, token)
 
 

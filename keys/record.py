@@ -63,12 +63,14 @@ def open_record(
     *,
     signer: Callable[[_Shape], bytes],
     limit: int,
+    newer: type[_Shape] | None = None,
 ) -> _Shape:
     """The body of a record, with the signature checked against the key that ``signer`` finds for it.
 
+    ``newer`` is the shape of the next version, where there is one: a body of either is taken.
     Raises MalformedAge, NoMatch, Damaged, MalformedRecord, NewerFormat and BadSignature.
     """
-    return open_signed_record(untrusted, [identity.age], shape, label, signer=signer, limit=limit).body
+    return open_signed_record(untrusted, [identity.age], shape, label, signer=signer, limit=limit, newer=newer).body
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ def open_signed_record(
     *,
     signer: Callable[[_Shape], bytes],
     limit: int,
+    newer: type[_Shape] | None = None,
 ) -> SignedRecord[_Shape]:
     """``open_record`` for a record that others are to check as well, opened with any of ``identities``."""
     plaintext = age.unseal(untrusted, identities, limit=limit)
@@ -97,17 +100,17 @@ def open_signed_record(
     untrusted_encoded, padding = plaintext[_START:end], plaintext[end:]
     if len(plaintext) < end or any(padding):
         raise MalformedRecord(_("a record that does not fill its file as it should"))
-    untrusted_body = _decode(untrusted_encoded, shape)
+    untrusted_body = _decode(untrusted_encoded, shape, newer)
     verify_signature(label, untrusted_encoded, untrusted_signature, signer(untrusted_body))
     return SignedRecord(untrusted_body, untrusted_encoded, untrusted_signature)
 
 
-def _decode(untrusted: bytes, shape: type[_Shape]) -> _Shape:
+def _decode(untrusted: bytes, shape: type[_Shape], newer: type[_Shape] | None = None) -> _Shape:
     try:
-        body = msgspec.msgpack.decode(untrusted, type=shape)
+        body: _Shape = msgspec.msgpack.decode(untrusted, type=shape if newer is None else shape | newer)
         canonical = msgspec.msgpack.encode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as exc:
-        _refuse_newer(untrusted, shape)
+        _refuse_newer(untrusted, newer or shape)
         raise MalformedRecord(_("not a {tag}").format(tag=shape.__struct_config__.tag)) from exc
     if canonical != untrusted:
         raise MalformedRecord(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 import unicodedata
 from functools import cache
+from gettext import gettext as _
 from importlib import resources
 
 from keys.errors import Malformed, WeakPassphrase
@@ -30,9 +31,11 @@ def generate_passphrase(words: int = LEAST_WORDS) -> Secret:
     Raises WeakPassphrase for fewer than 7 words.
     """
     if words < LEAST_WORDS:
-        raise WeakPassphrase(f"a generated passphrase has at least {LEAST_WORDS} words")
+        raise WeakPassphrase(
+            _("a generated passphrase has at least {least_words} words").format(least_words=LEAST_WORDS)
+        )
     listed = _list()
-    return Secret(" ".join(listed[secrets.randbelow(WORDS)] for _ in range(words)).encode("ascii"))
+    return Secret(" ".join(listed[secrets.randbelow(WORDS)] for __ in range(words)).encode("ascii"))
 
 
 def fingerprint_words(digest32: bytes) -> tuple[str, ...]:
@@ -42,13 +45,31 @@ def fingerprint_words(digest32: bytes) -> tuple[str, ...]:
     first: 129 of its 256 bits, as uniform as the digest. Enough that nobody finds a second key
     with the words of a given one; not meant against somebody who makes both keys himself.
     """
+    return spoken_words(digest32, FINGERPRINT_WORDS)
+
+
+def spoken_words(digest32: bytes, count: int) -> tuple[str, ...]:
+    """So many words that stand for 32 bytes: as an integer modulo 7776**count, the most significant word first."""
     if len(digest32) != DIGEST_SIZE:
-        raise ValueError("a fingerprint is made of a 32-byte digest")
+        raise ValueError("words to be spoken are made of a 32-byte digest")
     listed, rest, words = _list(), int.from_bytes(digest32, "big"), []
-    for _ in range(FINGERPRINT_WORDS):
+    for _place in range(count):
         rest, digit = divmod(rest, WORDS)
         words.append(listed[digit])
     return tuple(reversed(words))
+
+
+def parse_spoken(untrusted: str, count: int) -> tuple[str, ...]:
+    """So many words of the list, as they were heard and typed. Raises Malformed."""
+    words = tuple(untrusted.casefold().split())
+    unknown = [number for number, word in enumerate(words, 1) if word not in _list()]
+    if unknown:
+        raise Malformed(_("word {number} is not in the list of words").format(number=unknown[0]))
+    if len(words) != count:
+        raise Malformed(
+            _("there are {number} words, and {expected} are expected").format(number=len(words), expected=count)
+        )
+    return words
 
 
 def normalise(typed: str) -> Secret:
@@ -65,7 +86,9 @@ def normalise_new(typed: str) -> Secret:
     """``normalise`` for a passphrase that is being chosen: raises WeakPassphrase under 12 characters."""
     tidy = _tidy(typed)
     if len(tidy) < LEAST_CHARACTERS:
-        raise WeakPassphrase(f"a passphrase has at least {LEAST_CHARACTERS} characters")
+        raise WeakPassphrase(
+            _("a passphrase has at least {least_characters} characters").format(least_characters=LEAST_CHARACTERS)
+        )
     return _encode(tidy)
 
 
@@ -76,9 +99,9 @@ def _tidy(typed: str) -> str:
 
 def _encode(tidy: str) -> Secret:
     if not tidy:
-        raise WeakPassphrase("an empty passphrase opens nothing")
+        raise WeakPassphrase(_("an empty passphrase opens nothing"))
     if any("\ud800" <= c <= "\udfff" for c in tidy):  # asked first: a UnicodeEncodeError would quote the passphrase
-        raise Malformed("the passphrase is not text")
+        raise Malformed(_("the passphrase is not text"))
     return Secret(tidy.encode("utf-8"))
 
 

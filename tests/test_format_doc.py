@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from keys import access, book, card, duress, kdf, labels, layout, receipt, roster
+from keys import access, book, card, duress, kdf, labels, layout, receipt, roster, share_set
 from keys.access import CaseKeys
 from keys.identity import Identity
 from keys.preamble import Header
@@ -71,7 +71,7 @@ def test_the_tables_were_found() -> None:
     """A table that this test can no longer read must not pass for one that is right."""
     assert len(CONSTANTS) > 60
     assert len(PATTERNS) == 17
-    assert len(FIELDS) == 17
+    assert len(FIELDS) == 22
     assert set(EXAMPLE) == {
         *("chunk id key", "chunk id", "device id", "author", "manifest", "digest", "signature", "trailer")
     }
@@ -82,7 +82,9 @@ def test_each_number_is_the_code_s(name: str) -> None:
     assert value_of(name) == int(CONSTANTS[name].replace(",", ""))
 
 
-@pytest.mark.parametrize("module", ["keys.layout", "keys.access", "keys.roster", "keys.primitives", "keys.words"])
+@pytest.mark.parametrize(
+    "module", ["keys.layout", "keys.access", "keys.roster", "keys.primitives", "keys.words", "keys.shares"]
+)
 def test_no_number_of_these_modules_is_left_out(module: str) -> None:
     numbers = {n for n, v in vars(importlib.import_module(module)).items() if n.isupper() and isinstance(v, int)}
     missing = {n for n in numbers if f"{module}.{n}" not in CONSTANTS}
@@ -155,7 +157,12 @@ def test_arrays_have_the_fields_in_the_order_of_the_document(name: str, struct: 
         ("contact", book._Contact),
         ("case", book._Case),
         ("colleague", book._Colleague),
+        ("book_2", book._BookWithShares),
+        ("shares", share_set.ShareSetRecord),
+        ("holder", share_set.HolderRecord),
         ("roster", roster._Roster),
+        ("roster_2", roster._RosterWithRecovery),
+        ("recovery", roster._Recovery),
         ("entry", roster._Entry),
         ("receipt", receipt._Receipt),
     ],

@@ -50,6 +50,7 @@ from vault.cli.exits import FAILED, exit_code
 from vault.disk import Disk
 from vault.errors import NewerFormat
 from vault.founding import book_number, book_path, roster_path
+from vault.holding import receive
 from vault.manifest import NewerPack
 from vault.mending import mend
 from vault.model import PackId
@@ -91,11 +92,11 @@ def a_vault(tmp_path: Path) -> str:
     return folder
 
 
-def record(kind: str, signer: Any, recipients: list[age.Recipient], **fields: object) -> bytes:
-    """A sealed record of version 2, with a field that nobody knows yet."""
-    shape = msgspec.defstruct("Newer", [*fields, "yet_unknown"], tag_field="kind", tag=f"sandyk {kind} 2")
+def record(kind: str, signer: Any, recipients: list[age.Recipient], *, version: int = 2, **fields: object) -> bytes:
+    """A sealed record of a higher version, with a field that nobody knows yet."""
+    shape = msgspec.defstruct("Newer", [*fields, "yet_unknown"], tag_field="kind", tag=f"sandyk {kind} {version}")
     body = shape(**fields, yet_unknown=7)
-    return seal_record(body, f"sandyk {kind} v2", signer, recipients, least=1 << 14, limit=1 << 20)
+    return seal_record(body, f"sandyk {kind} v{version}", signer, recipients, least=1 << 14, limit=1 << 20)
 
 
 @row("`VAULT`")
@@ -166,7 +167,7 @@ def a_book(tmp_path: Path) -> None:
     folder = a_vault(tmp_path)
     with unlock(folder) as vault:
         path = Path(book_path(folder, book_number(vault.opened)))
-        path.write_bytes(record("book", vault.me, [vault.me.recipient], contacts=()))
+        path.write_bytes(record("book", vault.me, [vault.me.recipient], version=3, contacts=()))
     with unlock(folder) as vault:  # opening the vault asks for the book, and goes on without it
         named_as_newer(vault.book)
         held = path.read_bytes()
@@ -180,12 +181,19 @@ def a_roster(tmp_path: Path) -> None:
     with unlock(folder) as vault:
         owner = compartment_identity(vault.device_secret)
         path = Path(roster_path(folder, vault.home[0]))
-        path.write_bytes(record("roster", owner, [owner.recipient], entries=()))
+        path.write_bytes(record("roster", owner, [owner.recipient], version=3, entries=()))
     with unlock(folder) as vault:
         named_as_newer(vault.roster)
         held = path.read_bytes()
         named_as_newer(lambda: vault.add_journalist("Бек", Secret(b"another one of them")))
     assert path.read_bytes() == held
+
+
+@row("shares of a key")
+def a_share(tmp_path: Path) -> None:
+    with unlock(a_vault(tmp_path)) as vault:
+        sealed = age.seal(b"sandyk share 2\nand what nobody knows yet\n", [vault.me.recipient])
+        named_as_newer(lambda: receive(vault, sealed))
 
 
 @row("receipts")
@@ -244,9 +252,7 @@ def a_parity_file(tmp_path: Path) -> None:
         pack = pack_paths(store)[-1]
         path = Path(store.folder) / "parity" / f"{pack.stem}.par"
         path.write_bytes(path.read_bytes().replace(b"sandyk parity 1\n", b"sandyk parity 2\n"))
-        named_as_newer(
-            lambda: mend(Disk(), bytes.fromhex(pack.stem), str(pack), str(path), lambda _: None)
-        )
+        named_as_newer(lambda: mend(Disk(), bytes.fromhex(pack.stem), str(pack), str(path), lambda _: None))
 
 
 @row("index")

@@ -8,11 +8,14 @@ has, so that their count does not say how many people use the vault.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from gettext import gettext as _
 
 from keys import keyring
 from keys.book import Book, seal_book
+from keys.errors import KeysError
+from keys.errors import NewerFormat as KeysNewer
 from keys.identity import Identity
 from keys.keyring import Header, JournalistSlot
 from keys.layout import COMPARTMENTS, KEYRING_SIZE, PAIRS_PER_COMPARTMENT
@@ -23,7 +26,7 @@ from vault import layout
 from vault.colleagues import introduced
 from vault.counter import Counter
 from vault.disk import Disk
-from vault.errors import AlreadyThere, DiskFailed
+from vault.errors import AlreadyThere, DamagedVault, DiskFailed, NewerFormat, NoVault, VaultError
 from vault.medium import set_nocow
 
 MAX_PEOPLE_FILE = 16 << 20
@@ -78,6 +81,19 @@ def found(
             _("the vault cannot be made: {reason}").format(reason=exc.strerror or exc),
             _("nothing was filed; remove what is in the folder"),
         ) from exc
+
+
+def why_no_header(folder: str) -> VaultError:
+    """What to say of a folder without a header: that no vault is there, or that the header is missing."""
+    if layout.is_vault(folder):
+        return DamagedVault(
+            _("the vault's file VAULT is missing: nothing opens without it"),
+            _("it is not secret: a copy of it, from a backup or an older copy of the folder, brings the vault back"),
+            _("if the vault was never finished or half wiped, `sandyk panic` destroys what is left, for ever"),
+        )
+    return NoVault(
+        _("there is no vault in this folder"), _("`sandyk init` makes one"), _("another folder: --vault DIR")
+    )
 
 
 def refuse_taken(folder: str) -> None:
@@ -136,6 +152,19 @@ def _date_alike(folder: str, path: str, disk: Disk) -> None:
     books = [book_path(folder, number) for number in range(COMPARTMENTS * PAIRS_PER_COMPARTMENT)]
     with suppress(OSError):  # one that is missing is found out when it is read
         disk.date([*rosters, *books], os.stat(path).st_mtime_ns)
+
+
+@contextmanager
+def reading_people(what: str) -> Iterator[None]:
+    """Read a roster or book: whatever fails is raised as NewerFormat or DamagedVault, which names ``what``."""
+    try:
+        yield
+    except KeysNewer as exc:
+        raise NewerFormat(exc.what) from exc
+    except KeysError as exc:
+        raise DamagedVault(_("{what} is damaged: {reason}").format(what=what, reason=exc)) from exc
+    except OSError as exc:
+        raise DamagedVault(_("{what} cannot be read: {reason}").format(what=what, reason=exc.strerror or exc)) from exc
 
 
 def nobodys_roster() -> bytes:

@@ -25,7 +25,7 @@ from keys.keyring import DuressSlot, Header, HeldSlot, JournalistSlot, OpenSlot,
 from keys.primitives import FLOOR, Cost
 from keys.roster import Roster, RosterEntry, open_roster, seal_roster
 from keys.secret import Secret
-from vault import colleagues, decoys, duress, layout
+from vault import colleagues, decoys, duress, layout, sharing
 from vault.disk import Disk
 from vault.errors import (
     AlreadyThere,
@@ -35,7 +35,6 @@ from vault.errors import (
     NewerFormat,
     NotAllowed,
     NotFound,
-    NoVault,
     VaultError,
     Wiped,
 )
@@ -45,7 +44,9 @@ from vault.founding import (
     book_number,
     book_path,
     empty_book,
+    reading_people,
     roster_path,
+    why_no_header,
     write_person_file,
 )
 
@@ -66,7 +67,7 @@ class LockedVault:
         try:
             untrusted = disk.read(path, limit=MAX_HEADER_SIZE)
         except FileNotFoundError:
-            raise _why_no_header(folder) from None
+            raise why_no_header(folder) from None
         except OSError as exc:
             raise DamagedVault(
                 _("the vault's header cannot be read: {reason}").format(reason=exc.strerror or exc)
@@ -124,18 +125,6 @@ class LockedVault:
         except (KeysWiped, OSError) as exc:
             raise Wiped(_("this vault was wiped: its keys are gone")) from exc
         return Vault(self.folder, self._header, untrusted, None, self._disk, clock, self._floor)
-
-
-def _why_no_header(folder: str) -> VaultError:
-    if layout.is_vault(folder):
-        return DamagedVault(
-            _("the vault's file VAULT is missing: nothing opens without it"),
-            _("it is not secret: a copy of it, from a backup or an older copy of the folder, brings the vault back"),
-            _("if the vault was never finished or half wiped, `sandyk panic` destroys what is left, for ever"),
-        )
-    return NoVault(
-        _("there is no vault in this folder"), _("`sandyk init` makes one"), _("another folder: --vault DIR")
-    )
 
 
 class Vault:
@@ -301,7 +290,7 @@ class Vault:
 
     def roster(self) -> Roster:
         """Who has a slot in this compartment. Raises DamagedVault."""
-        with _people(_("the list of journalists")):
+        with reading_people(_("the list of journalists")):
             untrusted = self.disk.read(roster_path(self.folder, self._slot.compartment), limit=MAX_PEOPLE_FILE)
             return open_roster(untrusted, self.device_secret)
 
@@ -319,7 +308,7 @@ class Vault:
         names would be a way in that nobody knows of.
         """
         if self.opened_by(passphrase, token) is not None:
-            raise WeakPassphrase(keyring.IN_USE)
+            raise WeakPassphrase(keyring.in_use())
         with self.changing():
             roster = self.roster()
             if roster.by_label(label) is not None:
@@ -351,6 +340,20 @@ class Vault:
                 self.keyring_file, self.header, self.opened, passphrase, self._token, floor=self.floor
             )
 
+    def restore(self, passphrase: Secret) -> None:
+        """Give whoever's recovery slot was opened a new passphrase. The shares of their key open nothing any more."""
+        self.opened_by(passphrase, self._token)  # as in change_passphrase
+        with self.changing():
+            self._opened = keyring.restore(
+                self.keyring_file, self.header, self.opened, passphrase, self._token, floor=self.floor
+            )
+            sharing.forget(self)
+
+    @property
+    def outside_half(self) -> Secret | None:
+        """What one's passphrase needs besides, if it needs it."""
+        return self._token
+
     @property
     def needs_outside_half(self) -> bool:
         """Whether one's passphrase opens nothing without an outside half."""
@@ -360,6 +363,7 @@ class Vault:
         """Make one's slot need this outside half from now on, or none; ``passphrase`` is the present one, and stays.
 
         Until it returns the slot may still open as it did. Raises DoesNotOpen when another passphrase was given.
+        Shares of one's key, which know nothing of the new half, open nothing any more.
         """
         with self.changing():
             try:
@@ -370,6 +374,8 @@ class Vault:
                 ) from exc
             if again.slot != self.opened.slot:
                 raise DoesNotOpen(_("this is not the passphrase that opened the vault"), _("nothing was changed"))
+            if sharing.forget(self):
+                self.notice(_("the shares of your key open nothing any more; make new ones: sandyk key split"))
             self._opened = keyring.change_passphrase(
                 self.keyring_file, self.header, self.opened, passphrase, token, floor=self.floor
             )
@@ -393,6 +399,7 @@ class Vault:
             if entry.pair == self.home[1]:
                 raise NotAllowed(_("you cannot remove yourself"), _("another journalist can"))
             decoys.forget_duress_slot(self, entry.pair)
+            sharing.erase_slot(self, self.home[0], entry)
             keyring.remove(self.keyring_file, self.opened, entry.pair)
             self._write(self._book_of(entry.pair), empty_book())
             self._save_roster(roster.without_pair(entry.pair))
@@ -425,7 +432,7 @@ class Vault:
 
     def book(self) -> Book:
         """The journalist's contacts and case names. Raises DamagedVault."""
-        with _people(_("your book of contacts and cases")):
+        with reading_people(_("your book of contacts and cases")):
             return open_book(self.disk.read(self._book_path, limit=MAX_PEOPLE_FILE), self.me)
 
     def change_book(self, change: Callable[[Book], Book]) -> Book:
@@ -440,15 +447,3 @@ class Vault:
 
 def _is_ours_in(folder: str, name: str) -> bool:
     return layout.is_ours(folder + name)
-
-
-@contextmanager
-def _people(what: str) -> Iterator[None]:
-    try:
-        yield
-    except KeysNewer as exc:
-        raise NewerFormat(exc.what) from exc
-    except KeysError as exc:
-        raise DamagedVault(_("{what} is damaged: {reason}").format(what=what, reason=exc)) from exc
-    except OSError as exc:
-        raise DamagedVault(_("{what} cannot be read: {reason}").format(what=what, reason=exc.strerror or exc)) from exc

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way back in for somebody who forgot their passphrase: enough shares of their key, and then a new passphrase.
+
+Reads shares as their holders gave them, opens the recovery slot, and nothing else: what the vault holds is for the new
+passphrase to open. After an emergency wipe no share opens anything, and nobody can change that.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from gettext import gettext as _
+
+from keys.armor import looks_armored
+from keys.keyring import RecoverySlot
+from keys.secret import Secret
+from keys.share_text import looks_like_text, parse_text
+from keys.shares import Share, combine, parse_share, slot_passphrase
+from vault.errors import BadInput, DoesNotOpen
+from vault.vaults import LockedVault, Vault
+
+MAX_SHARE_FILE = 16 << 10
+_AGE = b"age-encryption.org/"
+
+
+def share_in(untrusted: bytes) -> Share:
+    """The share in a file that its holder opened: all of its text, or its 33 words alone.
+
+    Raises BadInput for one that is still sealed, MalformedShare, BadSignature, NewerFormat.
+    """
+    if untrusted.startswith(_AGE) or looks_armored(untrusted):
+        raise BadInput(
+            _("this share is still sealed"),
+            _("whoever it was sealed for opens it, and gives you its words: sandyk key show FILE"),
+        )
+    if looks_like_text(untrusted):
+        return parse_text(untrusted).share
+    return parse_share(untrusted.decode("utf-8", "replace"))
+
+
+def open_with_shares(
+    locked: LockedVault, shares: Sequence[Share], token: Secret | None, *, clock: Callable[[], int] = time.time_ns
+) -> Vault:
+    """The vault, open for nothing but ``Vault.restore``.
+
+    Raises SharesMissing, MalformedShare, DamagedVault, Wiped, and DoesNotOpen when the shares open nothing here.
+    """
+    secret = combine(shares)
+    try:
+        with slot_passphrase(secret) as passphrase:
+            vault = locked.unlock(passphrase, token, clock=clock)
+    except DoesNotOpen as exc:
+        raise _opens_nothing(token) from exc
+    finally:
+        secret.close()
+    if not isinstance(vault.opened.payload, RecoverySlot):
+        vault.close()
+        raise _opens_nothing(token)
+    return vault
+
+
+def _opens_nothing(token: Secret | None) -> DoesNotOpen:
+    half = () if token is not None else (_("if the passphrase needed an outside half, so do the shares: --token FILE"),)
+    return DoesNotOpen(
+        _("these shares fit together, and open nothing in this vault"),
+        _("they are of another vault, or others were made since, or these were used or taken back"),
+        _("if this vault was wiped, no shares can open it: that is what a wipe is for"),
+        *half,
+    )

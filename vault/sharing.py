@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shares of a key: making them, asking whether they still open, taking them back (docs/decisions/0054-key-shares.md).
+
+Owns the order: the files first, then the roster's line, then the slot, then the book, so that no slot opens with shares
+that nobody has, and a slot that is not finished is named by the roster. The shares of before open nothing from the
+moment the new slot is begun. A set of shares is a way past a forgotten passphrase, never past an emergency wipe.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from gettext import gettext as _
+from typing import TYPE_CHECKING
+
+from keys import keyring
+from keys.book import Book, seal_book
+from keys.card import Card
+from keys.errors import Full
+from keys.identity import ID_SIZE
+from keys.keyring import RecoverySlot
+from keys.names import tidy_name
+from keys.roster import Roster, RosterEntry, seal_roster
+from keys.secret import Secret
+from keys.share_set import Holder, ShareSet
+from keys.share_text import MAX_OWNER_NAME, HeldShare, seal_share
+from keys.shares import (
+    LEAST_THRESHOLD,
+    MAX_SHARES,
+    SECRET_SIZE,
+    Share,
+    answer,
+    check_key,
+    new_challenge,
+    slot_passphrase,
+)
+from keys.shares import split as split_secret
+from vault import layout
+from vault.errors import AlreadyThere, BadInput, DiskFailed, NotAllowed, NotFound, NotTrusted
+from vault.founding import book_number, book_path, roster_path, write_person_file
+from vault.names import printable
+
+if TYPE_CHECKING:
+    from vault.vaults import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Whom a share is for: what they are called, and their card."""
+
+    name: str
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class SharesMade:
+    """What ``split`` did."""
+
+    set_id: bytes
+    files: tuple[tuple[str, str], ...]
+    """Who has share 1, 2, …, and the file that is for them."""
+    replaced: bool
+    """Whether there were shares before, which open nothing any more."""
+
+
+def split(vault: Vault, people: Sequence[Recipient], threshold: int, folder: str, *, name: str | None) -> SharesMade:
+    """Give each of these people a share of a new key to one's own place in this vault, as files in a folder.
+
+    ``name`` is what the shares call their owner; without it they carry the words of the card alone. Raises BadInput,
+    AlreadyThere, NotAllowed when all places are taken, DamagedVault, DiskFailed, Wiped.
+    """
+    _expect_sound(vault, people, threshold)
+    name = None if name is None else _short_name(name)
+    entry = vault.my_entry()
+    secret, set_id, now = Secret.random(SECRET_SIZE), os.urandom(ID_SIZE), vault.clock()
+    shares = split_secret(secret, threshold=threshold, count=len(people))
+    made = datetime.fromtimestamp(now // 10**9, UTC).date()
+    sealed = [
+        seal_share(
+            HeldShare(share, set_id, len(people), made, entry.card.words, vault.me.signing_public, name),
+            vault.me, person.card,
+        )
+        for share, person in zip(shares, people, strict=True)
+    ]  # fmt: skip
+    paths = [os.path.join(folder, f"{set_id.hex()[:8]}-{share.index}.age") for share in shares]
+    _write_new(folder, paths, sealed)
+    holders = tuple(_holder(share, person, set_id) for share, person in zip(shares, people, strict=True))
+    try:
+        _put_slot(vault, secret, ShareSet(set_id, now, threshold, holders))
+    except BaseException:
+        _take_away(paths)
+        raise
+    finally:
+        secret.close()
+    files = tuple((person.name, path) for person, path in zip(people, paths, strict=True))
+    return SharesMade(set_id, files, entry.recovery is not None)
+
+
+def standing(vault: Vault) -> tuple[ShareSet | None, bool]:
+    """The shares that are out, if any; and whether some were begun and never finished, which may open something."""
+    shares = vault.book().shares
+    return shares, shares is None and vault.my_entry().recovery is not None
+
+
+def revoke(vault: Vault) -> None:
+    """Make one's own shares open nothing any more. Raises NotFound when there are none, DamagedVault, DiskFailed."""
+    with vault.changing():
+        if not forget(vault):
+            raise NotFound(_("you have no shares of a key out"), _("`sandyk key split` makes them"))
+
+
+def forget(vault: Vault) -> bool:
+    """``revoke`` for a caller who holds the vault's lock; whether there was anything to take back."""
+    roster, book, pair = vault.roster(), vault.book(), vault.home[1]
+    entry = roster.by_pair(pair)
+    if (entry is None or entry.recovery is None) and book.shares is None:
+        return False
+    if entry is not None:
+        erase_slot(vault, vault.home[0], entry)
+        _save_roster(vault, roster.with_recovery(pair, None))
+    _save_book(vault, replace(book, shares=None))
+    return True
+
+
+def erase_slot(vault: Vault, compartment: int, entry: RosterEntry) -> None:
+    """Overwrite a journalist's recovery slot, if they have one. The roster is the caller's to write."""
+    if entry.recovery is not None:
+        keyring.erase(vault.keyring_file, vault.opened, (compartment, entry.recovery))
+
+
+def ask(vault: Vault, name: str) -> tuple[int, str]:
+    """A new challenge for the holder of this name, and the number of their share. It replaces one not answered yet."""
+    shares, number, holder = _find(vault, name)
+    asked = replace(holder, challenge=new_challenge())
+    _remember(vault, shares, number, asked)
+    return number, str(asked.challenge)
+
+
+def take_answer(vault: Vault, name: str, untrusted: str) -> int:
+    """Remember that the holder's share still opens; its number. Raises NotTrusted when this is not the answer."""
+    shares, number, holder = _find(vault, name)
+    if holder.challenge is None:
+        raise BadInput(
+            _("{name} was not asked anything").format(name=printable(holder.name)),
+            _("first: sandyk key ask {name}").format(name=printable(holder.name)),
+        )
+    expected = answer(holder.check_key, holder.challenge)
+    if not hmac.compare_digest(expected.encode("utf-8"), " ".join(untrusted.casefold().split()).encode("utf-8")):
+        raise NotTrusted(
+            _("this is not the answer: it does not show that the share of {name} still opens").format(
+                name=printable(holder.name)
+            ),
+            _("they were asked: {challenge}").format(challenge=holder.challenge),
+            _("let them read it once more; if it stays wrong, that share is lost: make new ones with sandyk key split"),
+        )
+    _remember(vault, shares, number, replace(holder, challenge=None, checked_ns=vault.clock()))
+    return number
+
+
+def _expect_sound(vault: Vault, people: Sequence[Recipient], threshold: int) -> None:
+    if not LEAST_THRESHOLD <= len(people) <= MAX_SHARES:
+        raise BadInput(_("shares are for 2 to 16 people: name each with --to"))
+    if not LEAST_THRESHOLD <= threshold <= len(people):
+        raise BadInput(
+            _("of {count} shares, from 2 to {count} can be needed").format(count=len(people)),
+            _("a share that opens something alone would be a second key"),
+        )
+    if len({person.card.fingerprint for person in people}) < len(people):
+        raise BadInput(_("somebody is named twice: each gets one share"))
+    if any(person.card.signing == vault.me.signing_public for person in people):
+        raise BadInput(_("a share for yourself is lost with your passphrase: choose somebody else"))
+
+
+def _short_name(name: str) -> str:
+    tidy = tidy_name(name)
+    if len(tidy) > MAX_OWNER_NAME:
+        raise BadInput(_("a name in a share has at most {count} characters").format(count=MAX_OWNER_NAME))
+    return tidy
+
+
+def _holder(share: Share, person: Recipient, set_id: bytes) -> Holder:
+    return Holder(person.name, person.card.fingerprint, check_key(share, set_id))
+
+
+def _put_slot(vault: Vault, secret: Secret, shares: ShareSet) -> None:
+    with vault.changing():
+        roster, book = vault.roster(), vault.book()
+        compartment, pair = vault.opened.home
+        entry = roster.by_pair(pair) or vault.my_entry()
+        place = entry.recovery
+        if place is None:
+            try:
+                place = keyring.free_pair(vault.opened, roster.pairs)
+            except Full as exc:
+                raise NotAllowed(
+                    _("no place is left in this vault for shares of a key"),
+                    _("journalists and shares together take at most sixteen places"),
+                ) from exc
+            _save_roster(vault, roster.with_recovery(pair, place))
+        if book.shares is not None:
+            _save_book(vault, replace(book, shares=None))
+        keyring.erase(vault.keyring_file, vault.opened, (compartment, place))
+        payload = RecoverySlot(vault.opened.journalist, pair)
+        keyring.place(
+            vault.keyring_file, vault.header, vault.opened, (compartment, place), payload, slot_passphrase(secret),
+            vault.outside_half, floor=vault.floor,
+        )  # fmt: skip
+        _save_book(vault, replace(book, shares=shares))
+
+
+def _find(vault: Vault, name: str) -> tuple[ShareSet, int, Holder]:
+    shares = vault.book().shares
+    if shares is None:
+        raise NotFound(_("you have no shares of a key out"), _("`sandyk key split` makes them"))
+    found = shares.holder(name)
+    if found is None:
+        raise NotFound(
+            _("{name} has no share of your key").format(name=printable(name)), _("`sandyk key list` shows who has one")
+        )
+    return shares, *found
+
+
+def _remember(vault: Vault, shares: ShareSet, number: int, holder: Holder) -> None:
+    def change(book: Book) -> Book:
+        if book.shares is None or book.shares.set_id != shares.set_id:
+            raise NotFound(_("other shares were made meanwhile"))
+        return replace(book, shares=book.shares.with_holder(number, holder))
+
+    vault.change_book(change)
+
+
+def _save_roster(vault: Vault, roster: Roster) -> None:
+    path = roster_path(vault.folder, vault.home[0])
+    write_person_file(vault.folder, path, seal_roster(roster, vault.device_secret), vault.disk)
+
+
+def _save_book(vault: Vault, book: Book) -> None:
+    path = book_path(vault.folder, book_number(vault.opened))
+    write_person_file(vault.folder, path, seal_book(book, vault.me), vault.disk)
+
+
+def _write_new(folder: str, paths: Sequence[str], contents: Iterable[bytes]) -> None:
+    """Make the folder unless it is there, and the files in it, durable; none of them when one cannot be made."""
+    if layout.vault_around(os.path.realpath(folder)) is not None:
+        raise BadInput(_("the shares do not belong into a vault's folder: name another one with -o"))
+    written = []
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        for path, content in zip(paths, contents, strict=True):
+            with open(path, "xb") as f:
+                written.append(path)
+                f.write(content)
+                f.flush()
+                os.fsync(f.fileno())
+    except BaseException as exc:
+        _take_away(written)
+        if isinstance(exc, FileExistsError):
+            raise AlreadyThere(_("{path} is there already").format(path=printable(folder))) from exc
+        if isinstance(exc, OSError):
+            raise DiskFailed(
+                _("the shares cannot be written: {reason}").format(reason=exc.strerror or exc), _("nothing was changed")
+            ) from exc
+        raise
+
+
+def _take_away(paths: Sequence[str]) -> None:
+    for path in paths:
+        with suppress(OSError):
+            os.unlink(path)
