@@ -20,7 +20,7 @@ from keys.errors import KeysError, Malformed, NoMatch
 from keys.errors import NewerFormat as KeysNewer
 from keys.identity import Identity
 from keys.names import tidy_name
-from vault import contacts, layout, rewriting
+from vault import contacts, layout, rewriting, text_files
 from vault.colleagues import believed
 from vault.errors import (
     AlreadyThere,
@@ -293,6 +293,7 @@ def open_store(vault: Vault, case: Case, *, remark: bool = True) -> CaseStore:
     )  # fmt: skip
     if store.writes:
         rewriting.finish(store)
+        text_files.bring_into_step(store, vault.device_secret)
     if store.findings and remark:
         name = printable(case.name)
         vault.notice(

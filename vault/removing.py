@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from gettext import gettext as _
 
-from vault import arming
+from vault import arming, text_files
 from vault.cases import Case, open_store
 from vault.custody import Finding
 from vault.errors import BadInput, Busy, DamagedPack
@@ -72,7 +72,7 @@ def remove(
         doomed = _places(items)
         used = used_places(store, doomed, without=ids)
         sharing = sum(any(used[pack] & nos for pack, nos in _places([item]).items()) for item in items)
-        exported = {i for row in store.index.events(EVENT_EXPORTED) for i in row.event.items} & ids
+        exported = {i for row in store.index.events(EVENT_EXPORTED) for i in row.event.items if i in ids}
 
         def keep(pack: PackId, count: int) -> Collection[int]:
             needed = used_places(store, {pack}, without=ids)[pack]
@@ -90,6 +90,7 @@ def remove(
             raise Busy(
                 _("somebody wrote packs of this case anew meanwhile"), _("run the command again: not all is removed")
             )
+        text_files.bring_into_step(store, vault.device_secret)
         others = [pack for pack in doomed if pack not in listing and doomed[pack] - used[pack]]
         left = []
         for pack in others:
@@ -103,12 +104,10 @@ def remove(
 
 
 def _listing(store: CaseStore, items: Collection[ItemId]) -> dict[PackId, list[ItemId]]:
-    packs = {row.n: row.pack for row in store.index.packs()}
-    owners = store.index.owners()
     found: dict[PackId, list[ItemId]] = defaultdict(list)
     for item in items:
-        if item in owners:
-            found[packs[owners[item]]].append(item)
+        if (pack := store.index.owner(item)) is not None:
+            found[pack].append(item)
     return dict(found)
 
 

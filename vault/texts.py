@@ -22,7 +22,7 @@ import zstandard
 from sqlcipher3 import dbapi2 as sqlite
 
 from keys.secret import Secret
-from vault.errors import Busy, Damaged, DiskFailed
+from vault.errors import Busy, Damaged, DiskFailed, NewerFormat
 from vault.model import ItemId
 from vault.spelling import FOLDING, words
 from vault.sqlcipher import Trouble, is_file_or_made, trouble
@@ -78,7 +78,7 @@ class Texts:
         """Open or, with ``writes``, create. ``keys``: the current epoch's first, then older ones.
 
         Encrypted under an older key it is encrypted again. Without ``writes`` what another process has not put into the
-        file itself yet is not seen. Raises TextsUnusable, DiskFailed, Busy.
+        file itself yet is not seen. Raises TextsUnusable, NewerFormat, DiskFailed, Busy.
         """
         self._lock = threading.RLock()
         self.path, self.writes = path, writes
@@ -127,8 +127,10 @@ class Texts:
                     self._db.execute(statement)
                 version = version or SCHEMA_VERSION
                 self._db.execute(f"PRAGMA user_version = {version}")
+        if version > SCHEMA_VERSION:
+            raise NewerFormat(_("the texts of a case"))
         if version != SCHEMA_VERSION:
-            raise TextsUnusable(_("the texts of a case are of another version of this program"))
+            raise TextsUnusable(_("the texts of a case are not whole"))
 
     def check(self) -> None:
         """Read every page and compare its authentication code. Raises TextsUnusable."""

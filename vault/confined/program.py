@@ -83,8 +83,8 @@ def run(program: Program, data: bytes, limits: Limits) -> bytes:
     feeder = threading.Thread(target=_feed, args=(process, data))
     timer.start()
     feeder.start()
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
         answer = process.stdout.read(limits.output + 1)
         if len(answer) > limits.output:
             end_group(process)

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The side that asks for the words of documents: one after the other, each in a process of its own.
+
+Parses nothing and opens no file of anybody's. A document that crashes or hangs its process costs itself, and is a
+``Reading`` like any other. The libraries are found, but never loaded, here.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from gettext import gettext as _
+from importlib import metadata
+from itertools import chain
+
+from msgspec import MsgspecError, msgpack
+
+from vault import kinds
+from vault.confined.protocol import Job, Limits
+from vault.confined.worker import Worker
+from vault.errors import ConfinedFailed, LibraryMissing
+from vault.extracting.answer import EMPTY, FAILED, LARGE, MAX_TEXT, READ, WAITING, Answer, decode
+from vault.extracting.ocr import Ocr
+from vault.extracting.pgm import is_plain_pgm
+
+READER = "sandyk read 1"
+"""A new number when more would be read of the same document."""
+LIMITS = Limits(seconds=60, cpu_seconds=50, memory=2 << 30, output=32 << 20)
+MAX_DOCUMENT = LIMITS.input
+"""Bytes of a document that is read."""
+_EXTRACT = Job("vault.extracting.job", "extract")
+_PAGES = Job("vault.extracting.pdf", "pages")
+_SCAN = Job("vault.extracting.pictures", "scan")
+_DRAWING = Limits(seconds=120, cpu_seconds=100, memory=2 << 30)
+_PAGES_AT_ONCE = 8
+"""So many pages at 20 million pixels are less than what a child may answer."""
+_LEFT = "; "
+
+Pieces = Callable[[], Iterable[bytes]]
+"""Gives the bytes of a document, each time anew: a large one is never in memory here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came of one document: a state of ``vault.extracting.answer``, a kind, the text, and what was not read."""
+
+    state: str
+    kind: str
+    text: str = ""
+    detail: str = ""
+
+
+class Reader:
+    """Reads documents. Use it in a ``with`` statement, from one thread. Raises LibraryMissing.
+
+    ``ocr``: what reads pictures, if anything does.
+    """
+
+    def __init__(self, ocr: Ocr | None = None, limits: Limits = LIMITS) -> None:
+        if missing := [name for name in ("pypdfium2", "charset_normalizer") if importlib.util.find_spec(name) is None]:
+            raise LibraryMissing(
+                _("reading documents needs libraries that are not installed: {names}").format(names=", ".join(missing)),
+                _("install them with: pip install 'sandyk[text]'"),
+                _("names, notes, sources and tags are searched without them"),
+            )
+        self.limits, self._ocr, self._stack = limits, ocr, ExitStack()
+        self._workers: dict[Job, Worker] = {}
+        versions = (f"{name} {metadata.version(name)}" for name in ("pypdfium2", "charset-normalizer"))
+        self.name = ", ".join((READER, *versions, *((ocr.name,) if ocr else ())))
+        """What reads here, in one line, for the record."""
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def reads_pictures_of(self, kind: str) -> bool:
+        """Whether a document of this kind that waits for tesseract is to be tried now."""
+        return self._ocr is not None and (kind != kinds.IMAGE or importlib.util.find_spec("PIL") is not None)
+
+    def read(self, name: bytes, size: int, pieces: Pieces) -> Reading:
+        """Read one document, given its name and its size in bytes. Raises what ``pieces`` raises."""
+        kind = kinds.kind_of(name)
+        if size > self.limits.input:
+            return Reading(LARGE, kind, detail=f"it is larger than {self.limits.input >> 20} MiB")
+        document = iter(pieces())
+        first = next(document, b"")
+        kind = kinds.kind_of(name, first[: kinds.HEAD])
+        if kind in (kinds.AUDIO, kinds.VIDEO):
+            return Reading(EMPTY, kind)
+        try:
+            answer = decode(self._run(_EXTRACT, chain((first,), document), name))
+            return self._with_pictures(answer, pieces)
+        except ConfinedFailed as exc:
+            return Reading(FAILED, kind, detail=str(exc)[:200])
+
+    def _with_pictures(self, answer: Answer, pieces: Pieces) -> Reading:
+        text, left, waiting = answer.text, list(answer.left), bool(answer.pages)
+        if answer.pages and self.reads_pictures_of(answer.kind):
+            text, waiting = self._read_pictures(answer, pieces, left), False
+        elif answer.pages:
+            left.append("pages of it are pictures: tesseract can read them")
+        has_words = any(character.isalnum() for character in text)
+        state = WAITING if waiting else READ if has_words else FAILED if left else EMPTY
+        return Reading(state, answer.kind if answer.kind in kinds.KINDS else kinds.OTHER, text, _LEFT.join(left))
+
+    def _read_pictures(self, answer: Answer, pieces: Pieces, left: list[str]) -> str:
+        """All text, with that of pictures behind it. What of these could not be read is added to ``left``."""
+        parts, room, unread = [answer.text], MAX_TEXT - len(answer.text.encode()), 0
+        try:
+            for picture in self._pictures(answer, pieces):
+                said = self._words_in(picture)
+                unread += said is None
+                parts.append((said or "").encode()[: max(0, room)].decode("utf-8", "ignore").strip())
+                room -= len(parts[-1].encode()) + 1
+        except ConfinedFailed as exc:
+            left.append(f"pages of it that are pictures: {exc}"[:200])
+        if unread:
+            left.append(f"{unread} picture(s) of it could not be read")
+        return "\n".join(parts)
+
+    def _words_in(self, picture: bytes) -> str | None:
+        try:
+            return self._ocr.read(picture) if self._ocr else None
+        except ConfinedFailed:
+            return None
+
+    def _pictures(self, answer: Answer, pieces: Pieces) -> Iterator[bytes]:
+        """Each page that is a picture, as a PGM. Raises ConfinedFailed."""
+        if answer.kind == kinds.IMAGE:
+            yield from _judged(self._run(_SCAN, pieces(), b"", _DRAWING))
+            return
+        for start in range(0, len(answer.pages), _PAGES_AT_ONCE):
+            some = answer.pages[start : start + _PAGES_AT_ONCE]
+            yield from _judged(self._run(_PAGES, pieces(), msgpack.encode(some), _DRAWING))
+
+    def _run(self, job: Job, document: Iterable[bytes], argument: bytes, limits: Limits | None = None) -> bytes:
+        if job not in self._workers:
+            self._workers[job] = self._stack.enter_context(Worker(job, limits or self.limits))
+        return self._workers[job].run(document, argument)
+
+
+def _judged(untrusted: bytes) -> tuple[bytes, ...]:
+    """Pictures that are such. Raises ConfinedFailed."""
+    try:
+        pictures = msgpack.decode(untrusted, type=tuple[bytes, ...])
+    except MsgspecError as exc:
+        raise ConfinedFailed(_("the process that read it answered nonsense")) from exc
+    if len(pictures) > _PAGES_AT_ONCE or not all(map(is_plain_pgm, pictures)):
+        raise ConfinedFailed(_("the process that read it answered nonsense"))
+    return pictures

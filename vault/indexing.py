@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading the documents of a case that nobody read yet, and remembering what is in them.
+
+Decides which, in which order, and when what was read is made durable: some dozens at a time, so that whoever is killed
+goes on where they were. Filing is not slowed by it, because it is a step of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from vault import text_files
+from vault.cases import Case
+from vault.errors import VaultError, Wiped
+from vault.extracting.answer import FAILED, LARGE, WAITING
+from vault.extracting.reader import Reader, Reading
+from vault.model import Item, ItemId
+from vault.sources import Problem
+from vault.store import CaseStore
+from vault.texts import Document, Text, Texts, TextsUnusable
+from vault.vaults import Vault
+
+WORKERS = 2
+"""Each waits for a child most of the time."""
+_AHEAD = 16
+"""Documents under way at a time."""
+BATCH = 64
+BATCH_CHARACTERS = 1 << 20
+"""Documents and characters that are made durable together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What a run did. ``states``: how many documents came out in which state; ``failed``: which, and why.
+
+    ``unread``: documents whose bytes could not be had from the vault; they are tried again next time.
+    """
+
+    case: str
+    states: dict[str, int]
+    failed: tuple[Problem, ...]
+    unread: tuple[Problem, ...]
+
+
+def index_case(
+    vault: Vault, case: Case, store: CaseStore, new_reader: Callable[[], Reader], *, again: bool = False,
+    progress: Callable[[int, int], None] = lambda documents, size: None,
+) -> Indexed:  # fmt: skip
+    """Read what was not read yet, what waits for something that is here now, and with ``again`` what failed.
+
+    Texts that are damaged are thrown away first. Raises LibraryMissing, Busy, DiskFailed, Wiped.
+    """
+    with ExitStack() as stack:
+        readers = [stack.enter_context(new_reader()) for _n in range(WORKERS)]
+        texts = stack.enter_context(_usable_texts(vault, store))
+        text_files.forget_removed(texts, store)
+        todo = list(_todo(texts, store, readers[0], again=again))
+        states: Counter[str] = Counter()
+        failed: list[Problem] = []
+        unread: list[Problem] = []
+        batch: list[Text] = []
+        for item, reading in _read_all(store, readers, todo):
+            if isinstance(reading, VaultError):
+                unread.append(Problem(item.name, str(reading)))
+                continue
+            batch.append(_text(item, reading, readers[0].name))
+            states[reading.state] += 1
+            if reading.state in (FAILED, LARGE):
+                failed.append(Problem(item.name, reading.detail))
+            if len(batch) >= BATCH or sum(len(text.body) for text in batch) >= BATCH_CHARACTERS:
+                _remember(store, texts, batch)
+            progress(1, item.size)
+        _remember(store, texts, batch)
+    return Indexed(case.name, dict(states), tuple(failed), tuple(unread))
+
+
+def _usable_texts(vault: Vault, store: CaseStore) -> Texts:
+    try:
+        texts = text_files.texts_of(store, vault.device_secret, create=True)
+    except TextsUnusable:
+        text_files.remove_texts(store)
+        texts = text_files.texts_of(store, vault.device_secret, create=True)
+    assert texts is not None
+    return texts
+
+
+def _todo(texts: Texts, store: CaseStore, reader: Reader, *, again: bool) -> Iterator[ItemId]:
+    known = texts.items()
+    yield from (item for item in store.index.item_ids() if item not in known)
+    yield from [d.item for d in texts.in_state(WAITING) if reader.reads_pictures_of(d.kind)]
+    for state in (FAILED, LARGE) if again else ():
+        yield from [document.item for document in texts.in_state(state)]
+
+
+def _read_all(
+    store: CaseStore, readers: Sequence[Reader], todo: Iterable[ItemId]
+) -> Iterator[tuple[Item, Reading | VaultError]]:
+    """What came of each document, in order, with few under way: a reader belongs to one thread at a time."""
+    idle: SimpleQueue[Reader] = SimpleQueue()
+    for reader in readers:
+        idle.put(reader)
+
+    def read(item: Item) -> Reading | VaultError:
+        mine = idle.get()
+        try:
+            return mine.read(item.name, item.size, lambda: store.read(item))
+        except Wiped:
+            raise  # it is not this document
+        except VaultError as exc:
+            store.check_alive()
+            return exc
+        finally:
+            idle.put(mine)
+
+    waiting: deque[tuple[Item, Future[Reading | VaultError]]] = deque()
+    with ThreadPoolExecutor(len(readers)) as pool:
+        try:
+            for item_id in todo:
+                if (item := store.item(item_id)) is not None:
+                    waiting.append((item, pool.submit(read, item)))
+                if len(waiting) > _AHEAD:
+                    done, future = waiting.popleft()
+                    yield done, future.result()
+            while waiting:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        finally:
+            for _item, future in waiting:
+                future.cancel()
+
+
+def _text(item: Item, reading: Reading, reader: str) -> Text:
+    about = "\n".join((item.name.decode("utf-8", "replace"), item.note, item.source, *item.tags))
+    document = Document(ItemId(item.id), reading.state, reading.kind, reading.detail, reader)
+    return Text(document, about, reading.text)
+
+
+def _remember(store: CaseStore, texts: Texts, batch: list[Text]) -> None:
+    if batch:
+        store.check_alive()
+        texts.remember(batch)
+        batch.clear()

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Searching the cases of a vault: names, notes, sources and tags in the index, words of documents in their texts.
+
+First the documents whose name or the like has what is looked for, also within words, in the order in which they were
+filed; then those that have it inside. Nothing is ranked: a journalist looks for all of them, and a score of words would
+cost more than finding them. A page of each is in memory at a time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from vault import kinds, text_files
+from vault.cases import Case, open_store
+from vault.errors import NewerFormat
+from vault.extracting.answer import WAITING
+from vault.model import Item
+from vault.query import Query
+from vault.rows import fold
+from vault.store import CaseStore
+from vault.texts import Document, Texts, TextsUnusable
+from vault.vaults import Vault
+
+NAME, NOTE, SOURCE, TAG, TEXT = "name", "note", "source", "tag", "text"
+_AROUND = 60
+"""Characters of the text before and after what was found."""
+_PAGE = 500
+_BLANKS = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a document must be besides. Tags are compared folded, and all must be there; times are those of filing, in
+    nanoseconds since 1970, ``until_ns`` not included."""
+
+    tags: tuple[str, ...] = ()
+    kind: str | None = None
+    since_ns: int | None = None
+    until_ns: int | None = None
+
+    def take(self, item: Item, kind: str) -> bool:
+        """Whether a document is among those that are looked for."""
+        return (
+            {fold(tag) for tag in self.tags} <= {fold(tag) for tag in item.tags}
+            and self.kind in (None, kind)
+            and (self.since_ns is None or item.filed_ns >= self.since_ns)
+            and (self.until_ns is None or item.filed_ns < self.until_ns)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a snippet, and whether it is what was looked for."""
+
+    text: str
+    match: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A document that was found: its kind, where in it, and what stands there."""
+
+    case: str
+    item: Item
+    kind: str
+    where: str
+    snippet: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Documents of a case that a search could not look into. ``unread``: nobody read them yet; ``waiting``: they show
+    pictures that only tesseract could read; ``damaged``: the case's texts do not open, for this reason."""
+
+    case: str
+    unread: int
+    waiting: int
+    damaged: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """``more``: there are others, which ``limit`` left out."""
+
+    hits: tuple[Hit, ...]
+    more: bool
+    backlog: tuple[Backlog, ...]
+
+
+def search(
+    vault: Vault, cases: Sequence[Case], query: Query, *, filters: Filters = Filters(), limit: int,
+    names_only: bool = False,
+) -> Results:  # fmt: skip
+    """The first documents that have everything that is looked for, case by case. Raises what opening a case raises."""
+    hits: list[Hit] = []
+    backlog: list[Backlog] = []
+    for case in cases:
+        with ExitStack() as stack:
+            store = stack.enter_context(open_store(vault, case))
+            texts, damaged = None, ""
+            if not names_only:
+                try:
+                    texts = text_files.texts_of(store, vault.device_secret)
+                except (TextsUnusable, NewerFormat) as exc:
+                    damaged = str(exc)
+                if texts is not None:
+                    stack.enter_context(texts)
+                backlog.append(_backlog(case, store, texts, damaged))
+            found = _Search(case, store, texts, query, filters)
+            hits += islice(found.hits(), limit + 1 - len(hits))
+    return Results(tuple(hits[:limit]), len(hits) > limit, tuple(backlog))
+
+
+def _backlog(case: Case, store: CaseStore, texts: Texts | None, damaged: str) -> Backlog:
+    count = store.index.totals()[0]
+    if texts is None:
+        return Backlog(case.name, count, 0, damaged)
+    return Backlog(case.name, max(0, count - texts.count()), texts.states().get(WAITING, 0))
+
+
+class _Search:
+    def __init__(self, case: Case, store: CaseStore, texts: Texts | None, query: Query, filters: Filters) -> None:
+        self._case, self._store, self._texts = case, store, texts
+        self._query, self._filters = query, filters
+        self._in_names = query.pattern(inside=True)
+        self._in_texts = query.pattern(inside=False)
+
+    def hits(self) -> Iterator[Hit]:
+        """Each document once."""
+        seen: set[bytes] = set()
+        by_name = self._store.index.items(containing=self._query.inside)
+        for item, document in self._wanted(by_name):
+            seen.add(item.id)
+            yield self._hit(item, document, in_text=False)
+        match = self._query.match
+        if self._texts is None or match is None:
+            return
+        inside = (self._store.item(item) for item in self._texts.matching(match) if item not in seen)
+        for item, document in self._wanted(item for item in inside if item is not None):
+            yield self._hit(item, document, in_text=True)
+
+    def _wanted(self, items: Iterable[Item]) -> Iterator[tuple[Item, Document | None]]:
+        """Those that the filters take, with what is known of their texts. The first ones come one at a time: whoever
+        looks at ten results does not wait for five hundred."""
+        items = iter(items)
+        for size in chain((20,), iter(lambda: _PAGE, 0)):
+            page = list(islice(items, size))
+            if not page:
+                return
+            known = self._texts.documents([item.id for item in page]) if self._texts else {}
+            for item in page:
+                document = known.get(item.id)
+                if self._filters.take(item, _kind(item, document)):
+                    yield item, document
+
+    def _hit(self, item: Item, document: Document | None, *, in_text: bool) -> Hit:
+        where, snippet = next(self._places(item, in_text=in_text), (TEXT if in_text else NAME, ()))
+        return Hit(self._case.name, item, _kind(item, document), where, snippet)
+
+    def _places(self, item: Item, *, in_text: bool) -> Iterator[tuple[str, tuple[Part, ...]]]:
+        name = item.name.decode("utf-8", "replace")
+        text = self._texts.text(item.id) if in_text and self._texts is not None else None
+        if text is not None and (snippet := snippet_of(text.body, self._in_texts)):
+            yield TEXT, snippet
+        tags = ((TAG, tag) for tag in item.tags)
+        for where, words in ((NAME, name), (NOTE, item.note), (SOURCE, item.source), *tags):
+            if snippet := snippet_of(words, self._in_names):
+                yield where, snippet
+
+
+def _kind(item: Item, document: Document | None) -> str:
+    return document.kind if document is not None else kinds.kind_of(item.name)
+
+
+def snippet_of(text: str, pattern: re.Pattern[str]) -> tuple[Part, ...]:
+    """What stands around the first match, in one line, with all matches there; nothing without one."""
+    first = pattern.search(text)
+    if first is None:
+        return ()
+    start, end = max(0, first.start() - _AROUND), min(len(text), first.end() + _AROUND)
+    while 0 < start < first.start() and not text[start - 1].isspace():
+        start += 1
+    while first.end() < end < len(text) and not text[end].isspace():
+        end -= 1
+    parts, at = [], start
+    for match in pattern.finditer(text, start, end):
+        parts += [Part(text[at : match.start()], False), Part(match.group(), True)]
+        at = match.end()
+    parts.append(Part(text[at:end], False))
+    edges = ("… " if start else "", " …" if end < len(text) else "")
+    told = [Part(edges[0], False), *parts, Part(edges[1], False)]
+    return tuple(Part(_BLANKS.sub(" ", part.text), part.match) for part in told if part.text)
