@@ -15,6 +15,9 @@ import struct
 import sys
 import time
 
+from vault.language import later
+from vault.language import said as _
+
 TYPE_CHECKING = False  # the same as typing's, without its import
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,16 +34,16 @@ _EVERYTHING = 2**64 - 1
 
 _NOT_THERE = "there is none"
 
-FLUSH = "flush the file system (syncfs)"
-JOURNAL = "empty and zero the ext4 journal (EXT4_IOC_CHECKPOINT)"
-DISCARD_KEYRING = "discard the keyring's blocks (FITRIM)"
-DISCARD_ALL = "discard all free blocks (FITRIM)"
+FLUSH = later("flush the file system (syncfs)")
+JOURNAL = later("empty and zero the ext4 journal (EXT4_IOC_CHECKPOINT)")
+DISCARD_KEYRING = later("discard the keyring's blocks (FITRIM)")
+DISCARD_ALL = later("discard all free blocks (FITRIM)")
 
 
 def ask(medium: Medium, *, deadline: float = DEADLINE) -> tuple[tuple[str, str], ...]:
     """Ask the file system of ``medium`` for all that may help. Returns each request with "" or why not."""
     if sys.platform != "linux" or medium.mount is None:
-        return ((DISCARD_ALL, "known on Linux only"),)
+        return ((DISCARD_ALL, later("known on Linux only")),)
     requests: list[tuple[str, Callable[[int], None]]] = [(FLUSH, _syncfs)]
     if medium.mount.kind == "ext4":
         requests.append((JOURNAL, _checkpoint))
@@ -51,7 +54,7 @@ def ask(medium: Medium, *, deadline: float = DEADLINE) -> tuple[tuple[str, str],
         # The mount point outlives the vault; a folder of the vault, held open, would keep its own blocks alive.
         fd = os.open(medium.mount.point, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        return tuple((name, _why(error)) for name, _ in requests)
+        return tuple((name, _why(error)) for name, __ in requests)
     try:
         return _in_a_child(fd, requests, deadline)
     finally:
@@ -68,10 +71,10 @@ def _in_a_child(
     except OSError as error:
         os.close(reader)
         os.close(writer)
-        return tuple((name, _why(error)) for name, _ in requests)
+        return tuple((name, _why(error)) for name, __ in requests)
     if child == 0:
         try:
-            _serve(fd, writer, [request for _, request in requests])
+            _serve(fd, writer, [request for __, request in requests])
         finally:
             os._exit(0)  # nothing of the parent may run twice
     os.close(writer)
@@ -81,9 +84,9 @@ def _in_a_child(
         os.waitpid(child, os.WNOHANG)  # stuck in the kernel it may outlive us; nobody waits for it
     else:
         os.waitpid(child, 0)
-    late = f"not finished within {deadline:.0f} s"
+    late = _("not finished within {seconds} s").format(seconds=f"{deadline:.0f}")
     answers += [late] * (len(requests) - len(answers))
-    return tuple((name, why) for (name, _), why in zip(requests, answers, strict=True) if why != _NOT_THERE)
+    return tuple((name, why) for (name, __), why in zip(requests, answers, strict=True) if why != _NOT_THERE)
 
 
 def _serve(fd: int, writer: int, requests: list[Callable[[int], None]]) -> None:

@@ -17,6 +17,7 @@ import time
 from keys.layout import COMPARTMENTS, KEYRING_SIZE, PAIRS_PER_COMPARTMENT
 from vault.counter import Counter
 from vault.disk import Disk
+from vault.language import said as _
 from vault.layout import ACCESS, BOOKS, CASES, COUNTER, HEADER, INDEX, KEYRING, OUTBOX, PACKS, ROSTERS
 from vault.panic import DONE, FAILED, NoVaultHere, panic
 
@@ -39,12 +40,12 @@ def drill(folder: str, *, keep: bool, json: bool, say: Callable[[str], None], di
         try:
             make_throw_away(place, disk)
             if not json:
-                say(f"DRILL on a throw-away vault, {place!a}. The real one is not touched.")
+                say(_("DRILL on a throw-away vault, {place}. The real one is not touched.").format(place=ascii(place)))
             times = _run(place, keep=keep)
         finally:
             removed = _remove(place, disk)
     except (OSError, subprocess.SubprocessError) as error:
-        say(_as_json(error=str(error)) if json else f"DRILL FAILED: {error!s:.200}")
+        say(_as_json(error=str(error)) if json else _("DRILL FAILED: {error}").format(error=f"{error!s:.200}"))
         return FAILED
     keys_gone_ms, whole_ms, code, output = times
     passed = code == DONE and removed
@@ -53,9 +54,14 @@ def drill(folder: str, *, keep: bool, json: bool, say: Callable[[str], None], di
         return DONE if passed else FAILED
     for line in output:
         say(f"  | {line}")
-    say(f"Keys gone {keys_gone_ms:.0f} ms after the program was started; finished after {whole_ms:.0f} ms.")
-    say("A bigger vault's keys are gone as fast; deleting its files takes longer.")
-    say("DRILL PASSED" if passed else f"DRILL FAILED: exit code {code}" + ("" if removed else ", remains are left"))
+    say(
+        _("Keys gone {keys_gone} ms after the program was started; finished after {whole} ms.").format(
+            keys_gone=f"{keys_gone_ms:.0f}", whole=f"{whole_ms:.0f}"
+        )
+    )
+    say(_("A bigger vault's keys are gone as fast; deleting its files takes longer."))
+    failed = _("DRILL FAILED: exit code {code}") if removed else _("DRILL FAILED: exit code {code}, remains are left")
+    say(_("DRILL PASSED") if passed else failed.format(code=code))
     return DONE if passed else FAILED
 
 
@@ -85,7 +91,7 @@ def _run(place: str, *, keep: bool) -> tuple[float, float, int, list[str]]:
         try:
             first = child.stdout.readline() if child.stdout else b""
             keys_gone_ms = (time.perf_counter() - began) * 1000
-            rest, _ = child.communicate(timeout=_PATIENCE)
+            rest, __ = child.communicate(timeout=_PATIENCE)
         except BaseException:
             child.kill()
             raise
@@ -113,7 +119,7 @@ def _remove(place: str, disk: Disk) -> bool:
 
 
 def _remove_empty(place: str) -> None:
-    for folder, _, _ in os.walk(place, topdown=False):
+    for folder, *__ in os.walk(place, topdown=False):
         try:
             os.rmdir(folder)
         except OSError:

@@ -10,35 +10,49 @@ from __future__ import annotations
 import os
 import sys
 
+from vault import language
+from vault.language import said as _
+
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
 
 
 def main() -> int:
     """The console script ``sandyk``. Returns the exit code."""
-    argv = sys.argv[1:]
+    argv, named = language.take_option(sys.argv[1:])
+    sys.argv[1:] = argv
     os.umask(0o077)  # what is written is for its owner alone, also where somebody else's code creates the file
     panicking = first_word(argv) == "panic"
+    # Put off, because nothing may be loaded for it before the keys are gone, and --version says nothing.
+    language.speak_when_asked(named if named in language.LANGUAGES else language.of_the_environment(os.environ))
     try:
+        if named is not None and named not in language.LANGUAGES and not panicking:
+            return _unknown_language(named)
         code = _dispatch(argv, panicking=panicking)
         if sys.stdout is not None:
             sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        after = ": unless KEYS GONE was printed, run it again" if panicking else ""
-        os.write(2, f"interrupted{after}\n".encode())
+        _say(_("interrupted: unless KEYS GONE was printed, run it again") if panicking else _("interrupted"))
         return INTERRUPTED
     except BrokenPipeError:
         # Python flushes standard output once more at its end, and would complain (docs.python.org, signal, SIGPIPE).
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     except Exception as exc:  # a defect of ours: where it is, and never what, because messages may quote evidence
-        after = "; unless KEYS GONE was printed, run it again" if panicking else ""
-        _say(f"sandyk: a defect of this program stopped the command: {type(exc).__name__} in {_where(exc)}{after}\n")
+        text = (
+            _(
+                "sandyk: a defect of this program stopped the command: {kind} in {where}; unless KEYS GONE was "
+                "printed, run it again"
+            )
+            if panicking
+            else _("sandyk: a defect of this program stopped the command: {kind} in {where}")
+        )
+        _say(text.format(kind=type(exc).__name__, where=where(exc)))
         return 1
 
 
-def _where(error: BaseException) -> str:
+def where(error: BaseException) -> str:
     at = error.__traceback__
     while at is not None and at.tb_next is not None:
         at = at.tb_next
@@ -47,9 +61,15 @@ def _where(error: BaseException) -> str:
 
 def _say(text: str) -> None:
     try:
-        os.write(2, text.encode("utf-8", "backslashreplace"))
+        os.write(2, f"{text}\n".encode("utf-8", "backslashreplace"))
     except OSError:
         return  # nobody listens
+
+
+def _unknown_language(named: str) -> int:
+    _say(_("sandyk: no such language: {language}").format(language=ascii(named)))
+    _say(_("hint: --lang takes en, ky, ru or uz"))
+    return 2
 
 
 def first_word(argv: list[str]) -> str | None:
@@ -75,6 +95,7 @@ def _dispatch(argv: list[str], *, panicking: bool) -> int:
 
         os.write(1, f"sandyk {VERSION}\n".encode())
         return 0
+    language.speak_now()
     from vault.cli.app import run  # type: ignore[import-not-found,unused-ignore]
 
     code: object = run()

@@ -13,6 +13,8 @@ import stat
 
 from keys.layout import KEYRING_SIZE, KILL_AREA_SIZE
 from vault.disk import Disk, noise
+from vault.language import later
+from vault.language import said as _
 from vault.layout import KEYRING
 
 TYPE_CHECKING = False  # the same as typing's, without its import
@@ -64,9 +66,11 @@ def overwrite_rest(disk: Disk, keyring: str, kill: Kill, tally: Tally) -> None:
             disk.overwrite_through(keyring, kill.overwritten, noise(step))
             kill.overwritten += step
         if size > end:
-            tally.note(f"only the first {end} bytes of a keyring of {size} bytes were overwritten")
+            tally.note(
+                _("only the first {end} bytes of a keyring of {size} bytes were overwritten").format(end=end, size=size)
+            )
     except OSError as error:
-        tally.fail("overwrite the rest of the", KEYRING, error)
+        tally.fail(later("overwrite the rest of the"), KEYRING, error)
 
 
 def verify_killed(disk: Disk, keyring: str, kill: Kill) -> None:
@@ -91,14 +95,14 @@ def _kill_once(disk: Disk, keyring: str) -> Kill:
     try:
         status = os.lstat(keyring)
     except FileNotFoundError:
-        return Kill(problem="there is no keyring file here")
+        return Kill(problem=later("there is no keyring file here"))
     if stat.S_ISLNK(status.st_mode):
-        return Kill(problem="the keyring is a link, and what a link points to is never overwritten")
+        return Kill(problem=later("the keyring is a link, and what a link points to is never overwritten"))
     if not stat.S_ISREG(status.st_mode):
-        return Kill(problem="the keyring is not a file")
+        return Kill(problem=later("the keyring is not a file"))
     size = min(status.st_size, KILL_AREA_SIZE)
     if not size:
-        return Kill(problem="the keyring is empty")
+        return Kill(problem=later("the keyring is empty"))
     data = noise(size)
     disk.overwrite_through(keyring, 0, data)
     return Kill(written=data[:])

@@ -25,19 +25,15 @@ _OF_THE_SYSTEM = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 """As gettext(3) looks for them; the first that is set decides."""
 
 
-class UnknownLanguage(Exception):
-    """Raised when ``--lang`` names a language that the program does not speak. Its text is that name."""
-
-
 def later(text: str) -> str:
     """A text that is kept, sent or compared in English, and translated only where it is shown."""
     return text
 
 
 def take_option(words: Iterable[str]) -> tuple[list[str], str | None]:
-    """The words of a command line without ``--lang``, and what it names; what follows ``--`` is left alone.
+    """The words of a command line without ``--lang``, and what it names, unchecked: "" if nothing follows it.
 
-    Raises UnknownLanguage, also for a ``--lang`` that nothing follows.
+    What follows ``--`` is left alone.
     """
     rest: list[str] = []
     named = None
@@ -47,8 +43,6 @@ def take_option(words: Iterable[str]) -> tuple[list[str], str | None]:
             rest += [word, *left]
         elif word == OPTION or word.startswith(OPTION + "="):
             named = next(left, "") if word == OPTION else word[len(OPTION) + 1 :]
-            if named not in LANGUAGES:
-                raise UnknownLanguage(named)
         else:
             rest.append(word)
     return rest, named
@@ -66,9 +60,25 @@ def of_the_environment(environ: Mapping[str, str]) -> str:
     return ENGLISH
 
 
+_promised: list[str] = []
+_spoken = [ENGLISH]
+
+
+def speak_when_asked(language: str) -> None:
+    """``speak``, put off until ``said`` is called: the emergency wipe loads nothing for it before the keys die."""
+    os.environ[VARIABLE] = language  # for the programs that this one starts
+    _promised[:] = [language]
+
+
+def speak_now() -> None:
+    """Keep the promise of ``speak_when_asked``, if one was made."""
+    if _promised:
+        speak(_promised.pop())
+
+
 def speak(language: str) -> None:
-    """Have ``gettext.gettext`` answer in this language from now on, and the programs that are started speak it."""
-    os.environ[VARIABLE] = language
+    """Have ``gettext.gettext`` answer in this language from now on."""
+    _spoken[:] = [language]
     if language == ENGLISH:
         return
     os.environ["LANGUAGE"] = language  # gettext(3) asks it first
@@ -76,3 +86,24 @@ def speak(language: str) -> None:
 
     gettext.bindtextdomain(DOMAIN, os.path.join(os.path.dirname(os.path.abspath(__file__)), "locale"))
     gettext.textdomain(DOMAIN)
+
+
+def spoken() -> str:
+    """The language that is spoken."""
+    return _spoken[0]
+
+
+def said(text: str) -> str:
+    """``gettext.gettext`` for modules that the emergency wipe loads: gettext is loaded when it is needed, if it is.
+
+    A catalogue that cannot be read stops nothing: what it would say is said in English.
+    """
+    try:
+        speak_now()
+        if spoken() == ENGLISH:
+            return text
+        from gettext import gettext
+
+        return gettext(text)
+    except Exception:  # whatever is wrong with a file of words
+        return text

@@ -13,6 +13,8 @@ import re
 import time
 from contextlib import suppress
 
+from vault.language import said as _
+
 FIRST_INDEX, LAST_INDEX = 0x01800000, 0x01BFFFFF
 """NV indices that belong to the owner of the machine (TCG, Registry of Reserved TPM 2.0 Handles and Localities)."""
 HALF_SIZE = 32
@@ -89,16 +91,18 @@ def run(tool: str, *words: str, given: bytes = b"", seconds: float = SECONDS) ->
         process = subprocess.Popen([tool, *words], stdin=pipe, stdout=pipe, stderr=pipe)
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
-        raise NoTpm(f"{tool} is not installed" if missing else f"{tool}: {error.strerror}") from None
+        raise NoTpm(
+            _("{tool} is not installed").format(tool=tool) if missing else f"{tool}: {error.strerror}"
+        ) from None
     try:
         out, err = process.communicate(given, timeout=seconds)
     except subprocess.TimeoutExpired:
         # The exception would carry what the tool was given and what it said so far. Nobody waits for the end of a
         # process that may hang in the kernel: there may be no time.
         process.kill()
-        raise NoTpm(f"the TPM did not answer within {seconds:.1f} seconds") from None
+        raise NoTpm(_("the TPM did not answer within {seconds} seconds").format(seconds=f"{seconds:.1f}")) from None
     if process.returncode == 0:
         return out
     lines = [line for line in err.decode("ascii", "replace").splitlines() if line.startswith("ERROR")]
-    said = lines[0].partition(":")[2].strip()[:200] if lines else "it failed without a reason"
+    said = lines[0].partition(":")[2].strip()[:200] if lines else _("it failed without a reason")
     raise (Taken if _TAKEN in err else NoTpm)(f"{tool}: {said}")

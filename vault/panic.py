@@ -28,6 +28,8 @@ import time
 from keys.layout import KEYRING_SIZE
 from vault.disk import Disk
 from vault.killing import Kill, kill_keys, overwrite_rest, verify_killed
+from vault.language import later
+from vault.language import said as _
 from vault.layout import COUNTER, HEADER, KEYRING
 from vault.place import NoPlace, vault_folder
 
@@ -53,7 +55,7 @@ DONE, FAILED, USAGE, NO_VAULT = 0, 1, 2, 10
 
 _HEADER_START = b"sandyk vault "
 
-HELP = """\
+HELP = later("""\
 Usage: sandyk panic [--vault DIR] [--keep] [--traces] [--token tpm:INDEX] [--json] [--now]
        sandyk panic --drill [--keep] [--json] [--vault DIR]
 
@@ -72,7 +74,7 @@ Make the vault unreadable at once: its keys first, then everything else. Asks no
   --help       this text; nothing is destroyed
 
 Exit codes: 0 all done, 1 something could not be done, 2 wrong usage (nothing destroyed), 10 no vault here.
-"""
+""")
 
 
 class NoVaultHere(Exception):
@@ -182,10 +184,10 @@ def run(argv: list[str]) -> int:
         arguments = parse(argv)
         folder = vault_folder(arguments.vault)
     except (WrongUsage, NoPlace) as error:
-        _write(2, f"error: {error}\nhint: nothing was destroyed\nhint: sandyk panic --help\n")
+        _write(2, _("error: {problem}\nhint: nothing was destroyed\nhint: sandyk panic --help\n").format(problem=error))
         return USAGE
     if arguments.help:
-        _write(1, HELP)
+        _write(1, _(HELP))
         return DONE
     if arguments.drill:
         from vault.drill import drill
@@ -204,9 +206,9 @@ def parse(argv: list[str]) -> Arguments:
         elif word == "--vault" or word.startswith("--vault="):
             value = word[len("--vault=") :] if "=" in word else next(words, "")
             if not value or (word == "--vault" and value.startswith("-")):
-                raise WrongUsage("--vault needs a folder")
+                raise WrongUsage(_("--vault needs a folder"))
             if arguments.vault is not None:
-                raise WrongUsage("--vault is given twice")
+                raise WrongUsage(_("--vault is given twice"))
             arguments.vault = value
         elif word == "--token" or word.startswith("--token="):
             arguments.token = _half_named(word[len("--token=") :] if "=" in word else next(words, ""), arguments)
@@ -215,9 +217,9 @@ def parse(argv: list[str]) -> Arguments:
         elif word in ("--help", "-h"):
             arguments.help = True
         elif word != "--now":
-            raise WrongUsage(f"panic does not know {word!a}")
+            raise WrongUsage(_("panic does not know {word}").format(word=ascii(word)))
     if arguments.drill and (arguments.traces or arguments.token):
-        raise WrongUsage("--traces and --token cannot be rehearsed")
+        raise WrongUsage(_("--traces and --token cannot be rehearsed"))
     return arguments
 
 
@@ -225,18 +227,18 @@ def _half_named(word: str, arguments: Arguments) -> str:
     """A word after ``--token``, for the shape alone: the tools need the number, a slip must destroy nothing."""
     digits = word[len("tpm:") :].lower().removeprefix("0x")
     if not word.startswith("tpm:") or not 0 < len(digits) <= 8 or digits.strip("0123456789abcdef"):
-        raise WrongUsage("--token takes tpm:INDEX here; a half in a file is for you to take away")
+        raise WrongUsage(_("--token takes tpm:INDEX here; a half in a file is for you to take away"))
     if arguments.token is not None:
-        raise WrongUsage("--token is given twice")
+        raise WrongUsage(_("--token is given twice"))
     return word
 
 
-def _half_of(arguments: Arguments) -> str:
-    """The half in the TPM to take away: the one that was named, else that of one's usual vault; "" if not known."""
-    if arguments.token is not None:
-        return arguments.token
-    usual = os.environ.get("SANDYK_TOKEN", "") if arguments.vault is None else ""
-    return usual if usual.startswith("tpm:") else ""
+def half_of(token: str | None, vault: str | None) -> str:
+    """The half in the TPM to take away, from what was given for ``--token`` and ``--vault``: the one that was named,
+    else that of one's usual vault; "" if not known."""
+    usual = os.environ.get("SANDYK_TOKEN", "") if vault is None else ""
+    named = usual if token is None else token
+    return named if named.startswith("tpm:") else ""
 
 
 def _wipe(folder: str, arguments: Arguments) -> int:
@@ -262,13 +264,14 @@ def _wipe(folder: str, arguments: Arguments) -> int:
             before_requests=before_requests,
             from_process_start=True,
             traces=arguments.traces,
-            half=_half_of(arguments),
+            half=half_of(arguments.token, arguments.vault),
         )
     except NoVaultHere:
         from vault import report
 
         _write(1, report.no_vault_json() if arguments.json else "")
-        _write(2, f"error: no vault in {report.shown(folder)}\nhint: nothing was touched\n")
+        where = report.shown(folder)
+        _write(2, _("error: no vault in {folder}\nhint: nothing was touched\n").format(folder=where))
         return NO_VAULT
     from vault import report
 
@@ -337,7 +340,7 @@ def _beside(agents: str | None, half: str | None, tally: Tally) -> tuple[tuple[s
     try:
         return take_away(agents, half, tally)
     except Exception as error:  # whatever a strange /proc or tool answers, it must not stop the wipe
-        tally.note(f"find what holds keys beside the disk: {type(error).__name__}")
+        tally.note(_("find what holds keys beside the disk: {kind}").format(kind=type(error).__name__))
         return ()
 
 
@@ -352,10 +355,22 @@ def _facts(folder: str, extents: Extents, no_cow: bool | None) -> Medium:
 
 def _first_line(kill: Kill, milliseconds: float, counted_from: str, *, keep: bool) -> str:
     if kill.problem:
-        then = "Nothing else is done, because of --keep: run it again without." if keep else "Going on with the rest."
-        return f"KEYS NOT OVERWRITTEN: {kill.problem}. {then}"
-    since = "" if counted_from == "call" else f" of this program's {counted_from}"
-    return f"KEYS GONE within {milliseconds:.0f} ms{since}: {kill.size >> 10} KiB overwritten in place and flushed."
+        text = (
+            _("KEYS NOT OVERWRITTEN: {problem}. Nothing else is done, because of --keep: run it again without.")
+            if keep
+            else _("KEYS NOT OVERWRITTEN: {problem}. Going on with the rest.")
+        )
+        return text.format(problem=_(kill.problem))
+    text = {
+        "call": _("KEYS GONE within {milliseconds} ms: {kib} KiB overwritten in place and flushed."),
+        "start": _(
+            "KEYS GONE within {milliseconds} ms of this program's start: {kib} KiB overwritten in place and flushed."
+        ),
+        "loading": _(
+            "KEYS GONE within {milliseconds} ms of this program's loading: {kib} KiB overwritten in place and flushed."
+        ),
+    }[counted_from]
+    return text.format(milliseconds=f"{milliseconds:.0f}", kib=kill.size >> 10)
 
 
 def _elapsed(began: float, at: float, from_process_start: bool) -> tuple[float, str]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import sys
 
+from vault.language import said as _
+
 VARIABLE = "SANDYK_VAULT"
 _NAME = "sandyk"
 
@@ -25,7 +27,7 @@ def vault_folder(given: str | None = None) -> str:
     try:
         return os.path.abspath(path)
     except OSError as error:  # a relative path, while the current folder was removed
-        raise NoPlace("the current folder is gone; give the vault's whole path") from error
+        raise NoPlace(_("the current folder is gone; give the vault's whole path")) from error
 
 
 def default_folder(platform: str) -> str:
@@ -33,7 +35,7 @@ def default_folder(platform: str) -> str:
     if platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
         if not local:
-            raise NoPlace("LOCALAPPDATA is not set")
+            raise NoPlace(_("LOCALAPPDATA is not set"))
         return f"{local}\\{_NAME}"
     if platform == "darwin":
         return os.path.join(_home(), "Library", "Application Support", _NAME)
@@ -46,5 +48,5 @@ def default_folder(platform: str) -> str:
 def _home() -> str:
     home = os.path.expanduser("~")
     if not os.path.isabs(home):
-        raise NoPlace("there is no home folder")
+        raise NoPlace(_("there is no home folder"))
     return home

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from keys.keyring import new_token, parse_token
 from keys.secret import Secret
 from vault import nv
+from vault.language import said as _
 from vault.nv import FIRST_INDEX, LAST_INDEX, NoTpm
 
 _TRIES = 8
@@ -51,7 +52,7 @@ def make() -> tuple[TpmHalf, Secret]:
     try:
         nv.write(half.index, data)
         if half.obtain() != Secret(data):
-            raise NoTpm("the TPM does not give back what was put into it")
+            raise NoTpm(_("the TPM does not give back what was put into it"))
     except BaseException:
         with suppress(NoTpm):
             half.take_away()

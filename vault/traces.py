@@ -20,17 +20,23 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from vault.disk import Disk, full_sync
+from vault.language import later
+from vault.language import said as _
 from vault.layout import is_vault
 
 NAME = "sandyk"
 DRILL_PREFIX = f".{NAME}-drill-"
 OUT_OF_REACH = (
-    "shells that run now write their history again when they end: close them without saving (kill -9 $$), "
-    "or run this again from the last one",
-    "what is shown in terminals, and what they keep to scroll back to",
-    "old text in snapshots, backups, synced copies and swap; on flash, in cells that are not reused yet",
-    "logs of the system, lists of recent files and programs, thumbnails, search indexes, histories of other users",
-    "the program itself, which is still installed, and what the package manager notes of it",
+    later(
+        "shells that run now write their history again when they end: close them without saving (kill -9 $$), "
+        "or run this again from the last one"
+    ),
+    later("what is shown in terminals, and what they keep to scroll back to"),
+    later("old text in snapshots, backups, synced copies and swap; on flash, in cells that are not reused yet"),
+    later(
+        "logs of the system, lists of recent files and programs, thumbnails, search indexes, histories of other users"
+    ),
+    later("the program itself, which is still installed, and what the package manager notes of it"),
 )
 """What stays, in words. Each holds on every machine, or cannot be ruled out from here."""
 
@@ -142,7 +148,7 @@ def histories(environ: Mapping[str, str], platform: str) -> tuple[tuple[str, Ent
     found.append((os.path.join(data, "fish", "fish_history"), fish_entries))
     found.append((os.path.join(data, "powershell", "PSReadLine", "ConsoleHost_history.txt"), powershell_entries))
     named = environ.get("HISTFILE", "")
-    if os.path.isabs(named) and named not in [path for path, _ in found]:
+    if os.path.isabs(named) and named not in [path for path, __ in found]:
         found.append((named, zsh_entries if "zsh" in named else bash_entries))
     return tuple(found)
 
@@ -257,8 +263,8 @@ def _clear(folder: str, vault: str, take: Callable[[str], None], disk: Disk) -> 
     """Delete a folder of ours with its files, unless it is a vault or has one in it. Links are not followed."""
     if not os.path.isdir(folder) or os.path.islink(folder) or f"{os.path.realpath(vault)}/".startswith(f"{folder}/"):
         return
-    if any(is_vault(where) for where, _, _ in os.walk(folder)):
-        raise OSError(errno.ENOTEMPTY, "a vault lies in it")
+    if any(is_vault(where) for where, *__ in os.walk(folder)):
+        raise OSError(errno.ENOTEMPTY, _("a vault lies in it"))
     for where, folders, names in os.walk(folder, topdown=False):
         for name in names:
             take(os.path.join(where, name))
@@ -272,7 +278,7 @@ def _wipe_leftover(path: str, disk: Disk, removed: list[str]) -> None:
     from vault.panic import NoVaultHere, panic
 
     if os.path.islink(path):  # whoever may write beside the vault could point it at another one
-        raise OSError(errno.ELOOP, "a link, which is not followed")
+        raise OSError(errno.ELOOP, _("a link, which is not followed"))
     try:
         panic(path, disk=disk, discard=False)
     except NoVaultHere:

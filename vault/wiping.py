@@ -13,6 +13,8 @@ import os
 import stat
 
 from vault.disk import Disk, noise
+from vault.language import later
+from vault.language import said as _
 from vault.layout import (
     ACCESS,
     BOOKS,
@@ -101,7 +103,7 @@ def has_remains(folder: str) -> bool:
 
 def clear(folder: str, disk: Disk, tally: Tally) -> None:
     """Destroy everything of ours but the keyring and VAULT; again and again while others add to it."""
-    for _ in range(_SWEEPS):
+    for __ in range(_SWEEPS):
         before = tally.changes
         found = _look(folder, tally)
         tally.left_behind = tuple(found.strangers)
@@ -112,7 +114,7 @@ def clear(folder: str, disk: Disk, tally: Tally) -> None:
 
 def finish(folder: str, disk: Disk, tally: Tally) -> None:
     """Remove the keyring, then VAULT, then the folder, unless a stranger's file is in it."""
-    for _ in range(_SWEEPS):
+    for __ in range(_SWEEPS):
         for name in (KEYRING, HEADER):
             if not _is_folder(os.path.join(folder, name)):
                 _unlink(folder, name, disk, tally)
@@ -123,11 +125,11 @@ def finish(folder: str, disk: Disk, tally: Tally) -> None:
         if tally.changes == before and (tally.left_behind or tally.failures):
             break
     else:
-        tally.note("remove the folder: other programs keep making files in it; end them and run this again")
+        tally.note(_("remove the folder: other programs keep making files in it; end them and run this again"))
     try:
         disk.sync_folder(os.path.dirname(folder))
     except OSError as error:
-        tally.fail("sync the folder above the vault", "", error)
+        tally.fail(later("sync the folder above the vault"), "", error)
 
 
 def unlink_link(path: str, disk: Disk, tally: Tally) -> None:
@@ -135,7 +137,7 @@ def unlink_link(path: str, disk: Disk, tally: Tally) -> None:
     try:
         disk.unlink(path)
     except OSError as error:
-        tally.fail("remove the link to the vault folder", os.path.basename(path), error)
+        tally.fail(later("remove the link to the vault folder"), os.path.basename(path), error)
 
 
 def permit(path: str) -> None:
@@ -157,7 +159,7 @@ def _clear_once(folder: str, found: _Found, disk: Disk, tally: Tally) -> None:
         _unlink(folder, relative, disk, tally)
     for relative in found.links:
         if _unlink(folder, relative, disk, tally):
-            tally.note("a link stood where a folder of the vault belongs; what it pointed to was not touched")
+            tally.note(_("a link stood where a folder of the vault belongs; what it pointed to was not touched"))
     for relative in reversed(found.folders):
         _remove_folder(folder, relative, disk, tally)
 
@@ -192,10 +194,10 @@ def _entries(path: str, relative: str, tally: Tally) -> list[os.DirEntry[str]]:
             break
         except PermissionError as error:
             if attempt == 2:
-                tally.fail("look into", relative, error)
+                tally.fail(later("look into"), relative, error)
             permit(os.path.join(path, "."))
         except OSError as error:
-            tally.fail("look into", relative, error)
+            tally.fail(later("look into"), relative, error)
             break
     return []
 
@@ -226,7 +228,7 @@ def _overwrite(folder: str, relative: str, disk: Disk, tally: Tally) -> None:
         except FileNotFoundError:
             return
         except OSError as error:
-            tally.fail("overwrite", relative, error)
+            tally.fail(later("overwrite"), relative, error)
             if attempt == 2 or not isinstance(error, PermissionError):
                 return
             permit(path)
@@ -272,7 +274,7 @@ def _unlink(folder: str, relative: str, disk: Disk, tally: Tally) -> bool:
             tally.succeed("delete", relative)
             return False
         except OSError as error:
-            tally.fail("delete", relative, error)
+            tally.fail(later("delete"), relative, error)
             if attempt == 2 or not isinstance(error, PermissionError):
                 return False
             permit(path)
@@ -305,7 +307,7 @@ def _remove_folder(folder: str, relative: str, disk: Disk, tally: Tally) -> bool
             if error.errno == errno.EBUSY and not relative:  # the root of a stick can only be emptied
                 tally.left_behind = (*tally.left_behind, "./")
                 return True
-            tally.fail("remove the folder", relative + "/", error)
+            tally.fail(later("remove the folder"), relative + "/", error)
             if attempt == 2 or not relative or not isinstance(error, PermissionError):
                 return True
             permit(path)

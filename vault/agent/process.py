@@ -16,6 +16,8 @@ import select
 import signal
 import time
 
+from vault.language import later
+
 _PROC = "/proc"
 _MODULE = "vault.agent"
 _GRACE = 0.05
@@ -79,7 +81,7 @@ def end(mark: str | None) -> tuple[tuple[int, str], ...]:
             outcome.append((running.pop(fd), ""))
             os.close(fd)
     for fd, number in running.items():
-        outcome.append((number, "it does not end"))
+        outcome.append((number, later("it does not end")))
         os.close(fd)
     return tuple(outcome)
 
