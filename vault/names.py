@@ -43,6 +43,7 @@ The joiners U+200C and U+200D are here because Persian names and emoji need them
 
 _NOT_IN_BAGS = re.compile(f'[{_CONTROL}{_UNSEEN}\ufdd0-\ufdef\ufffe\uffff<>:"/\\\\|?*%]')
 _NOT_ON_TERMINALS = re.compile(f"[{_CONTROL}{_UNSEEN}{_BLANK}\\\\]")
+_NOT_IN_TEXTS = re.compile(f"[{_CONTROL}{_UNSEEN}]")
 _NOT_IN_JSON = re.compile(f"[\x7f-\x9f{_UNSEEN}]")
 _NOT_ON_WINDOWS = re.compile(f'[{_CONTROL}<>:"|?*\\\\]')
 _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³])[ ]*(\.|$)", re.IGNORECASE)
@@ -80,6 +81,11 @@ def printable(name: bytes | str) -> str:
     """
     text = name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else name
     return _NOT_ON_TERMINALS.sub(lambda m: _escape(m.group()), text)
+
+
+def readable(line: str) -> str:
+    """One line of a document's text that is safe on a terminal; unlike in a name, spaces and ``\\`` stay."""
+    return _NOT_IN_TEXTS.sub(lambda m: _escape(m.group()), line)
 
 
 def json_safe(text: str) -> str:
