@@ -24,7 +24,8 @@ DOING = {"os", "io", "socket", "subprocess", "time", "pathlib", "shutil", "tempf
 NETWORK = {"socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "asyncio", "requests", "xmlrpc",
            "socketserver"}  # fmt: skip
 PARSERS = {"PIL", "pikepdf", "lxml"}
-CONFINED = {f"vault.cleaning.{name}" for name in ("images", "small", "pdf", "office", "office_xml", "package")}
+CONFINED = {f"vault.cleaning.{name}" for name in ("images", "small", "pixels", "pdf", "office", "office_xml",
+                                              "package")}  # fmt: skip
 """Modules that run in confined children (docs/decisions/0034-confined-cleaning.md)."""
 TIMESTAMPING = "vault.timestamping"
 """The one module that may open a connection to another machine: when somebody asks for a time stamp."""

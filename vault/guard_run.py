@@ -17,7 +17,7 @@ from gettext import gettext as _
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from vault import arming, layout
+from vault import arming, layout, locking
 from vault.agent import asking, clocks, runtime
 from vault.disk import Disk
 from vault.errors import Busy, NotAllowed, NotFound, VaultError
@@ -139,18 +139,20 @@ class Guard:
             case Step.NO_WIPE:
                 self._say(_("not wiped: {why}").format(why=decision.why))
             case _:
-                self._say(f"{decision.step.value} ({decision.why})")
+                self._say(f"{_(decision.step.value)} ({decision.why})")
 
     def _lock(self, why: str) -> None:
         if self._simulate:
             self._say(_("{reason}: would lock now (nothing was done)").format(reason=why))
             return
         try:
-            was = asking.lock(self._folder)
+            was = locking.lock(self._folder)
         except (VaultError, OSError) as exc:
-            self._say(f"{why}: COULD NOT LOCK: {exc}")
+            self._say(_("{why}: COULD NOT LOCK: {problem}").format(why=why, problem=exc))
             return
-        self._say(f"{why}: {'locked' if was else 'nothing was unlocked'}")
+        self._say(_("{why}: locked").format(why=why) if was.agent else _("{why}: nothing was unlocked").format(why=why))
+        if was.views:
+            self._say(_("{count} view(s) of documents ended, and what they showed removed").format(count=was.views))
 
     def _wipe(self, why: str) -> Report | None:
         if self._simulate:
@@ -161,13 +163,24 @@ class Guard:
             self._kill.fire()
         calm()
         with suppress(VaultError, OSError):
-            asking.lock(self._folder)
+            locking.lock(self._folder)
         here, done = self._kill.same_vault(), self._kill.milliseconds
         if done is None:
-            first, then = f"the open keyring could not be overwritten ({self._kill.problem})", "now by its name"
+            text = (
+                _("{why}: the open keyring could not be overwritten ({problem}); now by its name")
+                if here
+                else _(
+                    "{why}: the open keyring could not be overwritten ({problem}); and no more, because it is not in "
+                    "its place any more"
+                )
+            )
         else:
-            first, then = f"KEYS GONE in {done:.1f} ms", "now the rest"
-        self._say(f"{why}: {first}; {then if here else 'and no more, because it is not in its place any more'}")
+            text = (
+                _("{why}: KEYS GONE in {milliseconds} ms; now the rest")
+                if here
+                else _("{why}: KEYS GONE in {milliseconds} ms; and no more, because it is not in its place any more")
+            )
+        self._say(text.format(why=why, problem=_(self._kill.problem), milliseconds=f"{done or 0:.1f}"))
         if not here:
             raise _moved_away(keys_gone=done is not None)
         from vault.panic import NoVaultHere, panic
@@ -227,9 +240,16 @@ class Guard:
 
 def _moved_away(*, keys_gone: bool) -> NotFound:
     """What was not done, when another vault or folder lies where the one that was watched did."""
-    keys = "its keys are gone" if keys_gone else "ITS KEYS MAY STILL BE THERE"
     return NotFound(
-        f"the vault that was watched is not in its place any more; {keys}, and nothing else of it was destroyed",
+        _(
+            "the vault that was watched is not in its place any more; its keys are gone, and nothing else of it was "
+            "destroyed"
+        )
+        if keys_gone
+        else _(
+            "the vault that was watched is not in its place any more; ITS KEYS MAY STILL BE THERE, and nothing else "
+            "of it was destroyed"
+        ),
         _("what lies in its place now was not touched"),
         _("where the watched vault was moved, its sealed files still lie: sandyk panic --vault DIR"),
     )

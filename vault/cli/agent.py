@@ -67,19 +67,24 @@ def unlock(
 
 
 def lock(vault: VaultOption = None, as_json: JsonOption = False) -> None:
-    """Make the agent forget the keys at once. Asks nothing, and does no harm when nothing was unlocked."""
-    from vault.agent import asking
+    """Make the agent forget the keys at once, and end what is being viewed.
 
-    was = asking.lock(folder_of(vault))
+    Asks nothing, and does no harm when nothing was unlocked.
+    """
+    from vault.locking import lock as lock_now
+
+    was = lock_now(folder_of(vault))
     answer(
-        {"was_unlocked": was},
+        {"was_unlocked": was.agent, "views_ended": was.views},
         as_json=as_json,
         lines=(
             _("locked: the agent that held the keys has ended")
-            if was
+            if was.agent
             else _("nothing was unlocked, as far as can be seen from here"),
+            *([_("{count} view(s) of documents ended, and what they showed removed").format(count=was.views)]
+              if was.views else []),
         ),
-    )
+    )  # fmt: skip
 
 
 def standing(folder: str) -> tuple[dict[str, Any], list[str]]:
@@ -97,7 +102,7 @@ def standing(folder: str) -> tuple[dict[str, Any], list[str]]:
     lines = _agent_standing(folder, places, fields)
     note = next(filter(None, (runtime.note_of_holder(place.guard) for place in places)), None)
     fields["guard"] = note.partition("\n")[2].strip() if note else None
-    lines.append(f"guard: {printable(fields['guard'])}" if note else _("no guard is watching"))
+    lines.append(_("guard: {note}").format(note=printable(fields["guard"])) if note else _("no guard is watching"))
     unarmed = fields["why_not_armed"]
     lines.append(
         _("a guard may not wipe it by itself: {unarmed}").format(unarmed=unarmed)
@@ -120,7 +125,7 @@ def _agent_standing(folder: str, places: tuple[Place, ...], fields: dict[str, An
             _(
                 "UNLOCKED until {until}; if no command uses the keys, until {idle_at}. To forget them: sandyk lock"
             ).format(until=until, idle_at=idle_at),
-            _("the agent holds the keys in {memory}").format(memory=memory),
+            _("the agent holds the keys in {memory}").format(memory=_(memory)),
         ]
     if any(runtime.note_of_holder(place.agent) is not None for place in places):
         fields["locked"] = False
