@@ -27,14 +27,15 @@ from vault.cli.removing import register as register_removing
 from vault.cli.repairing import register as register_repairing
 from vault.cli.session import VaultOption, one_line, vault_said_first
 from vault.cli.status import register as register_status
+from vault.cli.viewing import register as register_viewing
 from vault.errors import VaultError
 from vault.names import printable
 from vault.terminal import say
 
 ORDER = (
-    "init", "case", "add", "list", "search", "show", "get", "remove", "verify", "parity", "log", "export", "open",
-    "reader", "receipt", "drop", "journalist", "card", "contact", "unlock", "lock", "status", "rebuild", "compact",
-    "guard", "drill", "panic",
+    "init", "case", "add", "list", "search", "show", "view", "get", "remove", "verify", "parity", "log", "export",
+    "open", "reader", "receipt", "drop", "journalist", "card", "contact", "unlock", "lock", "status", "rebuild",
+    "compact", "guard", "drill", "panic",
 )  # fmt: skip
 """As help lists them: in the order in which one comes to need them; the emergency last, where it is seen."""
 
@@ -103,6 +104,7 @@ register_people(app)
 register_casework(app)
 register_repairing(app)
 register_evidence(app)
+register_viewing(app)
 register_removing(app)
 register_exporting(app)
 register_opening(app)
