@@ -18,7 +18,7 @@ from vault.disk import Disk
 from vault.founding import found
 
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "guide"
-LANGUAGES = ("en", "ru", "ky")
+LANGUAGES = ("en", "ru", "ky", "uz")
 PAGES = sorted(page.name for page in (GUIDE / "en").glob("*.md"))
 
 HERE = """
