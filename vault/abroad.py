@@ -61,9 +61,9 @@ def see(case: Case, store: CaseStore) -> CaseSight:
     """Where the documents of one case are."""
     events, vouched = list(store.index.events(EVENT_EXPORTED, EVENT_RECEIPT)), vouched_packs(store)
     named = {item for row in events for item in row.event.items}
-    places = whereabouts.where(store.index.owners().keys() & named if named else (), events, vouched)
+    places = whereabouts.where(store.index.listed(named), events, vouched)
     unread = len(store.findings) + _put_aside(store)
-    return CaseSight(case, places, whereabouts.tally(store.index.totals()[0], places, events, vouched), unread)
+    return CaseSight(case, places, whereabouts.tally(store.index.count(), places, events, vouched), unread)
 
 
 def _put_aside(store: CaseStore) -> int:

@@ -289,7 +289,7 @@ def open_store(vault: Vault, case: Case, *, remark: bool = True) -> CaseStore:
     """The case's packs and index. The caller closes it. ``remark``: packs that cannot be used become a notice."""
     store = CaseStore(
         case_folder(vault, case.id), case.keys, vault.me, vault.device_secret,
-        disk=vault.disk, alive=vault.check_alive, clock=vault.clock,
+        disk=vault.disk, alive=vault.check_alive, clock=vault.clock, waiting=vault.waiting,
     )  # fmt: skip
     if store.writes:
         rewriting.finish(store)

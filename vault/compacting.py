@@ -7,7 +7,7 @@ Such chunks are left by an `add` or a `remove` that was interrupted. It decides 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from gettext import gettext as _
 
@@ -67,13 +67,14 @@ def compact(
         done = Compacted(case.name, len(store.index.pack_ids()))
         done.freed = clear_away(store)
         passed_over: set[PackId] = set()
-        while group := _next_group(store, passed_over):
-            try:
-                done.freed += _rewrite(vault, store, group)
-            except DamagedPack as exc:
-                passed_over.update(group)
-                done.left += [Finding(str(exc), pack.hex()[:8]) for pack in group]
-            progress(len(group), 0)
+        while groups := list(_groups(_packs(store, passed_over))):  # again, for what was filed meanwhile
+            for group in groups:
+                try:
+                    done.freed += _rewrite(vault, store, group)
+                except DamagedPack as exc:
+                    passed_over.update(group)
+                    done.left += [Finding(str(exc), pack.hex()[:8]) for pack in group]
+                progress(len(group), 0)
         done.after = len(store.index.pack_ids())
     return done
 
@@ -89,36 +90,40 @@ def _rewrite(vault: Vault, store: CaseStore, group: list[PackId]) -> int:
     return rewrite(store, group, keep, events)
 
 
-def _next_group(store: CaseStore, passed_over: Collection[PackId]) -> list[PackId]:
-    """Packs to write into one; nothing when all is as it should be."""
+def _groups(packs: Iterable[_Pack]) -> Iterator[list[PackId]]:
+    """Packs to write into one, group by group; nothing when all is as it should be."""
     group: list[_Pack] = []
-    for one in _packs(store, passed_over):
+    for one in packs:
         if one.size >= SMALL:
             if one.has_dead:
-                return [one.pack]
-            continue
-        together = (*group, one)
-        if (
-            sum(each.size for each in together) <= PACK_SIZE
-            and sum(each.items for each in together) <= MAX_ITEMS_PER_PACK
-            and sum(each.entries for each in together) <= MAX_ENTRIES
-        ):
+                yield [one.pack]
+        elif _fit((*group, one)):
             group.append(one)
-    if len(group) > 1 or any(one.has_dead for one in group):
-        return [one.pack for one in group]
-    return []
+        else:
+            if _is_worth_it(group):
+                yield [each.pack for each in group]
+            group = [one]
+    if _is_worth_it(group):
+        yield [each.pack for each in group]
 
 
-def _packs(store: CaseStore, passed_over: Collection[PackId]) -> list[_Pack]:
-    rows = [row for row in store.index.packs() if not row.replaced_by and row.pack not in passed_over]
-    used = used_places(store, {row.pack for row in rows})
-    items: dict[int, int] = {}
-    for owner in store.index.owners().values():
-        items[owner] = items.get(owner, 0) + 1
-    found = []
-    for row in rows:
+def _fit(together: Sequence[_Pack]) -> bool:
+    return (
+        sum(each.size for each in together) <= PACK_SIZE
+        and sum(each.items for each in together) <= MAX_ITEMS_PER_PACK
+        and sum(each.entries for each in together) <= MAX_ENTRIES
+    )
+
+
+def _is_worth_it(group: Sequence[_Pack]) -> bool:
+    return len(group) > 1 or any(each.has_dead for each in group)
+
+
+def _packs(store: CaseStore, passed_over: Collection[PackId]) -> Iterator[_Pack]:
+    counts = store.index.counts()
+    for row in [row for row in store.index.packs() if not row.replaced_by and row.pack not in passed_over]:
         chunks = store.index.chunks_of(row.pack)
         entries = max(len(chunks), len(store.index.replaced_by(row)), len(store.index.events_in(row.pack)))
         size = sum(chunk.stored for chunk in chunks)
-        found.append(_Pack(row.pack, size, items.get(row.n, 0), entries, len(used[row.pack]) < len(chunks)))
-    return found
+        has_dead = len(used_places(store, {row.pack})[row.pack]) < len(chunks)
+        yield _Pack(row.pack, size, counts.get(row.pack, 0), entries, has_dead)

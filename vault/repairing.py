@@ -233,19 +233,21 @@ class _Run:
             elif row_of is None:
                 continue
             if row_of is not None:
-                self._store.index.forget_pack(pack)
+                self._store.forget_pack(pack)
             self.done.put_aside.append(pack)
 
     def _row_of(self, pack: PackId) -> PackRow | None:
-        return next((row for row in self._store.index.packs() if row.pack == pack), None)
+        return self._store.index.pack(pack)
 
     def _listed_in(self, row: PackRow | None) -> list[Item]:
         """The items that a pack lists, but those of which another item has name and content."""
         if row is None:
             return []
-        owners, items = self._store.index.owners(), list(self._store.index.items())
-        elsewhere = {(item.name, item.sha256) for item in items if owners.get(item.id) != row.n}
-        return [i for i in items if owners.get(i.id) == row.n and (i.name, i.sha256) not in elsewhere]
+        index = self._store.index
+        return [
+            item for item in index.items_in(row.pack)
+            if all(pack == row.pack for __, pack in index.items_of_content(item.name, item.sha256, About()))
+        ]  # fmt: skip
 
     def find_elsewhere(self, items: Iterator[Item] | list[Item]) -> list[Lost]:
         """Each document with the bundles, and the receipts for them, that the record names."""

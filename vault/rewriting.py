@@ -42,12 +42,11 @@ def used_places(
 ) -> dict[PackId, set[int]]:
     """The chunks of some packs that documents need, ``without`` counting some of the documents."""
     used: dict[PackId, set[int]] = {pack: set() for pack in packs}
-    for item, extents in store.index.extents():
-        if item in without:
-            continue
-        for extent in extents:
-            if extent.pack in used:
-                used[PackId(extent.pack)].update(range(extent.first, extent.first + extent.count))
+    for pack, numbers in used.items():
+        for one in store.index.standing_in(pack):
+            for extent in () if one.item in without else one.extents:
+                if extent.pack == pack:
+                    numbers.update(range(extent.first, extent.first + extent.count))
     return used
 
 

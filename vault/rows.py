@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from vault import manifest as manifests
-from vault.model import Event, Extent, Item, Move, PackId
+from vault.model import Event, Extent, Item, ItemId, Move, PackId
 from vault.replacing import follow
 
 
@@ -41,6 +41,17 @@ class EventRow:
 
     event: Event
     pack: PackRow
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an item's bytes lie, and what they must be. ``listed``: by the pack that was asked for."""
+
+    item: ItemId
+    size: int
+    sha256: bytes
+    extents: tuple[Extent, ...]
+    listed: bool
 
 
 def fold(text: str) -> str:

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from gettext import gettext as _
 
 from msgspec import structs
@@ -24,19 +23,20 @@ from keys.identity import Identity
 from keys.secret import Secret
 from vault import layout
 from vault import manifest as manifests
-from vault.blocks import Table, check_chunk
+from vault.blocks import check_chunk
 from vault.custody import Finding
 from vault.disk import Disk
 from vault.errors import Ambiguous, BadInput, Busy, Damaged, DamagedPack, DiskFailed, NotFound, Wiped
 from vault.index import Index, IndexUnusable
+from vault.index_file import PATIENCE_SECONDS
 from vault.intake import Intake, new_item_id
 from vault.manifest import Manifest, Replacement
 from vault.model import Chunk, Event, Item, ItemId, PackId, Replaced
-from vault.pack import PackReader, PackWriter, pack_name, table_of
+from vault.pack import PackReader, PackWriter
+from vault.pack_folder import PackFolder
 from vault.proving import Proven
 from vault.replaced import verify_statements
 from vault.sources import About, Incoming, Problem
-from vault.unpacking import Unpacker
 
 OPEN_READERS = 16
 """How many packs are kept open for reading at a time."""
@@ -45,26 +45,29 @@ OPEN_READERS = 16
 class CaseStore:
     """A case that one is a member of. Close it after use.
 
-    ``alive`` raises Wiped when the vault is gone; it is asked before every commit.
+    ``alive`` raises Wiped when the vault is gone; it is asked before every commit. ``waiting`` is called, in any
+    thread, when another process has kept the case or its index for long.
     """
 
     def __init__(
         self, folder: str, keys: CaseKeys, me: Identity, device_secret: Secret, *,
-        disk: Disk, alive: Callable[[], None], clock: Callable[[], int],
+        disk: Disk, alive: Callable[[], None], clock: Callable[[], int], waiting: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self.folder = folder
         self.me = me.signing_public
         """The key that signs what is filed here, 32 bytes."""
         self._me, self.disk, self._alive, self._clock = me, disk, alive, clock
+        self._waiting, self.patience = waiting, float(PATIENCE_SECONDS)
         self.writes = os.access(folder, os.W_OK)
         """Whether this medium can be written."""
-        self._packs = os.path.join(folder, layout.PACKS)
         self._lock_path = os.path.join(folder, layout.LOCK)
         self._index_path = os.path.join(folder, layout.INDEX)
+        self._id_key = kdf.chunk_id_key(keys).expose()
+        self._packs = PackFolder(
+            os.path.join(folder, layout.PACKS), self._id_key, index=lambda: self.index, alive=alive
+        )
         self._use(keys, device_secret)
-        self._readers: OrderedDict[PackId, tuple[PackReader, Table]] = OrderedDict()
-        self._readers_lock = threading.Lock()
-        self._unpackers = threading.local()
+        self._caught_up: set[PackId] = set()  # packs on the disk that the index was found to know
         self.findings: list[Finding] = []
         self.index_was_made_anew = False
         """Whether there were packs and no index that knew them: then nothing here remembers the end of a chain."""
@@ -80,9 +83,8 @@ class CaseStore:
     def _use(self, keys: CaseKeys, device_secret: Secret) -> None:
         self.keys = keys
         self._index_key = kdf.index_key(device_secret, keys)
-        self._id_key = kdf.chunk_id_key(keys).expose()
         self._device = kdf.device_id(device_secret, keys.case_id)
-        self._identities = [identity.age for identity in reversed(keys.epochs)]
+        self._packs.identities = [identity.age for identity in reversed(keys.epochs)]
 
     def check_alive(self) -> None:
         """Return, or raise Wiped: then whatever else failed failed because of that."""
@@ -109,27 +111,28 @@ class CaseStore:
         if not self.writes:
             # A read-only medium: the packs are read into an index that lives as long as this command.
             return Index(":memory:", self._index_key)
-        self.index_was_made_anew = not os.path.lexists(self._index_path) and bool(self._packs_on_disk())
+        self.index_was_made_anew = not os.path.lexists(self._index_path) and bool(self._packs.on_disk())
         try:
-            return Index(self._index_path, self._index_key)
+            return Index(self._index_path, self._index_key, waiting=self._waiting)
         except IndexUnusable:
-            self.index_was_made_anew = bool(self._packs_on_disk())
+            self.index_was_made_anew = bool(self._packs.on_disk())
             # Of another epoch, torn, or not ours: the packs know everything that it knew.
             self._remove_index()
-            return Index(self._index_path, self._index_key)
+            return Index(self._index_path, self._index_key, waiting=self._waiting)
 
     def renew_index(self) -> None:
         """Throw the index away and make a new one from the packs."""
         self.index.close()
         self._remove_index()
         self.index = self._open_index()
+        self._caught_up.clear()
         self.findings.clear()
         self.catch_up()
 
     def _remove_index(self) -> None:
         self._alive()
         self._check_epoch()  # an index of a newer epoch is not damaged: it is we who are behind
-        with self.disk.lock(self._lock_path):
+        with self._locked():
             for suffix in ("", "-wal", "-shm", "-journal"):
                 path = self._index_path + suffix
                 with suppress(FileNotFoundError):
@@ -140,10 +143,15 @@ class CaseStore:
 
     def catch_up(self) -> None:
         """Take every pack into the index that it does not know: what a crash, a copy or a rebuild left to do."""
-        on_disk = self._packs_on_disk()
+        on_disk = self._packs.on_disk()
+        self._caught_up &= on_disk
+        if self._caught_up == on_disk:
+            return
+        known = self.index.pack_ids() | self.index.replaced_ids()
+        self._caught_up = on_disk & known
         replacing: list[tuple[int, PackId]] = []
         refused: dict[PackId, str] = {}
-        for pack in sorted(on_disk - self.index.pack_ids() - self.index.replaced_ids()):
+        for pack in sorted(on_disk - known):
             stands_for = self._take_in(pack, refused, also_replacing=False)
             if stands_for:
                 replacing.append((stands_for, pack))
@@ -174,30 +182,21 @@ class CaseStore:
     def rebuild(self) -> None:
         """Make the index anew from the packs alone."""
         self.index.forget_everything()
+        self._caught_up.clear()
         self.findings.clear()
         self.catch_up()
 
-    def _packs_on_disk(self) -> set[PackId]:
-        names = set()
-        with os.scandir(self._packs) as entries:
-            for entry in entries:
-                stem = entry.name.removesuffix(".age")
-                if len(stem) == 32 and entry.name.endswith(".age"):
-                    with suppress(ValueError):
-                        names.add(PackId(bytes.fromhex(stem)))
-        return names
-
     def missing_packs(self) -> set[PackId]:
         """Packs that the index knows and the disk does not hold."""
-        return self.index.pack_ids() - self._packs_on_disk()
+        return self.index.pack_ids() - self._packs.on_disk()
 
     def replaced_packs(self) -> set[PackId]:
         """Packs that lie on the disk although others stand for them: nothing of them is listed."""
-        return self.index.replaced_ids() & self._packs_on_disk()
+        return self.index.replaced_ids() & self._packs.on_disk()
 
     def usable_packs(self) -> set[PackId]:
         """The packs that are on the disk and in the index."""
-        return self.index.pack_ids() & self._packs_on_disk()
+        return self.index.pack_ids() & self._packs.on_disk()
 
     def _find(self, what: str, pack: PackId) -> None:
         finding = Finding(what, pack.hex()[:8])
@@ -226,7 +225,7 @@ class CaseStore:
             progress=progress,
         )  # fmt: skip
         with self._writing(intake):
-            self.disk.sweep(self._packs)
+            self.disk.sweep(self._packs.path)
             intake.run(incoming)
         return intake
 
@@ -263,7 +262,7 @@ class CaseStore:
         Under the lock, so that a pack of the old epoch is either in its place before, or refused after. An index
         that is interrupted here does not open any more, and is rebuilt.
         """
-        with self.disk.lock(self._lock_path):
+        with self._locked():
             self.catch_up()
             publish()
             self._use(keys, device_secret)
@@ -272,7 +271,7 @@ class CaseStore:
     def begin(self) -> PackWriter:
         """A new pack to write into, of no name yet. Raises OSError, Wiped."""
         self._alive()
-        return PackWriter(self.disk, self._packs, PackId(os.urandom(16)), self.keys.epochs[-1].recipient)
+        return PackWriter(self.disk, self._packs.path, PackId(os.urandom(16)), self.keys.epochs[-1].recipient)
 
     def _commit(
         self, pack: PackWriter, chunks: tuple[Chunk, ...], items: tuple[Item, ...],
@@ -289,10 +288,23 @@ class CaseStore:
     @contextmanager
     def placing(self) -> Iterator[None]:
         """Hold the case's lock, knowing all that others did before. Raises Busy, Wiped."""
-        with self.disk.lock(self._lock_path):
+        with self._locked():
             self._alive()
             self._check_epoch()
             self.catch_up()  # a process that died between pack and index may hold our place in the chain
+            yield
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the case's lock; when another process keeps it for long, that is told."""
+        patience = threading.Timer(self.patience, self._waiting)
+        patience.daemon = True
+        with ExitStack() as held:
+            patience.start()
+            try:
+                held.enter_context(self.disk.lock(self._lock_path))
+            finally:
+                patience.cancel()
             yield
 
     def place(
@@ -332,71 +344,44 @@ class CaseStore:
     # Reading
 
     def _read_manifest(self, pack: PackId) -> tuple[Manifest, bytes, int]:
-        with PackReader(self._packs, pack, self._identities) as reader:
+        with self._packs.open(pack) as reader:
             manifest, digest = reader.manifest(self.keys.authors)
-        return manifest, digest, os.stat(os.path.join(self._packs, pack_name(pack))).st_size
+        return manifest, digest, os.stat(self._packs.path_of(pack)).st_size
+
+    def forget_pack(self, pack: PackId) -> None:
+        """Know nothing of a pack any more, nor of what it lists."""
+        self.index.forget_pack(pack)
+        self._caught_up.discard(pack)
 
     def unread_packs(self) -> set[PackId]:
         """Packs that are on the disk and not in the index: they do not read, or nobody may have filed them."""
-        return self._packs_on_disk() - self.index.pack_ids() - self.index.replaced_ids()
+        return self._packs.on_disk() - self.index.pack_ids() - self.index.replaced_ids()
 
     def open_pack(self, pack: PackId, name: str | None = None) -> PackReader:
         """A reader for one pack, which the caller closes. Raises DamagedPack when it is gone, and Wiped.
 
         ``name`` is the path from the folder of packs, of a file that does not bear the pack's name.
-
-        A wipe that leaves the packs in place (``panic --keep``) ends here what another process is copying out.
         """
-        self._alive()
-        try:
-            return PackReader(self._packs, pack, self._identities, name=name)
-        except FileNotFoundError as exc:
-            self._alive()
-            if pack in self.index.replaced_ids():
-                raise DamagedPack(
-                    _("pack {pack} was written anew").format(pack=pack.hex()[:8]), _(
-                        "run the command again; if it says the same, somebody removed a document that has "
-                        "these bytes: another copy of the vault may still have them"
-                    ),
-                ) from exc  # fmt: skip
-            raise DamagedPack(_("pack {pack} is missing").format(pack=pack.hex()[:8])) from exc
-        except OSError as exc:
-            raise DamagedPack(
-                _("pack {pack} cannot be read: {reason}").format(pack=pack.hex()[:8], reason=exc.strerror)
-            ) from exc
-
-    def _reader(self, pack: PackId) -> tuple[PackReader, Table]:
-        with self._readers_lock:
-            if pack in self._readers:
-                self._readers.move_to_end(pack)
-                return self._readers[pack]
-            self._readers[pack] = self.open_pack(pack), table_of(self.index.chunks_of(pack))
-            while len(self._readers) > OPEN_READERS:
-                self._readers.popitem(last=False)
-            return self._readers[pack]
+        return self._packs.open(pack, name)
 
     def forget_readers(self) -> None:
         """Keep no pack open: one that was removed meanwhile is missing from now on."""
-        with self._readers_lock:
-            self._readers.clear()
-            self._unpackers = threading.local()
+        self._packs.forget_readers()
 
-    def _unpacker(self) -> Unpacker:
-        if not hasattr(self._unpackers, "own"):
-            self._unpackers.own = Unpacker(self._reader, self._id_key)
-        own: Unpacker = self._unpackers.own
-        return own
+    def forget_cached(self) -> None:
+        """Ask the system to drop the packs from its cache, so that reading them back reads the medium. Best effort."""
+        self._packs.forget_cached()
 
     def read(self, item: Item) -> Iterator[bytes]:
         """The document's bytes, chunk by chunk, each checked against its id, and never more than its size says.
 
         Raises DamagedPack. The caller compares size and SHA-256 of the whole.
         """
-        return self._unpacker().document(item)
+        return self._packs.unpacker().document(item)
 
     def read_chunk(self, pack: PackId, no: int) -> tuple[bytes, bytes]:
         """The id of a chunk and its bytes, which were checked against it. Raises DamagedPack."""
-        return self._unpacker().chunk(pack, no)
+        return self._packs.unpacker().chunk(pack, no)
 
     def check_chunk(self, untrusted: bytes, chunk: Chunk) -> None:
         """Raise DamagedPack unless these bytes are what the chunk's id says."""
@@ -434,19 +419,6 @@ class CaseStore:
     def now(self) -> int:
         """Nanoseconds since 1970, by the clock the store was given."""
         return self._clock()
-
-    def forget_cached(self) -> None:
-        """Ask the system to drop the packs from its cache, so that reading them back reads the medium. Best effort."""
-        self.forget_readers()
-        if not hasattr(os, "posix_fadvise"):
-            return
-        for pack in self._packs_on_disk():
-            with suppress(OSError):
-                fd = os.open(os.path.join(self._packs, pack_name(pack)), os.O_RDONLY)
-                try:
-                    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-                finally:
-                    os.close(fd)
 
 
 def _check_readable(encoded: bytes) -> None:

@@ -141,6 +141,8 @@ class Vault:
         self._book_path = book_path(folder, book_number(opened))
         self.notices: list[str] = []
         """What the journalist should be told, one line each: what others changed, what cannot be used."""
+        self.waiting: Callable[[], None] = lambda: None
+        """Called when another process has kept a case for long, perhaps more than once."""
         self._finish_what_was_interrupted()
         self._look_at_colleagues()
 

@@ -10,7 +10,6 @@ is filed again is then stored again.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,8 +25,9 @@ from vault.custody import Finding, judge_chains, judge_former_members, vouched
 from vault.errors import Busy, Damaged, DamagedPack
 from vault.index import IndexUnusable, PackRow
 from vault.language import later
-from vault.model import EVENT_PUT_ASIDE, Chunk, Item, PackId
+from vault.model import EVENT_PUT_ASIDE, Chunk, Item, ItemId, PackId
 from vault.pack import PackReader, table_of
+from vault.rows import Standing
 from vault.store import CaseStore
 
 WORKERS = 2
@@ -69,21 +69,48 @@ class Verdict:
 
 @dataclass(slots=True)
 class _Run:
-    """A document that lies in one run of chunks, while its pack is read."""
+    """The bytes of documents that lie in one run of chunks, while their pack is read: once, however many they are."""
 
-    item: Item
     first: int
     end: int
-    size: int = 0
+    size: int
+    sha256: bytes
+    read: int = 0
     hasher: Any = None
-
-    def take(self, data: bytes) -> None:
-        self.size += len(data)
-        self.hasher.update(data)
+    wrong: str = ""
+    """What is wrong with it, once that is known."""
 
     @property
-    def is_what_was_filed(self) -> bool:
-        return self.size == self.item.size and bool(self.hasher.digest() == self.item.sha256)
+    def key(self) -> tuple[int, int, int, bytes]:
+        return self.first, self.end, self.size, self.sha256
+
+    def take(self, data: bytes) -> None:
+        self.read += len(data)
+        self.hasher.update(data)
+
+    def finish(self) -> None:
+        if self.read != self.size or self.hasher.digest() != self.sha256:
+            self.wrong = _(_OTHER)
+
+
+@dataclass(slots=True)
+class _Here:
+    """The documents whose first chunk lies in one pack, and the empty ones that it lists."""
+
+    runs: list[_Run] = field(default_factory=list)
+    scattered: list[ItemId] = field(default_factory=list)
+    """In several runs, or in packs that are not known: each is read by itself at the end."""
+    items: int = 0
+    size: int = 0
+
+
+@dataclass(slots=True)
+class _Verified:
+    """What was found in one pack."""
+
+    findings: list[Finding]
+    damaged: list[DamagedItem]
+    here: _Here
 
 
 def verify(
@@ -97,7 +124,8 @@ def verify(
     store.forget_readers()
     verdict = Verdict()
     try:
-        store.index.check()
+        if sample is None:
+            store.index.check()
     except IndexUnusable as exc:
         store.renew_index()
         verdict.findings.append(Finding(_("{reason}: it was made anew from the packs").format(reason=exc), ""))
@@ -119,18 +147,22 @@ def verify(
     if sample is not None and sample < len(rows):
         verdict.sample_of = len(rows)
         rows = sorted(SystemRandom().sample(rows, sample), key=lambda row: row.n)
-    runs, scattered = _sort_items(store, {row.pack for row in rows}, verdict)
-    owners = store.index.owners()
+    known = {row.pack for row in rows}
+    scattered: list[ItemId] = []
     with ThreadPoolExecutor(WORKERS) as pool:
-        results = pool.map(lambda row: _verify_pack(store, row, runs[row.pack], owners), rows)
+        results = pool.map(lambda row: _verify_pack(store, row, known, in_part=sample is not None), rows)
         for row, found in zip(rows, results, strict=True):
-            if found[0]:
+            if found.findings:
                 verdict.broken.append(row.pack)
                 store.index.forget_chunks_of(row.pack)  # so that what is lost can be filed again
             verdict.packs += 1
-            verdict.findings += found[0]
-            verdict.damaged += found[1]
+            verdict.findings += found.findings
+            verdict.damaged += found.damaged
+            _count(verdict, scattered, found.here)
             progress(1, row.size)
+    if verdict.sample_of is None:
+        for pack in sorted(store.index.packs_named_elsewhere() - known):
+            _count(verdict, scattered, _documents(store, pack, known, in_part=False))
     for item in scattered:
         verdict.damaged += _verify_item(store, item)
     if store.index.replaced_ids() & {row.pack for row in rows}:
@@ -138,39 +170,63 @@ def verify(
     return verdict
 
 
-def _sort_items(store: CaseStore, known: set[PackId], verdict: Verdict) -> tuple[dict[PackId, list[_Run]], list[Item]]:
-    runs: dict[PackId, list[_Run]] = defaultdict(list)
-    scattered = []
-    for item in store.index.items():
-        if verdict.sample_of is not None and not known.issuperset(PackId(extent.pack) for extent in item.extents):
+def _count(verdict: Verdict, scattered: list[ItemId], here: _Here) -> None:
+    verdict.items += here.items
+    verdict.size += here.size
+    scattered += here.scattered
+
+
+def _documents(store: CaseStore, pack: PackId, known: set[PackId], *, in_part: bool) -> _Here:
+    """The documents to verify with a pack; ``in_part``: but those that need others than the ``known`` packs."""
+    here = _Here()
+    runs: dict[tuple[int, int, int, bytes], _Run] = {}
+    for one in store.index.standing_in(pack):
+        if one.extents[0].pack != pack if one.extents else not one.listed:
             continue
-        verdict.items += 1
-        verdict.size += item.size
-        # Of a pack that is not there, or in several runs: read by itself at the end.
-        if len(item.extents) == 1 and item.extents[0].pack in known:
-            extent = item.extents[0]
-            runs[PackId(extent.pack)].append(_Run(item, extent.first, extent.first + extent.count))
+        if in_part and not known.issuperset(PackId(extent.pack) for extent in one.extents):
+            continue
+        here.items += 1
+        here.size += one.size
+        if len(one.extents) == 1 and pack in known:
+            run = _run_of(one)
+            runs.setdefault(run.key, run)
         else:
-            scattered.append(item)
-    return runs, scattered
+            here.scattered.append(one.item)
+    here.runs = list(runs.values())
+    return here
 
 
-def _verify_pack(
-    store: CaseStore, row: PackRow, runs: list[_Run], owners: dict[bytes, int]
-) -> tuple[list[Finding], list[DamagedItem]]:
+def _run_of(one: Standing) -> _Run:
+    (extent,) = one.extents
+    return _Run(extent.first, extent.first + extent.count, one.size, one.sha256)
+
+
+def _verify_pack(store: CaseStore, row: PackRow, known: set[PackId], *, in_part: bool) -> _Verified:
+    here = _documents(store, row.pack, known, in_part=in_part)
     try:
         with store.open_pack(row.pack) as reader:
             manifest, digest = reader.manifest()
             if digest != row.digest:
                 raise DamagedPack(_("it is not the pack that was filed under this name"))
             reader.check_padding()
-            findings, damaged = _verify_chunks(store, reader, manifest.chunks, runs)
-            if any(owners.get(item.id) != row.n for item in manifest.items):
+            findings = _verify_chunks(store, reader, manifest.chunks, here.runs)
+            if not store.index.ids_in(row.pack).issuperset(item.id for item in manifest.items):
                 findings.append(Finding(_("one of its documents has the id of another one"), row.pack.hex()[:8]))
-            return findings, damaged
     except (DamagedPack, OSError) as exc:
-        lost = [DamagedItem(run.item, _("its pack does not read: {reason}").format(reason=exc)) for run in runs]
-        return [Finding(str(exc), row.pack.hex()[:8])], lost
+        findings = [Finding(str(exc), row.pack.hex()[:8])]
+        for run in here.runs:
+            run.wrong = _("its pack does not read: {reason}").format(reason=exc)
+    return _Verified(findings, list(_damaged(store, row.pack, here.runs)), here)
+
+
+def _damaged(store: CaseStore, pack: PackId, runs: list[_Run]) -> Iterator[DamagedItem]:
+    """The documents of runs that are not as they should be: asked for only now, because most of the time there are none."""
+    wrong = {run.key: run.wrong for run in runs if run.wrong}
+    for one in store.index.standing_in(pack) if wrong else ():
+        reason = wrong.get(_run_of(one).key) if len(one.extents) == 1 and one.extents[0].pack == pack else None
+        item = store.item(one.item) if reason else None
+        if reason and item:
+            yield DamagedItem(item, reason)
 
 
 def check_pack(store: CaseStore, pack: PackId, name: str) -> None:
@@ -183,18 +239,14 @@ def check_pack(store: CaseStore, pack: PackId, name: str) -> None:
         if any(row.pack == pack and row.digest != digest for row in store.index.packs()):
             raise DamagedPack(_("it is not the pack that was filed under this name"))
         reader.check_padding()
-        findings, __ = _verify_chunks(store, reader, manifest.chunks, [])
-        if findings:
+        if findings := _verify_chunks(store, reader, manifest.chunks, []):
             raise DamagedPack(findings[0].what)
 
 
-def _verify_chunks(
-    store: CaseStore, reader: PackReader, chunks: tuple[Chunk, ...], runs: list[_Run]
-) -> tuple[list[Finding], list[DamagedItem]]:
+def _verify_chunks(store: CaseStore, reader: PackReader, chunks: tuple[Chunk, ...], runs: list[_Run]) -> list[Finding]:
     """Every chunk, also one that no document needs; the documents are hashed on the way."""
     waiting = sorted(runs, key=lambda run: run.first, reverse=True)
     active: list[_Run] = []
-    damaged: list[DamagedItem] = []
     wrong = ""
     for no, data in enumerate(unpacked(store, reader, chunks)):
         while waiting and waiting[-1].first == no:
@@ -203,18 +255,19 @@ def _verify_chunks(
             active.append(run)
         if isinstance(data, DamagedPack):
             wrong = wrong or str(data)
-            damaged += [DamagedItem(run.item, str(data)) for run in active]
+            for run in active:
+                run.wrong = str(data)
             active = []
             continue
         for run in active:
             run.take(data)
-        damaged += [
-            DamagedItem(run.item, _(_OTHER)) for run in active if run.end == no + 1 and not run.is_what_was_filed
-        ]
+            if run.end == no + 1:
+                run.finish()
         active = [run for run in active if run.end > no + 1]
-    damaged += [DamagedItem(run.item, _("its pack holds fewer chunks than it needs")) for run in (*active, *waiting)]
-    wrong = wrong or (damaged[0].reason if damaged else "")
-    return [Finding(wrong, reader.pack.hex()[:8])] if wrong else [], damaged
+    for run in (*active, *waiting):
+        run.wrong = _("its pack holds fewer chunks than it needs")
+    wrong = wrong or next((run.wrong for run in runs if run.wrong), "")
+    return [Finding(wrong, reader.pack.hex()[:8])] if wrong else []
 
 
 def unpacked(store: CaseStore, reader: PackReader, chunks: tuple[Chunk, ...]) -> Iterator[bytes | DamagedPack]:
@@ -269,7 +322,10 @@ def _cut(run: bytes, start: int, size: int) -> bytes:
     return run[start : start + size] if size != len(run) else run
 
 
-def _verify_item(store: CaseStore, item: Item) -> Iterator[DamagedItem]:
+def _verify_item(store: CaseStore, wanted: ItemId) -> Iterator[DamagedItem]:
+    item = store.item(wanted)
+    if item is None:
+        return  # removed meanwhile
     try:
         read_whole(store, item, lambda data: None)
     except (Damaged, OSError) as exc:

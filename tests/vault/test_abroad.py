@@ -45,9 +45,9 @@ def vault(tmp_path: Path) -> Iterator[Vault]:
 
 def filed(vault: Vault, count: int, case: str = "Mine") -> tuple[bytes, ...]:
     with store_of(vault, case) as store:
-        before = set(store.index.owners())
+        before = set(store.index.item_ids())
         file(store, {f"{case} {len(before) + n}".encode(): b"%d" % n for n in range(count)})
-        return tuple(sorted(set(store.index.owners()) - before))
+        return tuple(sorted(set(store.index.item_ids()) - before))
 
 
 def record(vault: Vault, kind: str, items: tuple[bytes, ...], case: str = "Mine") -> None:

@@ -49,7 +49,7 @@ def named_damage(verdict: Verdict) -> set[bytes]:
 
 def read_everything(store: CaseStore, path: Path) -> None:
     """What can be read of a pack, in the way everything reads it."""
-    with PackReader(str(path.parent), PackId(bytes.fromhex(path.stem)), store._identities) as reader:
+    with PackReader(str(path.parent), PackId(bytes.fromhex(path.stem)), store._packs.identities) as reader:
         manifest, _ = reader.manifest()
         reader.check_padding()
         table = table_of(manifest.chunks)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from gettext import gettext as _
@@ -115,12 +115,23 @@ def opened(
 @contextmanager
 def _telling(unlocked: Vault) -> Iterator[None]:
     """Use the vault, and say afterwards, also when it failed, what came up on the way."""
+    unlocked.waiting = _say_once(_("another sandyk is working in this case: waiting for it to finish"))
     try:
         with unlocked:
             yield
     finally:
         for notice in unlocked.notices:
             terminal.say(_("note: {notice}").format(notice=one_line(notice)))
+
+
+def _say_once(text: str) -> Callable[[], None]:
+    told = iter((text,))
+
+    def say() -> None:
+        for line in told:
+            terminal.say(line)
+
+    return say
 
 
 def read_passphrase(passphrase_file: str | None) -> Secret:
