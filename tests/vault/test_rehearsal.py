@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,12 @@ def test_the_printed_card_says_what_the_text_says_on_one_page(language: str, tmp
 def test_the_card_names_the_command_and_the_words_to_wait_for(language: str) -> None:
     assert "sandyk panic" in text(language)
     assert text(language).count("KEYS GONE") >= 3
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_command_prints_the_card_in_the_language_that_is_asked_for(language: str) -> None:
+    command = [sys.executable, "-m", "vault", "card", "raid", "--lang", language]
+    assert subprocess.run(command, capture_output=True, check=True).stdout.decode() == text(language)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -11,7 +11,7 @@ import typer
 
 from vault import terminal
 from vault.cli.session import JsonOption, VaultOption, answer, folder_of
-from vault.errors import AlreadyThere, BadInput
+from vault.errors import AlreadyThere
 from vault.names import printable
 from vault.terminal import say
 
@@ -23,7 +23,6 @@ def register(app: typer.Typer, card: typer.Typer) -> None:
 
 
 def card_raid(
-    language: Annotated[str, typer.Option("--lang", metavar="LANG", help="ky, ru, uz or en.")] = "en",
     output: Annotated[
         str | None,
         typer.Option(
@@ -32,14 +31,14 @@ def card_raid(
         ),
     ] = None,
 ) -> None:  # fmt: skip
-    """The raid card: what to do when they are at the door, one page for the wall."""
-    from vault.raidcard import LANGUAGES, pdf, text
+    """The raid card: what to do when they are at the door, one page for the wall.
 
-    if language not in LANGUAGES:
-        raise BadInput(
-            _("there is no raid card in {language}").format(language=printable(language)),
-            _("languages: {languages}").format(languages=", ".join(LANGUAGES)),
-        )
+    In the language that is spoken: `sandyk card raid --lang ky`.
+    """
+    from vault.language import spoken
+    from vault.raidcard import pdf, text
+
+    language = spoken()
     if output is None:
         sys.stdout.write(text(language))
         return
