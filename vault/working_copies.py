@@ -21,7 +21,7 @@ from vault.cases import Case, open_store
 from vault.cleaning.cleaner import Cleaner, present_makers
 from vault.cleaning.reply import Reply
 from vault.confined.protocol import Limits
-from vault.errors import BadInput, ConfinedFailed
+from vault.errors import BadInput, ConfinedFailed, ConfinedRefused
 from vault.filing import counting
 from vault.model import EVENT_CLEANED, ORIGIN_CLEAN, Event, Item, ItemId
 from vault.names import MAX_PATH_BYTES, marked
@@ -87,6 +87,21 @@ def make(
             found[copy.original.id] = replace(copy, item=as_listed)
         copies = [found[item.id] for item in originals if item.id in found]
         return Copies(copies, work.problems, originals)
+
+
+def to_export(found: Copies, references: Sequence[str], *, only: bool) -> list[str]:
+    """What an export is to be told: the copies beside the documents that were named (none: all of the case, in which
+    the copies are), or with ``only`` in their place. Raises ConfinedRefused when that leaves nothing.
+    """
+    ids = [copy.item.id.hex() for copy in found.copies]
+    if only and not ids:
+        raise ConfinedRefused(
+            _("none of these documents could be cleaned, so nothing was sealed"),
+            _("without --clean-only the originals go"),
+        )
+    if only:
+        return ids
+    return [*references, *ids] if references else []
 
 
 def _found(vault: Vault, store: CaseStore) -> dict[bytes, WorkingCopy]:

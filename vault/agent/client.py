@@ -92,6 +92,18 @@ def resume(locked: LockedVault) -> Vault | None:
         return None
 
 
+def touch(folder: str) -> bool:
+    """Tell the agent that its keys are in use, as a command does that asks for them; False when it is gone."""
+    try:
+        place = place_of_agent(folder)
+        if place is None:
+            return False
+        _get(place).close()
+        return True
+    except (OSError, EOFError, VaultError, KeysError):
+        return False
+
+
 def _get(place: runtime.Place) -> HeldSlot:
     """The slot that the agent holds. Raises OSError, EOFError, VaultError, KeysError."""
     untrusted_blob = ask(place, protocol.GET)
