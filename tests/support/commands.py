@@ -31,7 +31,7 @@ LETTER = "Кат: тинтүү 07:15те башталды\n".encode()
 SCRIPT = Path(sys.executable).parent / "sandyk"
 NO_VAULT_OPTION = {"drop", "reader"}
 """Commands that know of no vault."""
-NO_PASSPHRASE = {"drop", "reader", "status", "panic", "init"}
+NO_PASSPHRASE = {"drop", "reader", "status", "panic", "init", "browse"}
 GROUPS = {"journalist", "card", "contact", "case", "receipt"}
 
 

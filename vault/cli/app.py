@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from keys.errors import KeysError
 from vault.cli import exits
 from vault.cli.agent import register as register_agent
+from vault.cli.browse import register as register_browse
 from vault.cli.casework import register as register_casework
 from vault.cli.evidence import register as register_evidence
 from vault.cli.exporting import register as register_exporting
@@ -33,9 +34,9 @@ from vault.names import printable
 from vault.terminal import say
 
 ORDER = (
-    "init", "case", "add", "list", "search", "show", "view", "get", "remove", "verify", "parity", "log", "export",
-    "open", "reader", "receipt", "drop", "journalist", "card", "contact", "unlock", "lock", "status", "rebuild",
-    "compact", "guard", "drill", "panic",
+    "init", "browse", "case", "add", "list", "search", "show", "view", "get", "remove", "verify", "parity", "log",
+    "export", "open", "reader", "receipt", "drop", "journalist", "card", "contact", "unlock", "lock", "status",
+    "rebuild", "compact", "guard", "drill", "panic",
 )  # fmt: skip
 """As help lists them: in the order in which one comes to need them; the emergency last, where it is seen."""
 
@@ -101,6 +102,7 @@ def before_any_command(
 
 
 register_people(app)
+register_browse(app)
 register_casework(app)
 register_repairing(app)
 register_evidence(app)

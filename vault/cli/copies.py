@@ -13,7 +13,7 @@ import typer
 from vault import terminal
 from vault.cli import exits
 from vault.cli.session import one_line, shown_path
-from vault.errors import BadInput, ConfinedRefused
+from vault.errors import BadInput
 from vault.names import printable
 from vault.terminal import say
 
@@ -84,15 +84,7 @@ def make(unlocked: Vault, case: Case, references: Sequence[str], *, clean: bool,
         say(f"not cleaned, {instead}: {shown_path(problem.name)}: {one_line(problem.reason)}")
     if any(copy.made for copy in found.copies):
         _say_what_does_not_hold()
-    ids = [copy.item.id.hex() for copy in found.copies]
-    if clean_only and not ids:
-        raise ConfinedRefused(
-            _("none of these documents could be cleaned, so nothing was sealed"),
-            _("without --clean-only the originals go"),
-        )
-    if clean_only:
-        return Working(ids, True, found)
-    return Working([*references, *ids] if references else [], False, found)
+    return Working(working_copies.to_export(found, references, only=clean_only), clean_only, found)
 
 
 def _say_what_does_not_hold() -> None:
