@@ -92,7 +92,7 @@ def test_status_says_whether_it_is_unlocked_and_until_when(folder: str, file: st
     assert during["locked"] is False
     assert during["unlocked_until"] is not None and during["idle_at"] is not None
     assert "UNLOCKED until" in sandyk(folder, "status").stdout
-    assert document(sandyk(folder, "lock", "--json")) == {"was_unlocked": True}
+    assert document(sandyk(folder, "lock", "--json")) == {"was_unlocked": True, "views_ended": 0}
     assert document(sandyk(folder, "status", "--json"))["locked"] is True
 
 
