@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 FILES ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test forensic fuzz lint docs raid-card reader stick bench bench-scale clean
+.PHONY: demo test forensic fuzz lint docs raid-card words reader stick bench bench-scale clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python demo/demo.py $(FILES)
@@ -30,6 +30,10 @@ lint: $(VENV)/.development
 
 docs: $(VENV)/.development
 	$(BIN)/python -m tests.support.cli_docs
+
+# The texts for translators, and the catalogues that are compiled from their work (docs/translating.md).
+words: $(VENV)/.development
+	$(BIN)/python tools/words.py
 
 raid-card: $(VENV)/.development
 	$(BIN)/python tools/make_raid_card.py

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why a system refused, in words: ``OSError`` says it in English, whatever language is spoken."""
+
+from __future__ import annotations
+
+from gettext import gettext as _
+
+from vault.language import later
+
+KNOWN = (
+    later("No such file or directory"),
+    later("Permission denied"),
+    later("Operation not permitted"),
+    later("No space left on device"),
+    later("Disk quota exceeded"),
+    later("Read-only file system"),
+    later("Input/output error"),
+    later("Is a directory"),
+    later("Not a directory"),
+    later("File exists"),
+    later("Directory not empty"),
+    later("Device or resource busy"),
+    later("Too many levels of symbolic links"),
+    later("File name too long"),
+    later("File too large"),
+    later("Too many open files"),
+    later("Too many open files in system"),
+    later("Cannot allocate memory"),
+    later("Invalid argument"),
+    later("No such device"),
+    later("No such device or address"),
+    later("Invalid cross-device link"),
+    later("Stale file handle"),
+    later("Text file busy"),
+    later("Operation not supported"),
+    later("Function not implemented"),
+    later("Resource temporarily unavailable"),
+    later("Broken pipe"),
+    later("Connection refused"),
+    later("Connection reset by peer"),
+    later("Connection timed out"),
+    later("Network is unreachable"),
+    later("No route to host"),
+    later("timed out"),
+    later("not a regular file"),
+    later("larger than it may be"),
+)
+"""What Linux, macOS and ``vault.disk`` say most; anything else stays as the system says it."""
+
+
+def why(error: OSError) -> str:
+    """The reason alone, without number and file name; the kind of error when the system gives none."""
+    return _(error.strerror) if error.strerror else str(error) or type(error).__name__
