@@ -12,7 +12,7 @@ import argparse
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -115,11 +115,11 @@ def as_mo(catalogue: Catalog) -> bytes:
     return out.getvalue()
 
 
-def files() -> dict[Path, bytes]:
-    """Every file that this tool writes, as it should be."""
+def files(languages: Sequence[str] = LANGUAGES) -> dict[Path, bytes]:
+    """The template and these languages' files, as they should be."""
     template = gathered()
     wanted = {TEMPLATE: as_po(template)}
-    for language in LANGUAGES:
+    for language in languages:
         place = LOCALE / language / "LC_MESSAGES"
         catalogue = translated(language, template, _read(place / "sandyk.po", language))
         wanted[place / "sandyk.po"] = as_po(catalogue)
@@ -156,9 +156,11 @@ def main() -> int:
     """Write what is not as it should be; with ``--check`` only name it, and what is not translated."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
+    parser.add_argument("--language", choices=LANGUAGES, action="append", help="only this one, and the template")
+    arguments = parser.parse_args()
+    check, languages = arguments.check, arguments.language or LANGUAGES
     sys.path.insert(0, str(ROOT))
-    wanted = files()
+    wanted = files(languages)
     stale = [path for path, data in wanted.items() if not path.exists() or path.read_bytes() != data]
     for path in stale:
         if check:
@@ -166,7 +168,7 @@ def main() -> int:
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(wanted[path])
-    for language in LANGUAGES:
+    for language in languages:
         catalogue = _read(LOCALE / language / "LC_MESSAGES" / "sandyk.po", language)
         texts = [message for message in catalogue or () if message.id]
         missing = sum(not message.string or message.fuzzy for message in texts)
