@@ -20,6 +20,8 @@ from vault.errors import BadInput, BrokenSignature, Damaged, DoesNotOpen, NewerF
 from vault.vaults import Vault
 
 QR_KIND = "SHARE"
+MAX_READ = 2 * MAX_SEALED_SIZE
+"""Bytes of a file with a share, or with the texts of its QR codes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,11 +75,23 @@ def _show_generated(passphrase: Secret) -> Secret:
 
 
 def ask(prompt: str, *hints: str) -> str:
-    """Ask a question that may be seen. Raises NoTerminal with the hints."""
+    """Ask a question that may be seen; nothing when the terminal goes away. Raises NoTerminal with the hints."""
+    return _asked(prompt, hints).decode("utf-8", "replace").strip()
+
+
+def ask_line(prompt: str, *hints: str) -> str:
+    """``ask``, over and over: raises NoTerminal with the hints also when the terminal goes away, or on Ctrl-D."""
+    typed = _asked(prompt, hints)
+    if not typed:
+        raise NoTerminal(_("no answer was given"), *hints)
+    return typed.decode("utf-8", "replace").strip()
+
+
+def _asked(prompt: str, hints: tuple[str, ...]) -> bytes:
     with _terminal(*hints) as (source, out):
         out.write(prompt.encode())
         out.flush()
-        return source.readline(MAX_TYPED).decode("utf-8", "replace").strip()
+        return source.readline(MAX_TYPED)
 
 
 def confirm(prompt: str, *hints: str) -> bool:

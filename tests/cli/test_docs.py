@@ -27,8 +27,11 @@ from vault.cli import app as app  # every module of the command line is loaded, 
 from vault.cli import exits
 from vault.errors import VaultError
 
-ELSEWHERE = {"unlock", "lock", "journalist duress", "journalist token add", "journalist token remove", "drill"}
-"""Commands that need an agent, a decoy or a stick: tests of their own drive them."""
+ELSEWHERE = {
+    *("unlock", "lock", "journalist duress", "journalist token add", "journalist token remove", "drill"),
+    *("key split", "key list", "key ask", "key check", "key recover", "key revoke"),
+}
+"""Commands that need an agent, a decoy, a stick or several people abroad: tests of their own drive them."""
 
 
 RARE = {
@@ -155,6 +158,9 @@ def test_the_fields_of_each_document_are_the_documented_ones(bundle: tuple[Desk,
     run(one, "case", "list", code=3)
     run(one, "status", "--cases", "--passphrase-file", str(one.passphrase), code=3)
     run(one, "list", code=3)
+    one.write("in/old.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+    run(one, "add", "Road works", str(one.home / "in/old.doc"))
+    run(one, "index", code=3)
     run(one, "search", "no utf-8", code=3)
     name = "in/no utf-8 \udcff.txt"
     run(one, "show", name)

@@ -32,7 +32,7 @@ SCRIPT = Path(sys.executable).parent / "sandyk"
 NO_VAULT_OPTION = {"drop", "reader"}
 """Commands that know of no vault."""
 NO_PASSPHRASE = {"drop", "reader", "status", "panic", "init", "browse"}
-GROUPS = {"journalist", "card", "contact", "case", "receipt"}
+GROUPS = {"journalist", "card", "contact", "case", "receipt", "key"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,8 @@ class Desk:
         command = [str(SCRIPT), *words]
         if words[0] not in NO_VAULT_OPTION and "--vault" not in words:
             command += ["--vault", str(self.vault)]
-        if words[0] not in NO_PASSPHRASE and not {"--passphrase-file", "--identity"} & set(words):
+        asks = words[0] not in NO_PASSPHRASE and words[:2] != ("key", "recover")
+        if asks and not {"--passphrase-file", "--identity"} & set(words):
             command += ["--passphrase-file", str(self.passphrase)]
             if self.token is not None and "--token" not in words:
                 command += ["--token", str(self.token)]
@@ -150,7 +151,7 @@ def copied(at: Desk, source: Path, target: Path) -> Desk:
 
 @functools.cache
 def _newsroom() -> tuple[Path, Desk]:
-    folder = _scratch()
+    folder = scratch()
     at = desk(folder)
     at.run("case", "new", "Road works")
     return folder, at
@@ -158,7 +159,7 @@ def _newsroom() -> tuple[Path, Desk]:
 
 @functools.cache
 def _with_an_editor() -> tuple[Path, Desk, Desk, str]:
-    folder, (source, at) = _scratch() / "all", _newsroom()
+    folder, (source, at) = scratch() / "all", _newsroom()
     shutil.copytree(source, folder)
     here, editor = copied(at, source, folder), desk(folder, "Editor")
     exchange_cards(here, editor, names=("editor", "news"))
@@ -167,7 +168,8 @@ def _with_an_editor() -> tuple[Path, Desk, Desk, str]:
     return folder, here, editor, str(here.home / "bundle.age")
 
 
-def _scratch() -> Path:
+def scratch() -> Path:
+    """A folder for desks, removed when the process ends."""
     path = tempfile.mkdtemp(prefix="sandyk-desks-")
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return Path(path)

@@ -10,7 +10,6 @@ from gettext import gettext as _
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from keys.errors import KeysError
 from vault.cli import exits
@@ -20,13 +19,16 @@ from vault.cli.casework import register as register_casework
 from vault.cli.evidence import register as register_evidence
 from vault.cli.exporting import register as register_exporting
 from vault.cli.guard import register as register_guard
+from vault.cli.help import Command, Family, complaint
 from vault.cli.opening import register as register_opening
 from vault.cli.people import register as register_people
 from vault.cli.reader import register as register_reader
 from vault.cli.receipts import register as register_receipts
 from vault.cli.removing import register as register_removing
 from vault.cli.repairing import register as register_repairing
+from vault.cli.searching import register as register_searching
 from vault.cli.session import VaultOption, one_line, vault_said_first
+from vault.cli.shares import register as register_shares
 from vault.cli.status import register as register_status
 from vault.cli.viewing import register as register_viewing
 from vault.errors import VaultError
@@ -34,9 +36,9 @@ from vault.names import printable
 from vault.terminal import say
 
 ORDER = (
-    "init", "browse", "case", "add", "list", "search", "show", "view", "get", "remove", "verify", "parity", "log",
-    "export", "open", "reader", "receipt", "drop", "journalist", "card", "contact", "unlock", "lock", "status",
-    "rebuild", "compact", "guard", "drill", "panic",
+    "init", "browse", "case", "add", "list", "search", "index", "show", "view", "get", "remove", "verify", "parity",
+    "log", "export", "open", "reader", "receipt", "drop", "journalist", "card", "contact", "key", "unlock", "lock",
+    "status", "rebuild", "compact", "guard", "drill", "panic",
 )  # fmt: skip
 """As help lists them: in the order in which one comes to need them; the emergency last, where it is seen."""
 
@@ -44,27 +46,13 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 """What Typer raises when the words typed are no command. It exports only this one of its subclasses."""
 
 
-class Group(TyperGroup):
+class Group(Family):
     """The commands, in ``ORDER``."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names that help shows."""
         places = {name: place for place, name in enumerate(ORDER)}
         return sorted(super().list_commands(ctx), key=lambda name: places.get(name, len(ORDER) - 2))
-
-
-class Command(TyperCommand):
-    """A command whose arguments have plain names in its help: ``PATH...``, not ``{PATH}... <list[str]>``."""
-
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        for parameter in self.params:
-            if parameter.param_type_name == "argument":
-                parameter.display_type_rich = lambda ctx: None  # type: ignore[attr-defined]
-
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """The words after the command's name."""
-        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
 
 
 app = typer.Typer(
@@ -90,10 +78,17 @@ def _print_version(wanted: bool) -> None:
 def before_any_command(
     context: typer.Context,
     vault: VaultOption = None,
+    lang: Annotated[  # noqa: ARG001  # the way in (vault.entry) has taken it, wherever it stood
+        str | None,
+        typer.Option(
+            "--lang", metavar="LANGUAGE", show_default=False,
+            help="en, ky, ru or uz; else SANDYK_LANG, else as the system is set. Anywhere in the line.",
+        ),
+    ] = None,
     version: Annotated[  # noqa: ARG001  # its callback has printed it
         bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
-) -> None:
+) -> None:  # fmt: skip
     """What stands before the command."""
     if context.invoked_subcommand is None:
         say(context.get_help())
@@ -102,10 +97,12 @@ def before_any_command(
 
 
 register_people(app)
+register_shares(app)
 register_browse(app)
 register_casework(app)
 register_repairing(app)
 register_evidence(app)
+register_searching(app)
 register_viewing(app)
 register_removing(app)
 register_exporting(app)
@@ -124,15 +121,16 @@ def panic_command() -> None:
     raise typer.Exit(exits.USAGE)
 
 
-def _use_plain_usage_lines(application: typer.Typer) -> None:
+def _speak_the_language(application: typer.Typer) -> None:
     for command in application.registered_commands:
         command.cls = Command
     for group in application.registered_groups:
+        group.cls = Family
         if group.typer_instance is not None:
-            _use_plain_usage_lines(group.typer_instance)
+            _speak_the_language(group.typer_instance)
 
 
-_use_plain_usage_lines(app)
+_speak_the_language(app)
 
 
 def run() -> int:
@@ -177,7 +175,7 @@ def _not_understood(error: Any) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":  # a group alone, such as `sandyk case`
         say(error.format_message())
         return exits.USAGE
-    text = " ".join(error.format_message().split()).removesuffix(".")
+    text = complaint(" ".join(error.format_message().split())).removesuffix(".")
     say(f"sandyk: {one_line(text[:1].lower() + text[1:])}")
     command = error.ctx.command_path if error.ctx else "sandyk"
     say(_("hint: {command} --help").format(command=one_line(command)))

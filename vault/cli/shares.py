@@ -1,0 +1,464 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`key`: shares of one's key for people abroad, and the way back in with them."""
+
+from __future__ import annotations
+
+import os
+from gettext import gettext as _
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vault import terminal
+from vault.cli.session import (
+    JsonOption,
+    NewPassphraseOption,
+    PassphraseOption,
+    TokenOption,
+    VaultOption,
+    answer,
+    folder_of,
+    hinting_at_token,
+    opened,
+    read_new_passphrase,
+    read_text,
+    read_token,
+    table,
+)
+from vault.disk import Disk
+from vault.errors import BadInput, UnknownSigner
+from vault.names import printable
+from vault.terminal import NoTerminal, say, time_text
+
+if TYPE_CHECKING:
+    from keys.share_set import ShareSet
+    from keys.shares import Share
+    from vault.holding import Received
+    from vault.sharing import SharesMade
+    from vault.vaults import Vault
+
+FileArgument = Annotated[
+    str,
+    typer.Argument(metavar="FILE", help="The share as it came, or the texts of its QR codes; - for stdin."),
+]
+HolderArgument = Annotated[str, typer.Argument(metavar="HOLDER", help="Who has a share, as `key list` names them.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    key = typer.Typer(no_args_is_help=True, help="Shares of your key, for a forgotten passphrase.")
+    key.command("split")(split)
+    key.command("list")(list_shares)
+    key.command("ask")(ask)
+    key.command("check")(check)
+    key.command("show")(show)
+    key.command("recover")(recover)
+    key.command("revoke")(revoke)
+    app.add_typer(key, name="key")
+
+
+def split(
+    to: Annotated[list[str], typer.Option("--to", metavar="CONTACT", help="Who gets a share; repeat it for each.")],
+    threshold: Annotated[int, typer.Option("--threshold", metavar="N", help="How many shares are needed together.")],
+    output: Annotated[str, typer.Option("-o", "--output", metavar="FOLDER", help="Write the sealed shares there.")],
+    count: Annotated[
+        int | None,
+        typer.Option("--shares", metavar="N", show_default=False, help="How many shares; as many as there are --to."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name", metavar="NAME", show_default=False,
+            help="What the shares call you; without it only the words of your card are in them.",
+        ),
+    ] = None,
+    qr: Annotated[bool, typer.Option("--qr", help="Each share also as QR codes to print, an SVG file.")] = False,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Also to contacts whose words you did not compare.")
+    ] = False,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Give people shares of a key that let you back in together.
+
+    For a forgotten passphrase: enough holders read you their words, and you choose a new one. After an emergency wipe
+    no share opens anything. Shares made before open nothing from then on.
+    """
+    from vault import contacts, sharing
+
+    if count is not None and count != len(to):
+        raise BadInput(
+            _("{count} shares need {count} people, and {named} are named").format(count=count, named=len(to)),
+            _("each person gets one share: name each with --to"),
+        )
+    with opened(vault, passphrase_file, token, afresh=True) as unlocked:
+        people = []
+        for who in to:
+            known, card, verified = contacts.person(unlocked, who)
+            if not verified and not unverified:
+                raise UnknownSigner(
+                    _("the words of {name} were not compared: nothing was made").format(name=printable(known)),
+                    _("sandyk contact verify {name}; or, if you know better, --unverified").format(
+                        name=printable(known)
+                    ),
+                )
+            people.append(sharing.Recipient(known, card))
+        made = sharing.split(unlocked, people, threshold, output, name=name)
+        needs_half = unlocked.needs_outside_half
+    pictures = _draw(made) if qr else []
+    answer(
+        {
+            "set": made.set_id.hex(), "threshold": threshold, "replaced": made.replaced,
+            "shares": [
+                {"holder": holder, "number": number, "file": path, "qr": pictures[number - 1] if qr else None}
+                for number, (holder, path) in enumerate(made.files, 1)
+            ],
+        },
+        as_json=as_json,
+        lines=(
+            *(
+                _("share {number} for {name}: {path}").format(
+                    number=number, name=printable(holder), path=printable(path)
+                )
+                for number, (holder, path) in enumerate(made.files, 1)
+            ),
+            _("any {threshold} of these {count} people can let you back in; fewer cannot").format(
+                threshold=threshold, count=len(made.files)
+            ),
+            *([_("the shares that you made before open nothing any more")] if made.replaced else ()),
+            *([_("your outside half is needed as well: it is in no share")] if needs_half else ()),
+            _("send each file to its person; then ask whether it opens: sandyk key ask NAME"),
+            _("that many of them, with this disk or a copy of it, can also open it without you"),
+            _("after sandyk panic no share opens anything, and without this vault's files neither"),
+        ),
+    )  # fmt: skip
+
+
+def _draw(made: SharesMade) -> list[str]:
+    from vault.cli.cards import draw_sheet
+    from vault.holding import QR_KIND
+
+    pictures = []
+    for _holder, path in made.files:
+        picture = os.path.splitext(path)[0] + ".svg"
+        with open(path, "rb") as f:
+            draw_sheet(QR_KIND, f.read(), picture)
+        pictures.append(picture)
+    return pictures
+
+
+def list_shares(
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Who has shares of your key, and when each was last known to open."""
+    from vault import sharing
+
+    with opened(vault, passphrase_file, token) as unlocked:
+        shares, unfinished = sharing.standing(unlocked)
+    answer(_document(shares, unfinished=unfinished), as_json=as_json, lines=_lines(shares, unfinished=unfinished))
+
+
+def _document(shares: ShareSet | None, *, unfinished: bool) -> dict[str, Any]:
+    return {
+        "set": shares.set_id.hex() if shares else None,
+        "made_ns": shares.made_ns if shares else None,
+        "threshold": shares.threshold if shares else None,
+        "unfinished": unfinished,
+        "shares": [
+            {"number": number, "holder": holder.name, "asked": holder.challenge, "checked_ns": holder.checked_ns}
+            for number, holder in enumerate(shares.holders if shares else (), 1)
+        ],
+    }
+
+
+def _lines(shares: ShareSet | None, *, unfinished: bool) -> list[str]:
+    if unfinished:
+        return [
+            _("shares were begun and not finished; some of them may open something"),
+            _("make them anew: sandyk key split; or take them back: sandyk key revoke"),
+        ]
+    if shares is None:
+        return [_("you have no shares of a key out; sandyk key split makes them")]
+    rows = [
+        (
+            str(number), printable(holder.name),
+            _("never asked") if holder.checked_ns is None
+            else _("opened on {date}").format(date=time_text(holder.checked_ns)),
+        )
+        for number, holder in enumerate(shares.holders, 1)
+    ]  # fmt: skip
+    head = _("made on {date}; any {threshold} of {count} let you back in").format(
+        date=time_text(shares.made_ns), threshold=shares.threshold, count=len(shares.holders)
+    )
+    return [head, *table(rows)]
+
+
+def ask(
+    holder: HolderArgument,
+    answered: Annotated[
+        str | None,
+        typer.Option("--answer", metavar="WORDS", show_default=False, help="The four words that they answered."),
+    ] = None,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a holder whether their share still opens.
+
+    Four words to read to them, new each time; with --answer the four words that their `key check` gave. Nothing of the
+    share is said.
+    """
+    from vault import sharing
+
+    with opened(vault, passphrase_file, token) as unlocked:
+        if answered is None:
+            number, challenge = sharing.ask(unlocked, holder)
+            document = {"holder": holder, "number": number, "challenge": challenge, "opens": None}
+            lines = [
+                _("read to {name}, who has share {number}: {challenge}").format(
+                    name=printable(holder), number=number, challenge=challenge
+                ),
+                _("they run: sandyk key check FILE --challenge WORDS, and read four words to you"),
+                _("then: sandyk key ask {name} --answer WORDS").format(name=printable(holder)),
+            ]
+        else:
+            number = sharing.take_answer(unlocked, holder, answered)
+            document = {"holder": holder, "number": number, "challenge": None, "opens": True}
+            lines = [
+                _("whoever answered has share {number}, and it opens").format(number=number),
+                _("that it was {name}, only their voice tells you").format(name=printable(holder)),
+            ]
+    answer(document, as_json=as_json, lines=lines)
+
+
+def check(
+    file: FileArgument,
+    challenge: Annotated[
+        str | None,
+        typer.Option("--challenge", metavar="WORDS", show_default=False, help="Four words that its owner read out."),
+    ] = None,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Whether a share that you hold still opens, without its words.
+
+    With --challenge also four words to answer with, which show the owner that you have it.
+    """
+    with opened(vault, passphrase_file, token) as unlocked:
+        received = _received(unlocked, file)
+        reply = None if challenge is None else received.answer(challenge)
+    held = received.held
+    answer(
+        {
+            "owner": received.owner, "verified": received.verified, "name": held.name, "words": " ".join(held.owner),
+            "set": held.set_id.hex(), "number": held.share.index, "count": held.count,
+            "threshold": held.share.threshold, "made": held.made.isoformat(), "answer": reply,
+        },
+        as_json=as_json,
+        lines=(
+            _("this share opens: number {number} of {count}, of {date}; {threshold} are needed").format(
+                number=held.share.index, count=held.count, date=held.made.isoformat(), threshold=held.share.threshold
+            ),
+            *_whose(received),
+            *([_("answer with: {answer}").format(answer=reply)] if reply else ()),
+        ),
+    )  # fmt: skip
+
+
+def show(
+    file: FileArgument,
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+) -> None:
+    """Show the words of a share that you hold, to be read to its owner.
+
+    On the terminal alone: they are not printed into a file or another program.
+    """
+    terminal.expect_somebody(_("the words are shown on a terminal only; another age program opens the file too"))
+    with opened(vault, passphrase_file, token) as unlocked:
+        received = _received(unlocked, file)
+    for line in _whose(received):
+        say(line)
+    say(
+        _("{threshold} such shares, with their disk or a copy of it, open all that they have there").format(
+            threshold=received.held.share.threshold
+        )
+    )
+    question = _("Did they ask you for it, and do you know their voice?")
+    if not terminal.confirm(question):
+        raise BadInput(_("nothing was shown"), _("call them back at a number that you have had for long"))
+    words = received.held.share.words.expose().decode("ascii").split()
+    rows = [" ".join(f"{number:2} {word:8}" for number, word in enumerate(words[at : at + 5], at + 1))
+            for at in range(0, len(words), 5)]  # fmt: skip
+    from keys.secret import Secret
+
+    with Secret("\n    ".join(rows).encode("ascii")) as shown:
+        terminal.show_once(
+            _("Share {number}:").format(number=received.held.share.index), shown,
+            _("They type them at: sandyk key recover. Four letters of each word are enough."),
+        )  # fmt: skip
+
+
+def _received(unlocked: Vault, file: str) -> Received:
+    from vault.holding import MAX_READ, receive
+
+    return receive(unlocked, read_text(file, MAX_READ))
+
+
+def _whose(received: Received) -> list[str]:
+    name, words = received.held.name, " ".join(received.held.owner)
+    if received.owner is None:
+        lines = [_("it is of somebody whom you do not know, with the words {words}").format(words=words)]
+    elif received.verified:
+        lines = [_("it is of {name}").format(name=printable(received.owner))]
+    else:
+        lines = [
+            _("it is of {name}, whose words you did not compare: {words}").format(
+                name=printable(received.owner), words=words
+            )
+        ]
+    if name is not None:
+        lines.append(_("they call themselves {name} in it").format(name=printable(name)))
+    return lines
+
+
+def recover(
+    share: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SHARE", show_default=False,
+            help="Files with shares that their holders opened; without enough of them you type the words.",
+        ),
+    ] = None,
+    new_passphrase_file: NewPassphraseOption = None,
+    vault: VaultOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Choose a new passphrase, with enough shares of your key.
+
+    Call their holders; each reads 33 words to you. Four letters of a word are enough. The shares can be used once.
+    """
+    from keys.memory import harden
+    from vault.recovering import open_with_shares
+    from vault.vaults import LockedVault
+
+    harden()
+    locked = LockedVault.at(folder_of(vault), disk=Disk())
+    outside_half = read_token(token)
+    shares = _gathered(share or [])
+    with hinting_at_token(token, outside_half):
+        unlocked = open_with_shares(locked, shares, outside_half)
+    with unlocked:
+        label = unlocked.my_entry().label
+        if new_passphrase_file is None:
+            say(_("the shares open the place of {name}").format(name=printable(label)))
+        passphrase = read_new_passphrase(new_passphrase_file)
+        unlocked.restore(passphrase)
+        passphrase.close()
+        notices = unlocked.notices
+    answer(
+        {"recovered": True, "journalist": label},
+        as_json=as_json,
+        lines=(
+            _("your new passphrase opens this vault, {name}").format(name=printable(label)),
+            _("the passphrase before opens nothing here any more, and neither do these shares"),
+            _("make new ones: sandyk key split"),
+            _("a copy of the keyring made before (a backup, a snapshot, a disk image) still opens with them"),
+        ),
+    )
+    for notice in notices:
+        say(_("note: {text}").format(text=notice))
+
+
+def _gathered(files: list[str]) -> list[Share]:
+    """Shares from files, then from whoever types, until there are enough. Raises SharesMissing, MalformedShare."""
+    from keys.errors import SharesMissing
+    from keys.shares import check_fits
+    from vault.recovering import MAX_SHARE_FILE, share_in
+
+    shares: list[Share] = []
+    for file in files:
+        another = share_in(read_text(file, MAX_SHARE_FILE))
+        check_fits(shares, another)
+        shares.append(another)
+    while not shares or len(shares) < shares[0].threshold:
+        try:
+            another = _typed(len(shares) + 1)
+            check_fits(shares, another)
+        except NoTerminal as exc:
+            raise SharesMissing(_short_of(shares)) from exc
+        except SharesMissing as exc:
+            say(str(exc))
+            continue
+        shares.append(another)
+        say(_short_of(shares))
+    return shares
+
+
+def _short_of(shares: list[Share]) -> str:
+    if not shares:
+        return _("no share is here: name files with them, or type their words at a terminal")
+    numbers = ", ".join(str(share.index) for share in shares)
+    return _("{here} of {needed} shares are here: number {numbers}").format(
+        here=len(shares), needed=shares[0].threshold, numbers=numbers
+    )
+
+
+def _typed(place: int) -> Share:
+    """A share as somebody types it, over as many lines as they like. Raises NoTerminal."""
+    from keys.errors import MalformedShare
+    from keys.shares import WORDS, parse_share, words_in
+
+    say(
+        _("type the {count} words of a share, in as many lines as you like; four letters of each are enough").format(
+            count=WORDS
+        )
+    )
+    words: list[str] = []
+    while True:
+        line = terminal.ask_line(_("share {place}, word {number}: ").format(place=place, number=len(words) + 1))
+        typed = line.split()
+        try:
+            words += words_in(line)
+        except MalformedShare as exc:
+            right = exc.place or 0
+            words += words_in(" ".join(typed[:right]))
+            say(_("word {number} is not in the list; go on from there").format(number=len(words) + 1))
+        if len(words) < WORDS:
+            continue
+        try:
+            return parse_share(" ".join(words))
+        except MalformedShare as exc:
+            say(_("{reason}; this share once more, from its first word").format(reason=str(exc)))
+            words = []
+
+
+def revoke(
+    vault: VaultOption = None,
+    passphrase_file: PassphraseOption = None,
+    token: TokenOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the shares of your key open nothing here any more."""
+    from vault import sharing
+
+    with opened(vault, passphrase_file, token, afresh=True) as unlocked:
+        sharing.revoke(unlocked)
+    answer(
+        {"revoked": True},
+        as_json=as_json,
+        lines=(
+            _("the shares of your key open nothing here any more"),
+            _("a copy of the keyring made before (a backup, a snapshot, a disk image) still opens with enough of them"),
+        ),
+    )
