@@ -26,7 +26,9 @@ from vault.cli.reader import register as register_reader
 from vault.cli.receipts import register as register_receipts
 from vault.cli.removing import register as register_removing
 from vault.cli.repairing import register as register_repairing
+from vault.cli.searching import register as register_searching
 from vault.cli.session import VaultOption, one_line, vault_said_first
+from vault.cli.shares import register as register_shares
 from vault.cli.status import register as register_status
 from vault.cli.viewing import register as register_viewing
 from vault.errors import VaultError
@@ -95,10 +97,12 @@ def before_any_command(
 
 
 register_people(app)
+register_shares(app)
 register_browse(app)
 register_casework(app)
 register_repairing(app)
 register_evidence(app)
+register_searching(app)
 register_viewing(app)
 register_removing(app)
 register_exporting(app)
