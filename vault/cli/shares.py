@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`key`: shares of one's key for people abroad, and the way back in with them."""
+"""`key`: shares of one's key for people abroad. The way back in with them is ``vault.cli.recovering``'s."""
 
 from __future__ import annotations
 
@@ -10,29 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vault import terminal
+from vault.cli.recovering import register as register_recovering
 from vault.cli.session import (
     JsonOption,
-    NewPassphraseOption,
     PassphraseOption,
     TokenOption,
     VaultOption,
     answer,
-    folder_of,
-    hinting_at_token,
     opened,
-    read_new_passphrase,
     read_text,
-    read_token,
     table,
 )
-from vault.disk import Disk
 from vault.errors import BadInput, UnknownSigner
 from vault.names import printable
-from vault.terminal import NoTerminal, say, time_text
+from vault.terminal import say, time_text
 
 if TYPE_CHECKING:
     from keys.share_set import ShareSet
-    from keys.shares import Share
     from vault.holding import Received
     from vault.sharing import SharesMade
     from vault.vaults import Vault
@@ -52,7 +46,7 @@ def register(app: typer.Typer) -> None:
     key.command("ask")(ask)
     key.command("check")(check)
     key.command("show")(show)
-    key.command("recover")(recover)
+    register_recovering(key)
     key.command("revoke")(revoke)
     app.add_typer(key, name="key")
 
@@ -329,118 +323,6 @@ def _whose(received: Received) -> list[str]:
     if name is not None:
         lines.append(_("they call themselves {name} in it").format(name=printable(name)))
     return lines
-
-
-def recover(
-    share: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="SHARE", show_default=False,
-            help="Files with shares that their holders opened; without enough of them you type the words.",
-        ),
-    ] = None,
-    new_passphrase_file: NewPassphraseOption = None,
-    vault: VaultOption = None,
-    token: TokenOption = None,
-    as_json: JsonOption = False,
-) -> None:  # fmt: skip
-    """Choose a new passphrase, with enough shares of your key.
-
-    Call their holders; each reads 33 words to you. Four letters of a word are enough. The shares can be used once.
-    """
-    from keys.memory import harden
-    from vault.recovering import open_with_shares
-    from vault.vaults import LockedVault
-
-    harden()
-    locked = LockedVault.at(folder_of(vault), disk=Disk())
-    outside_half = read_token(token)
-    shares = _gathered(share or [])
-    with hinting_at_token(token, outside_half):
-        unlocked = open_with_shares(locked, shares, outside_half)
-    with unlocked:
-        label = unlocked.my_entry().label
-        if new_passphrase_file is None:
-            say(_("the shares open the place of {name}").format(name=printable(label)))
-        passphrase = read_new_passphrase(new_passphrase_file)
-        unlocked.restore(passphrase)
-        passphrase.close()
-        notices = unlocked.notices
-    answer(
-        {"recovered": True, "journalist": label},
-        as_json=as_json,
-        lines=(
-            _("your new passphrase opens this vault, {name}").format(name=printable(label)),
-            _("the passphrase before opens nothing here any more, and neither do these shares"),
-            _("make new ones: sandyk key split"),
-            _("a copy of the keyring made before (a backup, a snapshot, a disk image) still opens with them"),
-        ),
-    )
-    for notice in notices:
-        say(_("note: {text}").format(text=notice))
-
-
-def _gathered(files: list[str]) -> list[Share]:
-    """Shares from files, then from whoever types, until there are enough. Raises SharesMissing, MalformedShare."""
-    from keys.errors import SharesMissing
-    from keys.shares import check_fits
-    from vault.recovering import MAX_SHARE_FILE, share_in
-
-    shares: list[Share] = []
-    for file in files:
-        another = share_in(read_text(file, MAX_SHARE_FILE))
-        check_fits(shares, another)
-        shares.append(another)
-    while not shares or len(shares) < shares[0].threshold:
-        try:
-            another = _typed(len(shares) + 1)
-            check_fits(shares, another)
-        except NoTerminal as exc:
-            raise SharesMissing(_short_of(shares)) from exc
-        except SharesMissing as exc:
-            say(str(exc))
-            continue
-        shares.append(another)
-        say(_short_of(shares))
-    return shares
-
-
-def _short_of(shares: list[Share]) -> str:
-    if not shares:
-        return _("no share is here: name files with them, or type their words at a terminal")
-    numbers = ", ".join(str(share.index) for share in shares)
-    return _("{here} of {needed} shares are here: number {numbers}").format(
-        here=len(shares), needed=shares[0].threshold, numbers=numbers
-    )
-
-
-def _typed(place: int) -> Share:
-    """A share as somebody types it, over as many lines as they like. Raises NoTerminal."""
-    from keys.errors import MalformedShare
-    from keys.shares import WORDS, parse_share, words_in
-
-    say(
-        _("type the {count} words of a share, in as many lines as you like; four letters of each are enough").format(
-            count=WORDS
-        )
-    )
-    words: list[str] = []
-    while True:
-        line = terminal.ask_line(_("share {place}, word {number}: ").format(place=place, number=len(words) + 1))
-        typed = line.split()
-        try:
-            words += words_in(line)
-        except MalformedShare as exc:
-            right = exc.place or 0
-            words += words_in(" ".join(typed[:right]))
-            say(_("word {number} is not in the list; go on from there").format(number=len(words) + 1))
-        if len(words) < WORDS:
-            continue
-        try:
-            return parse_share(" ".join(words))
-        except MalformedShare as exc:
-            say(_("{reason}; this share once more, from its first word").format(reason=str(exc)))
-            words = []
 
 
 def revoke(
