@@ -141,7 +141,7 @@ class _Work:
         for original in originals:
             pieces: list[bytes] = []
             if original.size > self.cleaner.limits.input:
-                self._fail(original, _("it is larger than {input} MiB").format(input=self.cleaner.limits.input >> 20))
+                self._fail(original, f"it is larger than {self.cleaner.limits.input >> 20} MiB")
                 continue
             read_whole(self.store, original, pieces.append)
             try:

@@ -17,7 +17,6 @@ from vault.cleaning.reply import Reply, decode
 from vault.confined.protocol import Job, Limits
 from vault.confined.worker import Worker
 from vault.errors import ConfinedRefused, LibraryMissing
-from vault.language import later
 
 CLEANER = "sandyk clean 1"
 """A new number when a copy of the same document would come out otherwise."""
@@ -33,11 +32,11 @@ _BEGINS = (
     (re.compile(rb"PK\x03\x04"), _OFFICE),
 )
 _REASONS = (
-    (re.compile(rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), later("an older Office format: save it as docx, xlsx or pptx")),
-    (re.compile(rb"....ftyp(heic|heix|mif1|msf1|avif)", re.S), later("a HEIC or AVIF picture: save it as JPEG or PNG")),
+    (re.compile(rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "an older Office format: save it as docx, xlsx or pptx"),
+    (re.compile(rb"....ftyp(heic|heix|mif1|msf1|avif)", re.S), "a HEIC or AVIF picture: save it as JPEG or PNG"),
     (re.compile(rb"....ftyp|\x1aE\xdf\xa3|OggS|ID3|fLaC|RIFF....(WAVE|AVI )|\xff[\xf2-\xfb]", re.S),
-     later("sound and video cannot be cleaned here")),
-    (re.compile(rb"\{\\rtf"), later("RTF: save it as docx or OpenDocument")),
+     "sound and video cannot be cleaned here"),
+    (re.compile(rb"\{\\rtf"), "RTF: save it as docx or OpenDocument"),
 )  # fmt: skip
 
 
@@ -96,5 +95,5 @@ def _job_for(untrusted_head: bytes) -> Job:
         return _PDF
     for pattern, reason in _REASONS:
         if pattern.match(untrusted_head):
-            raise ConfinedRefused(_(reason))
-    raise ConfinedRefused(_("of a kind that cannot be cleaned here"))
+            raise ConfinedRefused(reason)
+    raise ConfinedRefused("of a kind that cannot be cleaned here")

@@ -7,7 +7,6 @@ treats its words as untrusted.
 
 from __future__ import annotations
 
-from gettext import gettext as _
 from typing import Annotated
 
 from msgspec import Meta, MsgspecError, Struct, msgpack
@@ -41,4 +40,4 @@ def decode(untrusted: bytes) -> Reply:
     try:
         return msgpack.decode(untrusted, type=Reply)
     except (MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-        raise ConfinedFailed(_("the process that cleaned it answered nonsense")) from exc
+        raise ConfinedFailed("the process that cleaned it answered nonsense") from exc

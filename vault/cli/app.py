@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from keys.errors import KeysError
+from vault import overheard
 from vault.cli import exits
 from vault.cli.agent import register as register_agent
 from vault.cli.browse import register as register_browse
@@ -31,7 +32,7 @@ from vault.cli.session import VaultOption, one_line, vault_said_first
 from vault.cli.shares import register as register_shares
 from vault.cli.status import register as register_status
 from vault.cli.viewing import register as register_viewing
-from vault.errors import VaultError
+from vault.errors import ConfinedFailed, VaultError
 from vault.names import printable
 from vault.terminal import say
 
@@ -165,7 +166,8 @@ def _print_whatever_the_locale() -> None:
 
 def complain(error: VaultError | KeysError) -> int:
     """Print an error and its hints; the exit code."""
-    say(f"sandyk: {one_line(str(error))}")
+    text = overheard.reason(str(error)) if isinstance(error, ConfinedFailed) else str(error)
+    say(f"sandyk: {one_line(text)}")
     for hint in getattr(error, "hints", ()):
         say(_("hint: {hint}").format(hint=one_line(hint)))
     return exits.exit_code(error)

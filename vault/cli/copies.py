@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vault import terminal
+from vault import overheard, terminal
 from vault.cli import exits
 from vault.cli.session import one_line, shown_path
 from vault.errors import BadInput
@@ -79,9 +79,13 @@ def make(unlocked: Vault, case: Case, references: Sequence[str], *, clean: bool,
 
     with terminal.progress(_("cleaning")) as advance:
         found = working_copies.make(unlocked, case, references, progress=advance)
-    instead = "left out" if clean_only else "the original goes alone"
+    not_cleaned = (
+        _("not cleaned, left out: {name}: {reason}")
+        if clean_only
+        else _("not cleaned, the original goes alone: {name}: {reason}")
+    )
     for problem in found.problems:
-        say(f"not cleaned, {instead}: {shown_path(problem.name)}: {one_line(problem.reason)}")
+        say(not_cleaned.format(name=shown_path(problem.name), reason=one_line(overheard.reason(problem.reason))))
     if any(copy.made for copy in found.copies):
         _say_what_does_not_hold()
     return Working(working_copies.to_export(found, references, only=clean_only), clean_only, found)
@@ -104,5 +108,11 @@ def _document(copy: WorkingCopy) -> dict[str, Any]:
 
 
 def _taken_out(copy: WorkingCopy) -> str:
-    taken = f"taken out: {', '.join(copy.removed)}" if copy.removed else "nothing known had to be taken out"
-    return printable(f"{taken}; left in: {', '.join(copy.left)}" if copy.left else taken)
+    removed, left = ", ".join(map(overheard.kind, copy.removed)), ", ".join(map(overheard.kind, copy.left))
+    if copy.removed:
+        text = _("taken out: {removed}; left in: {left}") if copy.left else _("taken out: {removed}")
+    elif copy.left:
+        text = _("nothing known had to be taken out; left in: {left}")
+    else:
+        text = _("nothing known had to be taken out")
+    return printable(text.format(removed=removed, left=left))

@@ -17,6 +17,7 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 from vault.language import ENGLISH, later, spoken
+from vault.overheard import recognised
 
 COMPLAINTS = (
     later("Missing command."),
@@ -57,20 +58,7 @@ def paragraphs(text: str) -> Iterator[str]:
 
 def complaint(text: str) -> str:
     """What the parser said, in the language that is spoken; as it is when it is none of ``COMPLAINTS``."""
-    for template in COMPLAINTS:
-        pieces = (re.escape(piece) if n % 2 == 0 else f"(?P<{piece}>.+?)" for n, piece in enumerate(_split(template)))
-        match = re.fullmatch("".join(pieces).removesuffix(r"\.") + r"\.?", text)
-        if match:
-            found = match.groupdict()
-            if "why" in found:
-                found["why"] = complaint(found["why"])
-            return _(template).format(**found)
-    return text
-
-
-def _split(template: str) -> list[str]:
-    """Literal text and names of fields, in turn."""
-    return re.split(r"\{(\w+)\}", template)
+    return recognised(text, COMPLAINTS)
 
 
 _Mixed: Any = object

@@ -16,7 +16,6 @@ import sys
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
-from gettext import gettext as _
 from typing import IO
 
 import msgspec
@@ -103,7 +102,7 @@ class Worker:
                 )  # fmt: skip
             except OSError as exc:
                 raise ConfinedFailed(
-                    _("no process could be started to read it: {reason}").format(reason=exc.strerror or exc)
+                    f"no process could be started to read it: {exc.strerror or exc}"
                 ) from exc
         return self._process
 
@@ -114,7 +113,7 @@ class Worker:
         for whole in pieces:
             sent += len(whole)
             if sent > self._limits.input:
-                raise ConfinedRefused(_("it is larger than {input} MiB").format(input=self._limits.input >> 20))
+                raise ConfinedRefused(f"it is larger than {self._limits.input >> 20} MiB")
             for start in range(0, len(whole), protocol.PIECE):
                 piece = whole[start : start + protocol.PIECE]
                 _write(process.stdin, LENGTH.pack(len(piece)))
@@ -143,16 +142,14 @@ class Worker:
         self.close()
         if late:
             return ConfinedFailed(
-                _("reading it took longer than {seconds} seconds").format(seconds=self._limits.seconds)
+                f"reading it took longer than {self._limits.seconds} seconds"
             )
         code = ENDING.unpack(ending)[0] if len(ending) == ENDING.size else 0
         if hasattr(signal, "SIGXCPU") and code == -signal.SIGXCPU:
             return ConfinedFailed(
-                _("reading it took more than {cpu_seconds} seconds of processor time").format(
-                    cpu_seconds=self._limits.cpu_seconds
-                )
+                f"reading it took more than {self._limits.cpu_seconds} seconds of processor time"
             )
-        return ConfinedFailed(_("the process that read it crashed or answered nonsense"))
+        return ConfinedFailed("the process that read it crashed or answered nonsense")
 
 
 def run(job: Job, pieces: Iterable[bytes], argument: bytes = b"", *, limits: Limits = Limits()) -> bytes:
