@@ -8,6 +8,7 @@ for a few thousand inputs, and by ``make fuzz`` for as long as one likes.
 
 from __future__ import annotations
 
+import datetime
 import functools
 import hashlib
 import io
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from keys import age, header, labels, mldsa, preamble, primitives, signing, slots, sshsig
+from keys import age, header, labels, mldsa, preamble, primitives, share_text, shares, signing, slots, sshsig
 from keys.access import open_access
 from keys.armor import ArmorReader, ArmorWriter, looks_armored
 from keys.book import open_book
@@ -210,6 +211,26 @@ def cards() -> Iterator[bytes]:
     yield encode_card(SENDER.card(case_id=bytes(16), epoch=3)).encode()
 
 
+def share(data: bytes) -> None:
+    """Words that are typed, and the text of a share: whatever is one can be written again."""
+    try:
+        words = shares.parse_share(data.decode("utf-8", "replace"))
+    except KeysError:
+        held = share_text.parse_text(data)
+        sealed = share_text.seal_share(held, SENDER, EDITOR.card())
+        assert held.signing != SENDER.signing_public or share_text.open_share(sealed, EDITOR) == held
+    else:
+        assert shares.parse_share(words.words.expose().decode("ascii")) == words
+
+
+def some_shares() -> Iterator[bytes]:
+    for n, made in enumerate(shares.split(Secret(bytes(32)), threshold=2, count=2)):
+        day, owner = datetime.date(2026, 11, 21), SENDER.card().words
+        held = share_text.HeldShare(made, ID, 2, day, owner, SENDER.signing_public, "Бермет" if n else None)
+        yield age.unseal(share_text.seal_share(held, SENDER, EDITOR.card()), [EDITOR.age], limit=share_text.TEXT_SIZE)
+        yield made.words.expose()
+
+
 def vault_header(data: bytes) -> None:
     assert preamble.parse_header(data).encode() == data
 
@@ -226,6 +247,7 @@ def slot_payload(data: bytes) -> None:
 def slot_payloads() -> Iterator[bytes]:
     yield bytes([slots.PAYLOAD_VERSION, 1]).ljust(400, b"\1")
     yield bytes([slots.PAYLOAD_VERSION, 2, 1, 0, 3, 2, 7]).ljust(400, b"\0")
+    yield bytes([slots.PAYLOAD_VERSION, 3, 1, 0, 0, 0, 7]).ljust(400, b"\0")
 
 
 def public_texts(data: bytes) -> None:
@@ -278,10 +300,13 @@ def body_of(sealed: bytes) -> bytes:
 
 def books() -> Iterator[bytes]:
     from keys.book import Book, CaseEntry, Contact, seal_book
+    from keys.share_set import Holder, ShareSet
 
     contact = Contact("editor", SENDER.card(), CLOCK, CLOCK)
     entry = CaseEntry(bytes(16), "Тинтүү", 1, (SENDER.signing_public,), SENDER.recipient.raw)
-    for book in (Book(), Book().with_contact(contact), Book(cases=(entry,))):
+    holders = (Holder("one", bytes(32), Secret(bytes(32))), Holder("two", bytes(32), Secret(bytes(32)), "a b", CLOCK))
+    with_shares = Book(shares=ShareSet(ID, CLOCK, 2, holders))
+    for book in (Book(), Book().with_contact(contact), Book(cases=(entry,)), with_shares):
         yield body_of(seal_book(book, EDITOR))
 
 
@@ -501,6 +526,7 @@ TARGETS = {
     "mldsa-key": Target(mldsa_key, mldsa_keys),
     "time-stamp": Target(time_stamp, time_stamps),
     "card": Target(card, cards),
+    "share": Target(share, some_shares, inputs=600),
     "vault-header": Target(vault_header, vault_headers),
     "slot-payload": Target(slot_payload, slot_payloads),
     "public-texts": Target(public_texts, public_text),
