@@ -69,7 +69,7 @@ def _vault(home: Path, label: str) -> None:
 def _papers(folder: Path) -> None:
     for name in ("documents/letter.txt", "documents/тизме.csv", "papers/minutes.txt", "letter.txt"):
         (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(f"this is {name}\n")
+        (folder / name).write_text("from the ministry of roads\n" if name == "documents/letter.txt" else f"{name}\n")
     (folder / "photos").mkdir()
     for name in ("photos/bridge.png", "photo.png"):
         (folder / name).write_bytes(picture("PNG"))

@@ -2,8 +2,9 @@
 """Documents as transcripts: what stands in ``console`` blocks, run as a reader would type it.
 
 A line that begins with a prompt is typed, at a real terminal; the lines below it must appear in what comes back, in
-this order, with ``…`` for anything. ``[exit code N]`` says how it ends, else with 0. ``abroad$`` and ``source$`` are
-other people's machines: other home folders, the same current folder. ``<!-- $ … -->`` is typed too, and not shown.
+this order, with ``…`` for anything, however wide columns are. ``[exit code N]`` says how it ends, else with 0.
+``abroad$`` and ``source$`` are other people's machines: other home folders, the same current folder. ``<!-- $ … -->``
+is typed too, and not shown.
 """
 
 from __future__ import annotations
@@ -48,7 +49,13 @@ class Example:
     @property
     def pieces(self) -> list[str]:
         """What must come back, in this order."""
-        return [p for line in self.expected if not line.startswith("[exit") for p in line.split("…") if p]
+        lines = [_narrow(line) for line in self.expected if not line.startswith("[exit")]
+        return [piece for line in lines for piece in line.split("…") if piece]
+
+
+def _narrow(text: str) -> str:
+    """A text whose columns are one space apart: how wide a table is depends on what is in it."""
+    return re.sub(" {2,}", " ", text)
 
 
 def blocks(text: str, kind: str) -> list[str]:
@@ -98,7 +105,7 @@ def play(text: str, folder: Path) -> int:
             home = folder / f"home-{example.machine}"
             output, code = type_in(example.command, folder, home, XDG_RUNTIME_DIR=str(runtime))
             assert code == example.code, f"{example.command}: {output}"
-            at = 0
+            at, output = 0, _narrow(output)
             for piece in example.pieces:
                 at = output.find(piece, at)
                 assert at >= 0, f"{example.command!r} does not say {piece!r} in this place: {output}"
