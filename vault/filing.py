@@ -19,6 +19,7 @@ from vault.errors import Ambiguous, BadInput, DiskFailed, NotFound
 from vault.intake import Filed
 from vault.model import EVENT_FILED, CaseId, Event, Item, ItemId
 from vault.names import printable
+from vault.refusals import refusal
 from vault.retrieving import remove_originals
 from vault.sources import About, Incoming, Problem, Stream, StreamIncoming, walk
 from vault.store import CaseStore
@@ -45,10 +46,12 @@ class Outcome:
 def add(
     vault: Vault, case_name: str, paths: list[bytes], *, about: About, move: bool,
     stdin: Stream, stdin_name: bytes, progress: Progress, rehash: bool = False,
+    note: Callable[[Filed], None] | None = None,
 ) -> Outcome:  # fmt: skip
     """File documents into a case; into the outbox when one only has the case's card.
 
-    A file that was filed before and looks unchanged is not read again, unless ``rehash`` or ``move``.
+    A file that was filed before and looks unchanged is not read again, unless ``rehash`` or ``move``. With ``note``,
+    each document is told to it, and ``filed`` of the outcome stays empty; what was told is durable when this returns.
     Raises NotFound, BadInput, DiskFailed, Wiped. Documents that could not be read are in the outcome.
     """
     check_about(about)
@@ -67,10 +70,16 @@ def add(
 
             incoming = _incoming(paths, stdin, stdin_name, vault.folder)
             # An original is removed only after it was read in the same run.
-            intake = store.file(incoming, about=about, rehash=rehash or move, events=events, progress=progress)
-        outcome.filed, outcome.problems = intake.filed, intake.problems
+            intake = store.file(incoming, about=about, rehash=rehash or move, events=events, progress=progress,
+                                note=None if move else note)  # fmt: skip
+        outcome.problems = intake.problems
+        if note is None:
+            outcome.filed = intake.filed
         if move:
-            for one in remove_originals(store, outcome.filed):
+            for filed in intake.filed:
+                if note is not None:
+                    note(filed)
+            for one in remove_originals(store, intake.filed):
                 if isinstance(one, Problem):
                     outcome.problems.append(one)
                 else:
@@ -98,19 +107,24 @@ def counting(vault: Vault, store: CaseStore) -> Iterator[Callable[[tuple[Item, .
     not all is known to be abroad, however the run ends; and again with each pack, because somebody may have looked
     and confirmed between two of them (``abroad.confirm``).
     """
-    told: list[ItemId] = []
+    durable, last = 0, tuple[Item, ...]()
 
     def coming(items: tuple[Item, ...]) -> None:
+        nonlocal durable, last
         if items:
             arming.forget(vault.folder, disk=vault.disk)
-        told.extend(ItemId(item.id) for item in items)
+        durable, last = durable + there(), items
+
+    def there() -> int:
+        """How many of the last pack's items are durable: all or none, as a pack comes in one piece."""
+        return len(last) if last and store.item(ItemId(last[0].id)) is not None else 0
 
     try:
         yield coming
     except (Exception, KeyboardInterrupt):
-        _count(vault, sum(store.item(item) is not None for item in told))
+        _count(vault, durable + there())
         raise
-    _count(vault, len(told))
+    _count(vault, durable + there())
 
 
 def _count(vault: Vault, new: int) -> None:
@@ -165,7 +179,7 @@ def drop(card: Card, paths: list[bytes], folder: str, *, about: About, progress:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError as exc:
         raise DiskFailed(
-            _("the folder {folder} cannot be made: {reason}").format(folder=printable(folder), reason=exc.strerror)
+            _("the folder {folder} cannot be made: {reason}").format(folder=printable(folder), reason=refusal(exc))
         ) from exc
     from vault.dropping import drop_paths
 

@@ -29,12 +29,13 @@ from vault.disk import Disk
 from vault.errors import Ambiguous, BadInput, Busy, Damaged, DamagedPack, DiskFailed, NotFound, Wiped
 from vault.index import Index, IndexUnusable
 from vault.index_file import PATIENCE_SECONDS
-from vault.intake import Intake, new_item_id
+from vault.intake import Filed, Intake, new_item_id
 from vault.manifest import Manifest, Replacement
 from vault.model import Chunk, Event, Item, ItemId, PackId, Replaced
 from vault.pack import PackReader, PackWriter
 from vault.pack_folder import PackFolder
 from vault.proving import Proven
+from vault.refusals import refusal
 from vault.replaced import verify_statements
 from vault.sources import About, Incoming, Problem
 
@@ -210,6 +211,7 @@ class CaseStore:
         rehash: bool = False,
         events: Callable[[tuple[Item, ...]], tuple[Event, ...]] = lambda items: (),
         progress: Callable[[int, int], None] = lambda documents, size: None,
+        note: Callable[[Filed], None] | None = None,
     ) -> Intake:  # fmt: skip
         """File documents; see ``vault.intake``. ``events`` are added to the custody record with each pack's items.
 
@@ -222,7 +224,7 @@ class CaseStore:
         intake = Intake(
             id_key=self._id_key, known=Proven(self, self.me), begin=self.begin, commit=commit,
             new_id=new_item_id, clock=self._clock, about=about, together=together, rehash=rehash,
-            progress=progress,
+            progress=progress, note=note,
         )  # fmt: skip
         with self._writing(intake):
             self.disk.sweep(self._packs.path)
@@ -251,7 +253,7 @@ class CaseStore:
             self._alive()
             filed = intake.committed if intake else 0
             raise DiskFailed(
-                _("the vault's disk refused: {reason}").format(reason=(exc.strerror or str(exc)).lower()),
+                _("the vault's disk refused: {reason}").format(reason=refusal(exc).lower()),
                 _("{filed} document(s) of this command are filed and safe; the rest is not filed").format(filed=filed),
                 _("make room or put the medium back, then run the command again: nothing is filed twice"),
             ) from exc

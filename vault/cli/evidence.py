@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`add`, `drop`, `list`, `search`, `show` and `get`: documents in and out."""
+"""`add`, `drop`, `list`, `show` and `get`: documents in and out."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,15 +29,18 @@ from vault.cli.session import (
     table,
     unusable_documents,
 )
+from vault.cli.streaming import print_json, print_lines
 from vault.errors import BadInput, DamagedPack
 from vault.names import printable
 from vault.terminal import say, size_text, time_text
 
 if TYPE_CHECKING:
     from vault import filing
+    from vault.ledger import Entry, Ledger
     from vault.model import Item
     from vault.retrieving import CopiedOut
     from vault.sources import About, Problem
+    from vault.whereabouts import Where
 
 CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="A case's name or id.")]
 NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help="What these documents are.")]
@@ -66,7 +70,6 @@ def register(app: typer.Typer) -> None:
     app.command("add")(add)
     app.command("drop")(drop)
     app.command("list")(list_items)
-    app.command("search")(search)
     app.command("show")(show)
     app.command("get")(get_items)
 
@@ -95,20 +98,23 @@ def add(
     Into a case that you only have the card of, they are sealed and wait in the outbox.
     """
     from vault import filing
+    from vault.ledger import Ledger
 
     if (passphrase_file, about_file, *paths).count("-") > 1:
         raise BadInput(
             _("standard input cannot be both: it is a document, the passphrase, or what documents are about")
         )
-    about = _about(note, source, tag, about_file)
+    about, ledger = _about(note, source, tag, about_file), Ledger(tell=as_json)
     with opened(vault, passphrase_file, token) as unlocked, terminal.progress(_("filing")) as advance:
         outcome = filing.add(
             unlocked, case_name, [os.fsencode(path) for path in paths], about=about, move=move,
-            stdin=sys.stdin.buffer, stdin_name=os.fsencode(name), progress=advance, rehash=rehash,
+            stdin=sys.stdin.buffer, stdin_name=os.fsencode(name), progress=advance, rehash=rehash, note=ledger.add,
         )  # fmt: skip
-    document = _outcome_document(outcome) if as_json else {}
-    answer(document, as_json=as_json, lines=list(_outcome_lines(outcome)))
-    _name_problems(outcome.problems, done=len(outcome.filed) + outcome.dropped)
+    if as_json:
+        print_json("filed", ledger.entries(), _entry_document, lambda: _outcome_document(outcome))
+    else:
+        print_lines(_outcome_lines(outcome, ledger), str)
+    _name_problems(outcome.problems, done=ledger.documents + outcome.dropped)
 
 
 def _about(note: str, source: str, tags: list[str] | None, about_file: str | None) -> About:
@@ -121,14 +127,14 @@ def _about(note: str, source: str, tags: list[str] | None, about_file: str | Non
     return joined(typed, parse_about(read_text(about_file, MAX_ABOUT_FILE)))
 
 
+def _entry_document(one: Entry) -> dict[str, Any]:
+    return {"id": one.item.hex() if one.item else None, "name": shown_path(one.name), "bytes": one.size,
+            "sha256": one.sha256.hex(), "new": one.item is not None}  # fmt: skip
+
+
 def _outcome_document(outcome: filing.Outcome) -> dict[str, Any]:
     return {
         "case": outcome.case,
-        "filed": [
-            {"id": one.item.hex() if one.item else None, "name": shown_path(one.incoming.name), "bytes": one.size,
-             "sha256": one.sha256.hex(), "new": one.item is not None}
-            for one in outcome.filed
-        ],
         "outbox": outcome.outbox,
         "moved": [shown_path(one.incoming.name) for one in outcome.moved],
         "problems": _problem_documents(outcome.problems),
@@ -139,9 +145,7 @@ def _problem_documents(problems: list[Problem]) -> list[dict[str, str]]:
     return [{"name": shown_path(p.name), "reason": p.reason} for p in problems]
 
 
-def _outcome_lines(outcome: filing.Outcome) -> list[str]:
-    new = [one for one in outcome.filed if one.item is not None]
-    size = sum(one.size for one in outcome.filed)
+def _outcome_lines(outcome: filing.Outcome, ledger: Ledger) -> list[str]:
     case = printable(outcome.case)
     if outcome.outbox:
         return [
@@ -151,12 +155,14 @@ def _outcome_lines(outcome: filing.Outcome) -> list[str]:
             _("this machine cannot read it back; the members of the case can, once the file has reached them"),
         ]
     lines = [
-        _("filed in {case}: {count} document(s), {size} read").format(case=case, count=len(new), size=size_text(size))
+        _("filed in {case}: {count} document(s), {size} read").format(
+            case=case, count=ledger.new, size=size_text(ledger.size)
+        )
     ]
-    if len(outcome.filed) > len(new):
+    if ledger.documents > ledger.new:
         lines.append(
             _("filed before, under the same name and with the same content: {count}").format(
-                count=len(outcome.filed) - len(new)
+                count=ledger.documents - ledger.new
             )
         )
     if outcome.moved:
@@ -221,56 +227,51 @@ def list_items(
     Only here: in no export. On its way: exported, and no receipt came back. Safe abroad: an editor whose words you
     compared signed a receipt for it.
     """
-    _list(case_name, "", only_here, vault, passphrase_file, token, as_json)
-
-
-def search(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="Part of a name, note, source or tag; case is ignored.")],
-    case_name: Annotated[str | None, typer.Argument(metavar="CASE", show_default=False, help="Only this case.")] = None,
-    vault: VaultOption = None,
-    passphrase_file: PassphraseOption = None,
-    token: TokenOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Find documents by name, note, source or tag."""
-    if not text:
-        raise BadInput(_("an empty text is in everything"), _("`sandyk list` lists all documents"))
-    _list(case_name, text, False, vault, passphrase_file, token, as_json)
-
-
-def _list(
-    case_name: str | None, text: str, only_here: bool, vault: str | None, passphrase_file: str | None,
-    token: str | None, as_json: bool,
-) -> None:  # fmt: skip
     from vault import abroad
     from vault.cases import find_case, list_cases, open_store
     from vault.whereabouts import Where
 
-    rows: list[dict[str, Any]] = []
-    lines: list[tuple[str, ...]] = []
-    seen = []
     with opened(vault, passphrase_file, token) as unlocked:
         chosen, unusable = ([find_case(unlocked, case_name)], []) if case_name else list_cases(unlocked)
-        for case in chosen:
-            with open_store(unlocked, case) as store:
-                seen.append(sight := abroad.see(case, store))
-                for item in store.index.items(containing=text):
-                    where = sight.places.get(item.id, Where.HERE)
-                    if only_here and where is not Where.HERE:
-                        continue
-                    rows.append({"case": case.name, **item_document(item), "where": where.value})
-                    lines.append(
-                        (item.id.hex()[:8], f"{size_text(item.size):>10}", time_text(item.filed_ns), where.value,
-                         *((printable(case.name),) if not case_name else ()), shown_path(item.name))
-                    )  # fmt: skip
+        seen = []
+
+        def rows() -> Iterator[tuple[str, Item, Where]]:
+            for case in chosen:
+                with open_store(unlocked, case) as store:
+                    seen.append(sight := abroad.see(case, store))
+                    for item in store.index.items():
+                        where = sight.places.get(item.id, Where.HERE)
+                        if where is Where.HERE or not only_here:
+                            yield case.name, item, where
+
+        if as_json:
+            print_json(
+                "items", rows(), lambda row: {"case": row[0], **item_document(row[1]), "where": row[2].value},
+                lambda: {"unusable": unusable_documents(unusable)},
+            )  # fmt: skip
+        elif not print_lines(rows(), _item_line([] if case_name else [case.name for case in chosen])):
+            print(_("nothing found"))
         if not case_name:
             abroad.put_right(unlocked, seen, unusable)
-    answer(
-        {"items": rows, "unusable": unusable_documents(unusable)},
-        as_json=as_json,
-        lines=list(table(lines)) if lines else [_("nothing found")],
-    )
     name_unusable(unusable)
+
+
+def _item_line(cases: Sequence[str]) -> Callable[[tuple[str, Item, Where]], str]:
+    """How a listing shows a document, in columns of a width known beforehand; with its case if it is of several."""
+    from vault.whereabouts import Where
+
+    where_width = max(len(where.value) for where in Where)
+    case_width = max((len(printable(name)) for name in cases), default=0)
+
+    def line(row: tuple[str, Item, Where]) -> str:
+        case, item, where = row
+        cells = [item.id.hex()[:8], f"{size_text(item.size):>10}", f"{time_text(item.filed_ns):16}"]
+        cells.append(where.value.ljust(where_width))
+        if case_width:
+            cells.append(printable(case).ljust(case_width))
+        return "  ".join((*cells, shown_path(item.name)))
+
+    return line
 
 
 def item_document(item: Item) -> dict[str, Any]:
@@ -297,12 +298,13 @@ def show(
     """Everything that is known of a document."""
     from vault import abroad, filing
     from vault.cases import open_store
+    from vault.model import ItemId
     from vault.whereabouts import Where
 
     with opened(vault, passphrase_file, token) as unlocked:
         case, item = filing.find_item(unlocked, case_name, reference)
         with open_store(unlocked, case) as store:
-            events = [row.event for row in store.index.events() if item.id in row.event.items]
+            events = [row.event for row in store.index.events_of(ItemId(item.id))]
             where = abroad.see(case, store).places.get(item.id, Where.HERE).value
     document = {"case": case.name, **item_document(item), "where": where,
                 "custody": [{"at_ns": e.at_ns, "event": e.kind, "detail": e.detail} for e in events]}  # fmt: skip
