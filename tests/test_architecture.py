@@ -23,10 +23,12 @@ JUDGES = ("vault.model", "vault.manifest", "vault.custody", "vault.padding", "va
 DOING = {"os", "io", "socket", "subprocess", "time", "pathlib", "shutil", "tempfile", "sqlcipher3", "vault.disk"}
 NETWORK = {"socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "asyncio", "requests", "xmlrpc",
            "socketserver"}  # fmt: skip
-PARSERS = {"PIL", "pikepdf", "lxml"}
+PARSERS = {"PIL", "pikepdf", "lxml", "pypdfium2", "charset_normalizer"}
 CONFINED = {f"vault.cleaning.{name}" for name in ("images", "small", "pixels", "pdf", "office", "office_xml",
                                               "package")}  # fmt: skip
-"""Modules that run in confined children (docs/decisions/0034-confined-cleaning.md)."""
+CONFINED |= {f"vault.extracting.{name}" for name in ("job", "encodings", "markup", "packages", "office", "mail", "pdf",
+                                                 "pictures")}  # fmt: skip
+"""Modules that run in confined children (docs/decisions/0034-confined-cleaning.md, 0051-text-search.md)."""
 TIMESTAMPING = "vault.timestamping"
 """The one module that may open a connection to another machine: when somebody asks for a time stamp."""
 LOCAL_SOCKETS = "vault.agent.local"

@@ -7,7 +7,7 @@ goes on where they were. Filing is not slowed by it, because it is a step of its
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from vault import text_files
 from vault.cases import Case
 from vault.errors import VaultError, Wiped
-from vault.extracting.answer import FAILED, LARGE, WAITING
+from vault.extracting.answer import FAILED, LARGE, STATES, WAITING
 from vault.extracting.reader import Reader, Reading
 from vault.model import Item, ItemId
 from vault.sources import Problem
@@ -36,15 +36,14 @@ BATCH_CHARACTERS = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """What a run did. ``states``: how many documents came out in which state; ``failed``: which, and why.
+    """What a run did. ``states``: how many documents came out in each state; ``problems``: which were not read.
 
-    ``unread``: documents whose bytes could not be had from the vault; they are tried again next time.
+    One whose bytes could not be had from the vault is a problem in no state: it is tried again next time.
     """
 
     case: str
     states: dict[str, int]
-    failed: tuple[Problem, ...]
-    unread: tuple[Problem, ...]
+    problems: tuple[Problem, ...]
 
 
 def index_case(
@@ -60,23 +59,22 @@ def index_case(
         texts = stack.enter_context(_usable_texts(vault, store))
         text_files.forget_removed(texts, store)
         todo = list(_todo(texts, store, readers[0], again=again))
-        states: Counter[str] = Counter()
-        failed: list[Problem] = []
-        unread: list[Problem] = []
+        states = dict.fromkeys(STATES, 0)
+        problems: list[Problem] = []
         batch: list[Text] = []
         for item, reading in _read_all(store, readers, todo):
             if isinstance(reading, VaultError):
-                unread.append(Problem(item.name, str(reading)))
+                problems.append(Problem(item.name, str(reading)))
                 continue
             batch.append(_text(item, reading, readers[0].name))
             states[reading.state] += 1
             if reading.state in (FAILED, LARGE):
-                failed.append(Problem(item.name, reading.detail))
+                problems.append(Problem(item.name, reading.detail))
             if len(batch) >= BATCH or sum(len(text.body) for text in batch) >= BATCH_CHARACTERS:
                 _remember(store, texts, batch)
             progress(1, item.size)
         _remember(store, texts, batch)
-    return Indexed(case.name, dict(states), tuple(failed), tuple(unread))
+    return Indexed(case.name, states, tuple(problems))
 
 
 def _usable_texts(vault: Vault, store: CaseStore) -> Texts:

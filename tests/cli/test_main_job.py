@@ -202,7 +202,7 @@ def test_files_folders_and_standard_input_are_filed_found_and_shown(one: Desk) -
     assert len(ids(one)) == 4
 
     assert [i["name"] for i in one.json("search", "ЖОЛ")["items"]] == ["in/b.txt", "in/deep/а.txt", "alone.pdf"]
-    assert [i["name"] for i in one.json("search", "note", "Road works")["items"]] == ["note.txt"]
+    assert [i["name"] for i in one.json("search", "note", "--case", "Road works")["items"]] == ["note.txt"]
     assert one.run("search", "nowhere").out == "nothing found\n"
     one.run("search", "", code=2)
 

@@ -23,6 +23,7 @@ WAITING = "pictures"
 """It shows pictures that nobody has read yet: tesseract can."""
 LARGE = "large"
 """It is larger than what is read."""
+STATES = (READ, EMPTY, FAILED, WAITING, LARGE)
 
 MAX_TEXT = 4 << 20
 """Bytes of UTF-8 that are kept of one document: a book of two thousand pages."""

@@ -120,7 +120,7 @@ class Reader:
             left.append(f"pages of it that are pictures: {exc}"[:200])
         if unread:
             left.append(f"{unread} picture(s) of it could not be read")
-        return "\n".join(parts)
+        return "\n".join(filter(None, parts))
 
     def _words_in(self, picture: bytes) -> str | None:
         try:
