@@ -21,6 +21,7 @@ from vault.errors import BrokenTimestamp, DamagedBundle, DiskFailed, LibraryMiss
 from vault.names import printable
 from vault.opening import Progress
 from vault.part_reader import BadPart, PartSet
+from vault.refusals import refusal
 from vault.sealed_files import Sealed, Zipped, reading
 from vault.senders import Sender, sender_of
 from vault.timestamp import Roots, Stamp
@@ -154,5 +155,5 @@ def _file(path: str) -> SealedFile:
             return SealedFile(path, os.fstat(f.fileno()).st_size, hashlib.file_digest(f, "sha256").digest())
     except OSError as exc:
         raise DiskFailed(
-            _("{path} cannot be read: {reason}").format(path=printable(path), reason=(exc.strerror or str(exc)).lower())
+            _("{path} cannot be read: {reason}").format(path=printable(path), reason=refusal(exc).lower())
         ) from exc

@@ -34,6 +34,7 @@ from vault.errors import (
 )
 from vault.model import EVENT_CREATED, EVENT_GRANTED, EVENT_REVOKED, CaseId, Event
 from vault.names import printable
+from vault.refusals import refusal
 from vault.store import CaseStore
 from vault.vaults import Vault
 
@@ -128,7 +129,7 @@ def load_case(vault: Vault, case_id: CaseId) -> Case | None:
     except OSError as exc:
         raise DamagedVault(
             _("the access file of case {case_id} cannot be read: {reason}").format(
-                case_id=case_id.hex()[:8], reason=exc.strerror
+                case_id=case_id.hex()[:8], reason=refusal(exc)
             )
         ) from exc
     if access.keys.case_id != case_id or len(access.keys.epochs) != epochs[-1]:

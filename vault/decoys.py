@@ -27,6 +27,7 @@ from keys.secret import Secret
 from vault.colleagues import introduced
 from vault.errors import AlreadyThere, BadInput, DamagedVault, NewerFormat, NotAllowed, NotFound
 from vault.founding import MAX_PEOPLE_FILE, book_path, empty_book, roster_path, write_person_file
+from vault.refusals import refusal
 from vault.sharing import erase_slot
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _decoys_roster(vault: Vault) -> Roster | None:
         raise DamagedVault(_("a list of journalists is damaged: {reason}").format(reason=exc)) from exc
     except OSError as exc:
         raise DamagedVault(
-            _("a list of journalists cannot be read: {reason}").format(reason=exc.strerror or exc)
+            _("a list of journalists cannot be read: {reason}").format(reason=refusal(exc))
         ) from exc
 
 

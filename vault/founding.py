@@ -28,6 +28,7 @@ from vault.counter import Counter
 from vault.disk import Disk
 from vault.errors import AlreadyThere, DamagedVault, DiskFailed, NewerFormat, NoVault, VaultError
 from vault.medium import set_nocow
+from vault.refusals import refusal
 
 MAX_PEOPLE_FILE = 16 << 20
 """Bytes of a roster or book on the disk that are read at most."""
@@ -78,7 +79,7 @@ def found(
         disk.replace(os.path.join(folder, layout.HEADER), header.encode())
     except OSError as exc:
         raise DiskFailed(
-            _("the vault cannot be made: {reason}").format(reason=exc.strerror or exc),
+            _("the vault cannot be made: {reason}").format(reason=refusal(exc)),
             _("nothing was filed; remove what is in the folder"),
         ) from exc
 
@@ -164,7 +165,7 @@ def reading_people(what: str) -> Iterator[None]:
     except KeysError as exc:
         raise DamagedVault(_("{what} is damaged: {reason}").format(what=what, reason=exc)) from exc
     except OSError as exc:
-        raise DamagedVault(_("{what} cannot be read: {reason}").format(what=what, reason=exc.strerror or exc)) from exc
+        raise DamagedVault(_("{what} cannot be read: {reason}").format(what=what, reason=refusal(exc))) from exc
 
 
 def nobodys_roster() -> bytes:

@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 
 from vault.errors import BadInput
 from vault.names import printable
+from vault.refusals import refusal
 
 USB_DEVICES = "/sys/bus/usb/devices"
 BLOCK_DEVICES = "/sys/dev/block"
@@ -103,7 +104,7 @@ def token(path: str, *, root: str = BLOCK_DEVICES) -> FileTether:
         device = os.stat(path).st_dev
     except OSError as exc:
         raise BadInput(
-            _("{path} cannot be seen: {reason}").format(path=printable(os.fsencode(path)), reason=exc.strerror),
+            _("{path} cannot be seen: {reason}").format(path=printable(os.fsencode(path)), reason=refusal(exc)),
             _("is the stick in?"),
         ) from exc
     block = os.path.join(root, f"{os.major(device)}:{os.minor(device)}")

@@ -20,6 +20,7 @@ from vault import layout
 from vault.disk import full_sync
 from vault.errors import DiskFailed
 from vault.language import later
+from vault.refusals import refusal
 
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _FLAGS = os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | _CLOEXEC
@@ -47,7 +48,7 @@ class ReadyKill:
         except OSError as exc:
             self.close()
             raise DiskFailed(
-                _("the keyring cannot be held open for writing: {reason}").format(reason=exc.strerror or exc),
+                _("the keyring cannot be held open for writing: {reason}").format(reason=refusal(exc)),
                 _("the wipe is not armed"),
             ) from exc
 

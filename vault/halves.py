@@ -20,6 +20,7 @@ from vault import nv, tpm
 from vault.errors import AlreadyThere, BadInput
 from vault.names import printable
 from vault.nv import NoTpm
+from vault.refusals import refusal
 from vault.tpm import TpmHalf
 
 
@@ -49,7 +50,7 @@ def obtain(word: str) -> Secret:
             _("name the file that was made with --new-token or `journalist token add`"),
         ) from exc
     except OSError as exc:
-        why = exc.strerror or str(exc)
+        why = refusal(exc)
         raise BadInput(
             _("the outside half cannot be read: {reason}").format(reason=printable(why)), *_hints(half)
         ) from exc
@@ -116,7 +117,7 @@ def _make_file(path: str) -> tuple[FileHalf, Secret]:
         raise AlreadyThere(_("the file for the outside half is there already"), _("name a new one")) from exc
     except OSError as exc:
         raise BadInput(
-            _("the outside half cannot be written: {reason}").format(reason=exc.strerror or exc),
+            _("the outside half cannot be written: {reason}").format(reason=refusal(exc)),
             _("is the stick in, and mounted?"),
         ) from exc
     return FileHalf(path), Secret(data)

@@ -29,6 +29,7 @@ from vault.model import EVENT_TAKEN_IN, ORIGIN_AGE, ORIGIN_BUNDLE, ORIGIN_DROP, 
 from vault.names import bag_name, printable
 from vault.part_reader import BadPart, PartSet, find_parts
 from vault.partial import PartialFolder, may_go_on
+from vault.refusals import refusal
 from vault.sealed_files import PlainStream, Sealed, Zipped, is_zip, open_plain, plain_name, reading
 from vault.senders import Sender, sender_of
 from vault.sources import About, Incoming, StreamIncoming
@@ -91,7 +92,7 @@ def read_identity_file(path: str) -> list[age.Identity]:
         with open(path, "rb") as f:
             return list(age.parse_identity_file(f.read(MAX_IDENTITY_FILE + 1)))
     except OSError as exc:
-        raise BadInput(_("{path} cannot be read: {reason}").format(path=printable(path), reason=exc.strerror)) from exc
+        raise BadInput(_("{path} cannot be read: {reason}").format(path=printable(path), reason=refusal(exc))) from exc
 
 
 def what_to_open(
@@ -154,7 +155,7 @@ def _disk_failed(exc: OSError | DiskFailed, folder: str, kept: str | None) -> Di
     """What happened to which disk, and what to do about what is left."""
     if isinstance(exc, OSError):
         problem = _("the folder {folder} cannot be written: {reason}").format(
-            folder=printable(folder), reason=(exc.strerror or str(exc)).lower()
+            folder=printable(folder), reason=refusal(exc).lower()
         )
     else:
         problem = str(exc)

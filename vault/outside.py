@@ -23,6 +23,7 @@ from vault.elsewhere import expect_outside_vaults
 from vault.errors import AlreadyThere, DiskFailed, UnsafeName
 from vault.holes import HoleWriter
 from vault.names import SafePath, printable
+from vault.refusals import refusal
 
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -45,7 +46,7 @@ class OutFolder:
             os.makedirs(path, mode=0o700, exist_ok=True)
         except OSError as exc:
             raise DiskFailed(
-                _("the folder {path} cannot be made: {reason}").format(path=printable(path), reason=exc.strerror)
+                _("the folder {path} cannot be made: {reason}").format(path=printable(path), reason=refusal(exc))
             ) from exc
 
     def writer(self) -> OutWriter:
@@ -97,7 +98,7 @@ class OutWriter:
             ) from exc
         except OSError as exc:
             raise DiskFailed(
-                _("{where} cannot be written: {reason}").format(where=printable(where), reason=exc.strerror)
+                _("{where} cannot be written: {reason}").format(where=printable(where), reason=refusal(exc))
             ) from exc
         return where
 

@@ -19,6 +19,7 @@ from vault.errors import DamagedPack
 from vault.index import Index
 from vault.model import PackId
 from vault.pack import PackReader, pack_name, table_of
+from vault.refusals import refusal
 from vault.unpacking import Unpacker
 
 OPEN_READERS = 16
@@ -78,7 +79,7 @@ class PackFolder:
             raise DamagedPack(_("pack {pack} is missing").format(pack=pack.hex()[:8])) from exc
         except OSError as exc:
             raise DamagedPack(
-                _("pack {pack} cannot be read: {reason}").format(pack=pack.hex()[:8], reason=exc.strerror)
+                _("pack {pack} cannot be read: {reason}").format(pack=pack.hex()[:8], reason=refusal(exc))
             ) from exc
 
     def kept(self, pack: PackId) -> tuple[PackReader, Table]:

@@ -25,6 +25,7 @@ from vault.language import later
 from vault.names import printable
 from vault.part_writer import stripe_of
 from vault.parts import TRAILER_SIZE, Terms, Trailer, looks_like_trailer, parse_trailer, refuse_newer
+from vault.refusals import refusal
 from vault.repair import Repair
 
 PIECE = 1 << 20
@@ -173,7 +174,7 @@ class _Search:
         except OSError as exc:
             raise DiskFailed(
                 _("{folder} cannot be read: {reason}").format(
-                    folder=printable(folder), reason=(exc.strerror or str(exc)).lower()
+                    folder=printable(folder), reason=refusal(exc).lower()
                 )
             ) from exc
         for path in sorted(found):
@@ -203,7 +204,7 @@ class _Search:
         except KeysError:
             reason, ours = _(_CHANGED), True
         except OSError as exc:
-            reason = _("it cannot be read: {reason}").format(reason=(exc.strerror or str(exc)).lower())
+            reason = _("it cannot be read: {reason}").format(reason=refusal(exc).lower())
         if named or ours:
             self._left_out.append(LeftOut(path, reason))
 
@@ -319,7 +320,7 @@ class JoinedParts:
             raise BadPart(part.path, _(_CHANGED)) from exc
         except OSError as exc:
             raise BadPart(
-                part.path, _("it cannot be read: {reason}").format(reason=(exc.strerror or str(exc)).lower())
+                part.path, _("it cannot be read: {reason}").format(reason=refusal(exc).lower())
             ) from exc
 
     def _expect(self, number: int, sha256: bytes) -> None:

@@ -24,6 +24,7 @@ from vault.disk import TEMPORARY_SUFFIX, Disk
 from vault.errors import BadInput, DiskFailed
 from vault.names import printable
 from vault.parts import Cut, Terms, Trailer, render_trailer
+from vault.refusals import refusal
 from vault.repair import Repair
 from vault.tar import Sink
 
@@ -85,7 +86,7 @@ def write_parts(
         except OSError as exc:
             raise DiskFailed(
                 _("{folder} cannot be written: {reason}").format(
-                    folder=printable(folder), reason=(exc.strerror or str(exc)).lower()
+                    folder=printable(folder), reason=refusal(exc).lower()
                 ),
                 _("nothing was left behind that looks like a part"),
             ) from exc

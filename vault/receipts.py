@@ -41,6 +41,7 @@ from vault.errors import (
 from vault.model import EVENT_EXPORTED, EVENT_RECEIPT, Event, ItemId
 from vault.names import printable
 from vault.opening import Opened, identities_of
+from vault.refusals import refusal
 from vault.sealing import write_new
 from vault.store import CaseStore
 from vault.vaults import Vault
@@ -143,7 +144,7 @@ def _make_durable(folder: str, disk: Disk) -> None:
     except OSError as exc:
         raise DiskFailed(
             _("no receipt was written: the documents could not be synced to the disk: {reason}").format(
-                reason=exc.strerror or exc
+                reason=refusal(exc)
             )
         ) from exc
 
@@ -200,7 +201,7 @@ def read(vault: Vault, path: str) -> SignedReceipt:
             untrusted = f.read(MAX_FILE_SIZE + 1)
     except OSError as exc:
         raise BadInput(
-            _("{shown} cannot be read: {reason}").format(shown=shown, reason=(exc.strerror or str(exc)).lower())
+            _("{shown} cannot be read: {reason}").format(shown=shown, reason=refusal(exc).lower())
         ) from exc
     if len(untrusted) > MAX_FILE_SIZE:
         raise DamagedBundle(_("{shown} is too large to be a receipt").format(shown=shown))

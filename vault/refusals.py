@@ -48,6 +48,6 @@ KNOWN = (
 """What Linux, macOS and ``vault.disk`` say most; anything else stays as the system says it."""
 
 
-def why(error: OSError) -> str:
+def refusal(error: OSError) -> str:
     """The reason alone, without number and file name; the kind of error when the system gives none."""
     return _(error.strerror) if error.strerror else str(error) or type(error).__name__

@@ -23,6 +23,7 @@ from vault.errors import Busy, Damaged, DamagedPack, DiskFailed
 from vault.language import later
 from vault.model import Chunk, Event, Extent, Item, ItemId, Move, PackId, Replaced
 from vault.pack import PackWriter, pack_name
+from vault.refusals import refusal
 from vault.replaced import statement_of
 from vault.replacing import follow, moves_of, places_of
 from vault.store import CaseStore
@@ -246,7 +247,7 @@ def _as_disk_failure(store: CaseStore) -> Iterator[None]:
     except OSError as exc:
         store.check_alive()
         raise DiskFailed(
-            _("the vault's disk refused: {reason}").format(reason=(exc.strerror or str(exc)).lower()),
+            _("the vault's disk refused: {reason}").format(reason=refusal(exc).lower()),
             _("no document is lost: each is in an old pack or in a new one that was read back"),
             _("make room or put the medium back, then run the command again"),
         ) from exc

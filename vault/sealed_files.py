@@ -23,6 +23,7 @@ from vault.errors import BadInput, DamagedBundle, DiskFailed, DoesNotOpen
 from vault.names import printable
 from vault.part_reader import JoinedParts, PartSet
 from vault.plaintext import SkippingPlaintext
+from vault.refusals import refusal
 
 WORKERS = 2
 _AGE_MAGIC = b"age-encryption.org/"
@@ -117,7 +118,7 @@ def _file(path: str) -> Iterator[_SealedFile]:
         f = open(path, "rb", buffering=0)  # noqa: SIM115  # closed below; its opening has an error of its own
     except OSError as exc:
         raise BadInput(
-            _("{path} cannot be read: {reason}").format(path=printable(path), reason=(exc.strerror or str(exc)).lower())
+            _("{path} cannot be read: {reason}").format(path=printable(path), reason=refusal(exc).lower())
         ) from exc
     with f:
         try:
@@ -181,6 +182,6 @@ class _SealedFile:
         except OSError as exc:
             raise DiskFailed(
                 _("{path} cannot be read: {reason}").format(
-                    path=printable(self._path), reason=(exc.strerror or str(exc)).lower()
+                    path=printable(self._path), reason=refusal(exc).lower()
                 )
             ) from exc

@@ -16,6 +16,7 @@ from vault.appending import Appender
 from vault.disk import NAMED_WHILE_OPEN, TEMPORARY_SUFFIX, Disk
 from vault.errors import AlreadyThere, DiskFailed
 from vault.names import printable
+from vault.refusals import refusal
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: boo
     except OSError as exc:
         raise DiskFailed(
             _("{path} cannot be written: {reason}").format(
-                path=printable(path), reason=(exc.strerror or str(exc)).lower()
+                path=printable(path), reason=refusal(exc).lower()
             ),
             _("nothing was left behind that looks like a whole file"),
         ) from exc

@@ -43,6 +43,7 @@ from vault import layout
 from vault.errors import AlreadyThere, BadInput, DiskFailed, NotAllowed, NotFound, NotTrusted
 from vault.founding import book_number, book_path, roster_path, write_person_file
 from vault.names import printable
+from vault.refusals import refusal
 
 if TYPE_CHECKING:
     from vault.vaults import Vault
@@ -262,7 +263,7 @@ def _write_new(folder: str, paths: Sequence[str], contents: Iterable[bytes]) -> 
             raise AlreadyThere(_("{path} is there already").format(path=printable(folder))) from exc
         if isinstance(exc, OSError):
             raise DiskFailed(
-                _("the shares cannot be written: {reason}").format(reason=exc.strerror or exc), _("nothing was changed")
+                _("the shares cannot be written: {reason}").format(reason=refusal(exc)), _("nothing was changed")
             ) from exc
         raise
 

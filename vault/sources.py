@@ -20,6 +20,7 @@ from typing import Protocol
 from vault.errors import ReadFailed
 from vault.language import later
 from vault.model import ORIGIN_FILE
+from vault.refusals import refusal
 
 CHUNK_SIZE = (1 << 20) - 4096
 """Evidence is cut into pieces of this many bytes (docs/decisions/0039-blocks.md): 31 of them with a manifest are just
@@ -286,4 +287,4 @@ def reason_of(error: OSError) -> str:
         return _("it vanished")
     if error.errno == errno.ELOOP:
         return _("a symbolic link, which is not followed")
-    return (error.strerror or _("cannot be read")).lower()
+    return (refusal(error) if error.strerror else _("cannot be read")).lower()

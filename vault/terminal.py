@@ -20,6 +20,7 @@ from typing import BinaryIO
 from keys.secret import Secret
 from keys.words import normalise, normalise_new
 from vault.errors import BadInput
+from vault.refusals import refusal
 
 MAX_TYPED = 1024
 
@@ -109,7 +110,7 @@ def read_passphrase_file(path: str) -> Secret:
                 line = f.readline(MAX_TYPED + 1)
     except OSError as exc:
         raise BadInput(
-            _("the passphrase file cannot be read: {reason}").format(reason=(exc.strerror or str(exc)).lower())
+            _("the passphrase file cannot be read: {reason}").format(reason=refusal(exc).lower())
         ) from exc
     # Windows editors put a byte order mark in front; nobody would type one at a prompt.
     return normalise(_text(line.removeprefix(b"\xef\xbb\xbf")))

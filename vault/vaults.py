@@ -49,6 +49,7 @@ from vault.founding import (
     why_no_header,
     write_person_file,
 )
+from vault.refusals import refusal
 
 MAX_HEADER_SIZE = 4096
 
@@ -70,7 +71,7 @@ class LockedVault:
             raise why_no_header(folder) from None
         except OSError as exc:
             raise DamagedVault(
-                _("the vault's header cannot be read: {reason}").format(reason=exc.strerror or exc)
+                _("the vault's header cannot be read: {reason}").format(reason=refusal(exc))
             ) from exc
         if not os.path.lexists(os.path.join(folder, layout.KEYRING)):
             raise Wiped(_("this vault was wiped: its keys are gone"), _("`sandyk panic` removes what is left of it"))
@@ -107,7 +108,7 @@ class LockedVault:
         except FileNotFoundError as exc:
             raise Wiped(_("this vault was wiped: its keys are gone")) from exc
         except OSError as exc:
-            raise DiskFailed(_("the keyring cannot be read: {reason}").format(reason=exc.strerror or exc)) from exc
+            raise DiskFailed(_("the keyring cannot be read: {reason}").format(reason=refusal(exc))) from exc
         if isinstance(opened.payload, DuressSlot):
             duress.destroy(self.folder, opened.payload.destroy, self._disk)
         return Vault(self.folder, self._header, opened, token, self._disk, clock, self._floor)
@@ -236,7 +237,7 @@ class Vault:
             if self._was_wiped():
                 raise Wiped(_("the vault was wiped while it was open; nothing more is written")) from exc
             raise DiskFailed(
-                _("the disk refused: {reason}").format(reason=exc.strerror or exc),
+                _("the disk refused: {reason}").format(reason=refusal(exc)),
                 _("what was there before is unchanged"),
             ) from exc
 
@@ -283,7 +284,7 @@ class Vault:
         except KeysError as exc:
             raise DamagedVault(_("the keyring is damaged: {reason}").format(reason=exc)) from exc
         except OSError as exc:
-            raise DiskFailed(_("the keyring cannot be read: {reason}").format(reason=exc.strerror or exc)) from exc
+            raise DiskFailed(_("the keyring cannot be read: {reason}").format(reason=refusal(exc))) from exc
         if isinstance(found.payload, DuressSlot) and self.home[0] not in found.payload.destroy:
             duress.destroy(self.folder, found.payload.destroy, self.disk)
         return found

@@ -28,6 +28,7 @@ from vault.decoding import Text, decode
 from vault.errors import BadInput, ConfinedFailed, DiskFailed, LibraryMissing, NotAllowed
 from vault.medium import Medium
 from vault.model import EVENT_COPIED_OUT, Event, Item, ItemId
+from vault.refusals import refusal
 from vault.store import CaseStore
 from vault.verifying import read_whole
 from vault.view_places import ViewFolder
@@ -99,7 +100,7 @@ def write(store: CaseStore, item: Item, view: ViewFolder) -> str:
         with os.fdopen(fd, "wb") as f:
             read_whole(store, item, f.write)
     except OSError as exc:
-        reason = exc.strerror or exc
+        reason = refusal(exc)
         raise DiskFailed(_("the document could not be laid ready: {reason}").format(reason=reason)) from exc
     # Whoever wipes the vault from here on finds this folder; who did so before is found out now.
     store.check_alive()

@@ -21,6 +21,7 @@ from vault import layout
 from vault.agent import process, protocol, runtime
 from vault.agent.asking import ask, lock, place_of_agent
 from vault.errors import Busy, DiskFailed, DoesNotOpen, NotAllowed, VaultError, Wiped
+from vault.refusals import refusal
 from vault.vaults import LockedVault, Vault
 
 MAX_SECONDS = 7 * 24 * 3600
@@ -40,7 +41,7 @@ def start(vault: Vault, *, lasts: int, idle: int) -> None:
         place = runtime.place_of(vault.folder)
         stamp = runtime.stamp_of(os.path.join(vault.folder, layout.KEYRING))
     except OSError as exc:
-        raise DiskFailed(_("the agent cannot be started: {reason}").format(reason=exc.strerror or exc)) from exc
+        raise DiskFailed(_("the agent cannot be started: {reason}").format(reason=refusal(exc))) from exc
     head = protocol.encode_start(protocol.Start(lasts, idle, stamp, place.folder, place.base))
     try:
         # After the stamp: whoever writes to the keyring from here on is noticed.

@@ -11,6 +11,7 @@ import typer
 from vault.cli.session import read_text
 from vault.errors import AlreadyThere, BadInput, DiskFailed, NewerFormat
 from vault.names import printable
+from vault.refusals import refusal
 from vault.terminal import say
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def draw_sheet(kind: str, content: bytes, path: str) -> int:
         except OSError as exc:
             raise DiskFailed(
                 _("{path} cannot be written: {reason}").format(
-                    path=printable(path), reason=(exc.strerror or str(exc)).lower()
+                    path=printable(path), reason=refusal(exc).lower()
                 )
             ) from exc
     return len(lines)

@@ -23,6 +23,7 @@ from vault.cli.session import (
 )
 from vault.errors import DiskFailed
 from vault.names import printable
+from vault.refusals import refusal
 from vault.terminal import time_text
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _write(signed: SignedReceipt, folder: str) -> None:
     except OSError as exc:
         raise DiskFailed(
             _("the folder {folder} cannot be made: {reason}").format(
-                folder=printable(folder), reason=exc.strerror or exc
+                folder=printable(folder), reason=refusal(exc)
             )
         ) from exc
     for name, content in receipt_proof.files(signed).items():

@@ -20,6 +20,7 @@ from vault.disk import Disk
 from vault.errors import BadInput, DoesNotOpen
 from vault.names import json_safe, printable
 from vault.place import NoPlace, vault_folder
+from vault.refusals import refusal
 
 if TYPE_CHECKING:
     from keys.secret import Secret
@@ -197,7 +198,7 @@ def read_text(path: str, limit: int) -> bytes:
             with open(path, "rb") as f:
                 data = f.read(limit + 1)
     except OSError as exc:
-        raise BadInput(_("{path} cannot be read: {reason}").format(path=printable(path), reason=exc.strerror)) from exc
+        raise BadInput(_("{path} cannot be read: {reason}").format(path=printable(path), reason=refusal(exc))) from exc
     if len(data) > limit:
         raise BadInput(_("{path} is too large to be what it should be").format(path=printable(path)))
     return data
