@@ -10,6 +10,7 @@ DONE = 0
 FAILED = 1
 USAGE = 2
 PARTLY = 3
+WEAK = 4
 NO_VAULT = 10
 DOES_NOT_OPEN = 11
 DAMAGED = 12
@@ -23,6 +24,7 @@ MEANINGS = {
     FAILED: "failed",
     USAGE: "the command was not understood, or an argument cannot be meant",
     PARTLY: "partly done; each failure is named",
+    WEAK: "`doctor` found something weak; nothing went wrong",
     NO_VAULT: "no vault here",
     DOES_NOT_OPEN: "does not open with this passphrase, outside half or identity",
     DAMAGED: "damaged",
