@@ -17,6 +17,7 @@ from vault.cli import exits
 from vault.cli.agent import register as register_agent
 from vault.cli.browse import register as register_browse
 from vault.cli.casework import register as register_casework
+from vault.cli.doctor import register as register_doctor
 from vault.cli.evidence import register as register_evidence
 from vault.cli.exporting import register as register_exporting
 from vault.cli.guard import register as register_guard
@@ -39,7 +40,7 @@ from vault.terminal import say
 ORDER = (
     "init", "browse", "case", "add", "list", "search", "index", "show", "view", "get", "remove", "verify", "parity",
     "log", "export", "open", "reader", "receipt", "drop", "journalist", "card", "contact", "key", "unlock", "lock",
-    "status", "rebuild", "compact", "guard", "drill", "panic",
+    "status", "doctor", "rebuild", "compact", "guard", "drill", "panic",
 )  # fmt: skip
 """As help lists them: in the order in which one comes to need them; the emergency last, where it is seen."""
 
@@ -112,6 +113,7 @@ register_reader(app)
 register_receipts(app)
 register_agent(app)
 register_status(app)
+register_doctor(app)
 register_guard(app)
 
 
