@@ -85,7 +85,9 @@ class Box(ModalScreen[Any]):
 
 
 class Told(Box):
-    """Something to read, and one way on."""
+    """Something to read, and one way on: Enter, Escape or the button. Arrows scroll."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("enter", "back", "")]
 
     def __init__(self, heading: str, lines: Sequence[str]) -> None:
         super().__init__()
