@@ -2,9 +2,10 @@
 """`python -m bench.scale`: how the cost of each command grows with the number of documents in a case.
 
 One case is filled by the program's own filing code, step by step, with documents of which most have a content that
-is there already: many items, much logical size, little on the disk. At each step real commands are timed, as
-processes, each beside a bare `case list`, which is the price of starting and of the passphrase. A power of the
-number of documents is fitted to what a command costs beyond that. Asserts nothing about time.
+is there already: many items, much logical size, little on the disk. That is done in processes of their own, so that no
+memory of it is taken for a command's. At each step real commands are timed, as processes, each beside a bare `case
+list`, which is the price of starting and of the passphrase. A power of the number of documents is fitted to what a
+command costs beyond that. Asserts nothing about time.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from bench.measure import Measurement, run
 from bench.peers import SANDYK
 from keys.primitives import FLOOR
 from keys.secret import Secret
-from vault.cases import Case, create_case, open_store
+from vault.cases import create_case, find_case, open_store
 from vault.disk import Disk
 from vault.founding import found
 from vault.model import EVENT_FILED, Event, Item
 from vault.sources import About, StreamIncoming
-from vault.vaults import LockedVault, Vault
+from vault.vaults import LockedVault
 
 BEGIN, END = "<!-- begin of figures of scale -->", "<!-- end of figures of scale -->"
 STEPS = (1_000, 10_000, 100_000, 1_000_000)
@@ -40,7 +41,7 @@ DISTINCT = 1_000
 """How many different contents there are."""
 TIMES = 3
 CASE, PASSPHRASE = "Scale", "correct horse battery staple"
-ADDED_AT_ONCE = 50_000
+ADDED_AT_ONCE = 100_000
 BASE = "case list"
 
 
@@ -64,7 +65,11 @@ def main() -> int:
     parser.add_argument("--write", type=Path, metavar="PAGE", help="also put the table into this page")
     parser.add_argument("--plot", type=Path, metavar="SVG", help="also draw the curves")
     parser.add_argument("--json", type=Path, help="keep the measurements there")
+    parser.add_argument("--fill", type=int, nargs=2, metavar=("FROM", "TO"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.fill:
+        fill(arguments.work, range(*arguments.fill), arguments.document_bytes)
+        return 0
     with tempfile.TemporaryDirectory(prefix="sandyk-scale-", dir=arguments.work) as scratch:
         rows = measure(Path(scratch), arguments.steps, arguments.document_bytes, arguments.times)
     text = table(rows, arguments.document_bytes)
@@ -85,42 +90,50 @@ def measure(work: Path, steps: Sequence[int], document_bytes: int, times: int) -
     (work / "pass").write_text(PASSPHRASE + "\n")
     rows: list[Row] = []
     with LockedVault.at(folder, disk=Disk()).unlock(secret) as vault:
-        case = create_case(vault, CASE)
-        there = 0
-        for step in steps:
-            start = time.perf_counter()
-            for first in range(there, step, ADDED_AT_ONCE):
-                _file(vault, case, range(first, min(step, first + ADDED_AT_ONCE)), document_bytes)
-            print(f"{step:,} documents after {time.perf_counter() - start:.0f} s of filing", file=sys.stderr)
-            there = step
-            rows += _timed(work, step, times)
+        create_case(vault, CASE)
+    there = 0
+    for step in steps:
+        for first in range(there, step, ADDED_AT_ONCE):
+            last = min(step, first + ADDED_AT_ONCE)
+            words = ("--fill", str(first), str(last), "--document-bytes", str(document_bytes), "--work", str(work))
+            filling = run(shlex.join((sys.executable, "-m", "bench.scale", *words)))
+            print(f"{last:,} documents, {filling.wall:.0f} s, {filling.rss:.0f} MB", file=sys.stderr)
+        there = step
+        rows += _timed(work, step, times)
     return rows
 
 
-def _file(vault: Vault, case: Case, numbers: range, document_bytes: int) -> None:
-    def filed(items: tuple[Item, ...]) -> tuple[Event, ...]:
-        return (Event(time.time_ns(), EVENT_FILED, tuple(item.id for item in items), ""),) if items else ()
+def fill(work: Path, numbers: range, document_bytes: int) -> None:
+    """File so many documents more, at once."""
+    with (
+        LockedVault.at(str(work / "vault"), disk=Disk()).unlock(Secret(PASSPHRASE.encode())) as vault,
+        open_store(vault, find_case(vault, CASE)) as store,
+    ):
+        store.file(_documents(numbers, document_bytes), events=_filed, note=lambda one: None)
 
-    with open_store(vault, case) as store:
-        store.file(_documents(numbers, document_bytes), events=filed)
+
+def _filed(items: tuple[Item, ...]) -> tuple[Event, ...]:
+    return (Event(time.time_ns(), EVENT_FILED, tuple(item.id for item in items), ""),) if items else ()
 
 
 def _documents(numbers: range, document_bytes: int) -> Iterator[StreamIncoming]:
     for number in numbers:
-        content = (b"%d " % (number % DISTINCT)).ljust(document_bytes, b".")
         name = f"папка {number // 1000}/документ {number}.txt".encode()
-        yield StreamIncoming(name, _Once(content), about=About("", f"source {number % 50}", ("scale",)))
+        about = About("", f"source {number % 50}", ("scale",))
+        yield StreamIncoming(name, _Once(number % DISTINCT, document_bytes), about=about)
 
 
 class _Once:
-    """A document as a stream."""
+    """A document as a stream, of which nothing is kept."""
 
-    def __init__(self, content: bytes) -> None:
-        self._rest = memoryview(content)
+    def __init__(self, number: int, size: int) -> None:
+        self._number, self._size, self._at = number, size, 0
 
     def read(self, size: int = -1, /) -> bytes:
-        piece, self._rest = self._rest[:size], self._rest[size:]
-        return bytes(piece)
+        whole = (b"%d " % self._number).ljust(self._size, b".")
+        piece = whole[self._at : self._at + size] if size >= 0 else whole[self._at :]
+        self._at += len(piece)
+        return piece
 
 
 def _timed(work: Path, documents: int, times: int) -> list[Row]:
@@ -129,11 +142,13 @@ def _timed(work: Path, documents: int, times: int) -> list[Row]:
     commands = {
         BASE: "case list",
         "list": f"list {CASE}",
+        "list --json": f"list {CASE} --json",
         "search": f"search {shlex.quote(last)}",
         "show": f"show {shlex.quote(f'папка {(documents - 1) // 1000}/{last}')}",
         "status": "status",
         "add, one document": f"add {CASE} new.txt",
         "verify --sample 3": f"verify {CASE} --sample 3",
+        "verify": f"verify {CASE}",
         "log": f"log {CASE}",
     }
     taken: dict[str, list[Measurement]] = {name: [] for name in commands}
