@@ -135,6 +135,9 @@ class Texts:
     def check(self) -> None:
         """Read every page and compare its authentication code. Raises TextsUnusable."""
         with self._guarded():
+            if self.writes:
+                # The check reads the file and not the log, in which all pages of a change of key may still be.
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             if any(self._db.execute("PRAGMA cipher_integrity_check")):
                 raise TextsUnusable(_("a page of the texts of a case was changed"))
 
