@@ -9,6 +9,7 @@ is typed too, and not shown.
 
 from __future__ import annotations
 
+import gettext
 import os
 import re
 import sys
@@ -23,12 +24,13 @@ BIN = Path(sys.executable).parent
 PASSPHRASE = "seven words that were made up for this"
 ANOTHER = "seven more of them, for somebody else"
 
-ANSWERS = {
-    r"New passphrase \(.*\): ": PASSPHRASE,
-    r"The same once more: ": PASSPHRASE,
-    r"Passphrase: ": PASSPHRASE,
-    r"Did they read exactly these words to you, by voice\? \[y/N\] ": "y",
-}
+LOCALE = Path(__file__).resolve().parents[2] / "vault" / "locale"
+QUESTIONS = (
+    "New passphrase (press Enter and one is made for you): ",
+    "The same once more: ",
+    "Passphrase: ",
+    "Did they read exactly these words to you, by voice?",
+)
 PROMPT = re.compile(r"(?:(\w+)\$|\$) (.+)")
 UNSEEN = re.compile(r"^<!-- ((?:\w+)?\$ .+) -->$", re.MULTILINE)
 
@@ -75,6 +77,15 @@ def examples(text: str) -> list[Example]:
     return found
 
 
+def answers(language: str, *, to_somebody_new: bool) -> dict[str, str]:
+    """What to type at each question, by what it looks like in a language."""
+    said = gettext.translation("sandyk", LOCALE, [language], fallback=True).gettext
+    *passphrases, words = (re.escape(said(question)) for question in QUESTIONS)
+    new, again, old = passphrases
+    chosen = ANOTHER if to_somebody_new else PASSPHRASE
+    return {new: chosen, again: chosen, old: PASSPHRASE, words + r" \[.*\] ": "y"}
+
+
 def environment(home: Path) -> dict[str, str]:
     """A fresh machine with nothing but the program."""
     home.mkdir(exist_ok=True)
@@ -82,28 +93,29 @@ def environment(home: Path) -> dict[str, str]:
     return {"HOME": str(home), "PATH": path, "LANG": "C.UTF-8", "TERM": "dumb", "COLUMNS": "200"}
 
 
-def type_in(command: str, folder: Path, home: Path, **runtime: str) -> tuple[str, int]:
+def type_in(command: str, folder: Path, home: Path, language: str = "en", **runtime: str) -> tuple[str, int]:
     """Run a line in a shell, answer what it asks, and give what it printed and its exit code."""
     child = pexpect.spawn(
-        "/bin/sh", ["-c", command], cwd=str(folder), env={**environment(home), **runtime}, encoding="utf-8",
-        timeout=60, dimensions=(50, 400),
+        "/bin/sh", ["-c", command], cwd=str(folder), env={**environment(home), "SANDYK_LANG": language, **runtime},
+        encoding="utf-8", timeout=60, dimensions=(50, 400),
     )  # fmt: skip
-    output, prompts, second = "", list(ANSWERS), " journalist add " in command
+    typed = answers(language, to_somebody_new=" journalist add " in command)
+    output, prompts = "", list(typed)
     while (which := child.expect([*prompts, pexpect.EOF])) < len(prompts):
         output += child.before or ""
-        child.sendline(ANOTHER if second and which < 2 else ANSWERS[prompts[which]])
+        child.sendline(typed[prompts[which]])
     output += child.before or ""
     child.close()
     return output.replace("\r\n", "\n"), child.exitstatus or 0
 
 
-def play(text: str, folder: Path) -> int:
+def play(text: str, folder: Path, language: str = "en") -> int:
     """Type everything that a document has its reader type, and compare. Gives how many lines that were."""
     played = examples(text)
     with runtime_folder() as runtime:
         for example in played:
             home = folder / f"home-{example.machine}"
-            output, code = type_in(example.command, folder, home, XDG_RUNTIME_DIR=str(runtime))
+            output, code = type_in(example.command, folder, home, language, XDG_RUNTIME_DIR=str(runtime))
             assert code == example.code, f"{example.command}: {output}"
             at, output = 0, _narrow(output)
             for piece in example.pieces:
