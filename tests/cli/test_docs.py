@@ -28,7 +28,7 @@ from vault.cli import exits
 from vault.errors import VaultError
 
 ELSEWHERE = {
-    *("unlock", "lock", "journalist duress", "journalist token add", "journalist token remove", "drill"),
+    *("unlock", "lock", "journalist duress", "journalist token add", "journalist token remove", "doctor", "drill"),
     *("key split", "key list", "key ask", "key check", "key recover", "key revoke"),
 }
 """Commands that need an agent, a decoy, a stick or several people abroad: tests of their own drive them."""

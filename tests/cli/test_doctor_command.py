@@ -8,6 +8,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from tests.support.cli_docs import documented_fields, fields_of
 from tests.support.commands import SCRIPT, Desk
 
 
@@ -66,6 +67,7 @@ def test_with_the_passphrase_it_looks_inside_too(bundle: tuple[Desk, Desk, str])
     one, _editor, _sealed = bundle
     code = doctor(one).returncode
     document = one.run("doctor", "--json", code=code).document
+    assert fields_of(document) == documented_fields("doctor")
     kinds = {finding["kind"]: finding for finding in document["findings"]}
     assert document["opened"] is True
     assert kinds["only-here"]["level"] == "good"
