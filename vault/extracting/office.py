@@ -22,6 +22,7 @@ _OOXML_PARTS = re.compile(
     r"docProps/(core|custom)\.xml", re.I,
 )  # fmt: skip
 _ODF_PARTS = re.compile(r"(.*/)?(content|styles|meta)\.xml")
+_TEXT_ITSELF = re.compile(r"word/document|ppt/slides/|xl/|content", re.I)
 _NO_WORDS = re.compile(r"word/(styles|settings|fontTable|webSettings|numbering|stylesWithEffects)\.xml", re.I)
 _TEXT = frozenset(("t", "delText", "v", "instrText"))
 """Elements of Office Open XML whose characters are words: w:t, a:t, t; v: the value of a cell, or of a point."""
@@ -70,7 +71,7 @@ def read_office(untrusted: bytes, found: Found, *, odf: bool) -> None:
 
 def _rank(name: str) -> tuple[bool, list[tuple[int, str]]]:
     """The text itself first; slide 10 after slide 9."""
-    return name.startswith(("docProps", "meta")), [
+    return not _TEXT_ITSELF.match(name), [
         (int(digits or 0), letters) for digits, letters in re.findall(r"(\d*)(\D+)", name)
     ]
 
