@@ -22,6 +22,7 @@ from vault.contacts import person
 from vault.elsewhere import expect_outside_vaults
 from vault.errors import Ambiguous, BadInput, DamagedPack, NotFound, ReadFailed
 from vault.exported_custody import told
+from vault.language import later
 from vault.model import EVENT_EXPORTED, Event, Item
 from vault.names import printable
 from vault.part_writer import WrittenSet, write_parts
@@ -33,7 +34,7 @@ from vault.vaults import Vault
 from vault.whereabouts import ExportNote, known_as, known_by_recipient, shown_recipient
 from vault.zipped import zip_sink
 
-WHOEVER = "whoever has the passphrase"
+WHOEVER = later("whoever has the passphrase")
 """Whom the record says that a ZIP is for."""
 WORKERS = 2
 """Threads that encrypt."""

@@ -88,9 +88,14 @@ class PartSet:
             return
         numbers = ", ".join(map(str, self.missing))
         enough = (
-            _("any {data} of the {parts} are enough").format(data=terms.data, parts=terms.parts)
+            _(
+                "any {data} of the {parts} are enough: put {lacking} more into the same folder, then open any of them, "
+                "or the folder"
+            )
             if terms.repair
-            else _("all of them are needed")
+            else _(
+                "all of them are needed: put {lacking} more into the same folder, then open any of them, or the folder"
+            )
         )
         raise PartsMissing(
             _("bundle in parts {name}: {count} of {parts} parts are missing: {numbers}").format(
@@ -100,7 +105,7 @@ class PartSet:
                 _("left out: {path}: {reason}").format(path=printable(file.path), reason=file.reason)
                 for file in self.left_out[:_SHOWN]
             ),
-            f"{enough}: put {lacking} more into the same folder, then open any of them, or the folder",
+            enough.format(data=terms.data, parts=terms.parts, lacking=lacking),
         )
 
     def without(self, bad: BadPart) -> PartSet:

@@ -12,7 +12,7 @@ import base64
 from keys.labels import RECEIPT_SIGNATURE
 from keys.receipt import SignedReceipt
 from vault.bundle import urn_of
-from vault.terminal import time_text
+from vault.terminal import plain_time_text
 
 STATEMENT, SIGNATURE, KEY, TEXT = "statement.bin", "signature.bin", "editor.pem", "receipt.txt"
 _SPKI = bytes.fromhex("302a300506032b6570032100")
@@ -41,7 +41,7 @@ def _text(signed: SignedReceipt) -> str:
         "",
         f"bundle              {urn_of(receipt.bundle_id)}",
         f"its tag manifest    {receipt.tag_manifest_sha256.hex()}  (SHA-256 of tagmanifest-sha256.txt)",
-        f"opened              {time_text(receipt.opened_ns)}, by the clock of the one who signed: a claim",
+        f"opened              {plain_time_text(receipt.opened_ns)}, by the clock of the one who signed: a claim",
         f"words of their card {' '.join(receipt.editor.words)}",
         f"signing key         {KEY}",
         f"the statement       {signed.digest.hex()}  (SHA-256 of {STATEMENT})",

@@ -20,6 +20,7 @@ from typing import BinaryIO
 from keys.secret import Secret
 from keys.words import normalise, normalise_new
 from vault.errors import BadInput
+from vault.language import ENGLISH, spoken
 from vault.refusals import refusal
 
 MAX_TYPED = 1024
@@ -45,7 +46,7 @@ def ask_new_passphrase(generate: Callable[[], Secret]) -> Secret:
     if not first:
         return _show_generated(generate())
     new = normalise_new(first)
-    if normalise(_read_hidden("The same once more: ")) != new:
+    if normalise(_read_hidden(_("The same once more: "))) != new:
         raise BadInput(_("the two passphrases differ"), _("nothing was changed; run the command again"))
     return new
 
@@ -69,7 +70,7 @@ def _show_generated(passphrase: Secret) -> Secret:
         _("Your passphrase:"), passphrase, _("Learn it by heart; it is not shown again, and nobody can recover it.")
     )
     for __ in range(5):
-        if normalise(_read_hidden("Type it once, so that you know it is right: ")) == passphrase:
+        if normalise(_read_hidden(_("Type it once, so that you know it is right: "))) == passphrase:
             return passphrase
         say(_("that is not it; try again"))
     raise BadInput(_("the passphrase was not repeated"), _("nothing was changed; run the command again"))
@@ -95,9 +96,18 @@ def _asked(prompt: str, hints: tuple[str, ...]) -> bytes:
         return source.readline(MAX_TYPED)
 
 
+_YES = frozenset(("y", "yes", "д", "да", "о", "ооба", "h", "ha", "ҳа"))
+
+
 def confirm(prompt: str, *hints: str) -> bool:
     """Ask for yes or no; anything but a yes is a no. ``hints`` say what to do where nobody can be asked."""
-    return ask(f"{prompt} [y/N] ", *hints).casefold() in {"y", "yes", "д", "да", "о", "ооба"}
+    return means_yes(ask(_("{question} [y/N] ").format(question=prompt), *hints))
+
+
+def means_yes(typed: str) -> bool:
+    """Whether an answer is a yes, in any of the languages. A ``y`` is none in Uzbek, where no is *yo‘q*."""
+    answer = typed.casefold()
+    return answer in _YES and not (answer == "y" and spoken() == "uz")
 
 
 def read_passphrase_file(path: str) -> Secret:
@@ -219,24 +229,44 @@ class _Bar:
 
 
 def size_text(size: int) -> str:
-    """A size for a person: 1536 is ``1.5 KiB``."""
+    """A size for a person: 1536 is ``1.5 KiB``, in the words and with the decimal mark of the language."""
     if size < 1024:
-        return f"{size} B"
-    value = float(size)
-    for unit in ("KiB", "MiB", "GiB", "TiB"):
-        value /= 1024
-        if value < 1024 or unit == "TiB":
-            break
-    return f"{value:.1f} {unit}"
+        return _("{number} B").format(number=size)
+    units = (_("{number} KiB"), _("{number} MiB"), _("{number} GiB"), _("{number} TiB"))
+    value, place = size / 1024, 0
+    while round(value, 1) >= 1024 and place + 1 < len(units):
+        value, place = value / 1024, place + 1
+    return units[place].format(number=_decimal(value))
+
+
+def _decimal(value: float) -> str:
+    if spoken() == ENGLISH:
+        return f"{value:.1f}"
+    from babel.numbers import format_decimal  # about 20 ms, which English need not wait for
+
+    return str(format_decimal(value, format="0.0", locale=spoken()))
 
 
 def time_text(ns: int | None) -> str:
-    """A time for a person, in the machine's own time zone; ``-`` when unknown."""
+    """A time for a person, in the machine's own time zone; ``-`` when unknown.
+
+    Day, month and year with points between them, as they are written where Kyrgyz, Russian and Uzbek are spoken. Not
+    by CLDR, whose short dates are two digits short there, or put the day before the month behind the year.
+    """
+    return _local(ns, "%Y-%m-%d %H:%M" if spoken() == ENGLISH else "%d.%m.%Y %H:%M")
+
+
+def plain_time_text(ns: int | None) -> str:
+    """The same in every language, for JSON and for documents that are handed on."""
+    return _local(ns, "%Y-%m-%d %H:%M")
+
+
+def _local(ns: int | None, form: str) -> str:
     from datetime import datetime
 
     if ns is None:
         return "-"
     try:
-        return datetime.fromtimestamp(ns // 10**9, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+        return datetime.fromtimestamp(ns // 10**9, UTC).astimezone().strftime(form)
     except (OverflowError, ValueError, OSError):
         return "-"

@@ -55,7 +55,7 @@ def unlock(
         client.start(unlocked, lasts=for_s, idle=idle_s)
     ends = time.time_ns() + for_s * 10**9
     answer(
-        {"unlocked": True, "until": terminal.time_text(ends), "seconds": for_s, "idle_seconds": idle_s},
+        {"unlocked": True, "until": terminal.plain_time_text(ends), "seconds": for_s, "idle_seconds": idle_s},
         as_json=as_json,
         lines=(
             _("unlocked until {ends}, or until no command used the keys for {idle}").format(
@@ -118,13 +118,16 @@ def _agent_standing(folder: str, places: tuple[Place, ...], fields: dict[str, An
     agent = asking.standing(folder)
     if agent is not None:
         now = time.time_ns()
-        until, idle_at = (terminal.time_text(now + s * 10**9) for s in (agent.left, agent.idle_left))
+        until, idle_at = (now + s * 10**9 for s in (agent.left, agent.idle_left))
         memory = protocol.MEMORY[agent.memory]
-        fields |= {"locked": False, "unlocked_until": until, "idle_at": idle_at, "agent_memory": memory}
+        fields |= {
+            "locked": False, "unlocked_until": terminal.plain_time_text(until),
+            "idle_at": terminal.plain_time_text(idle_at), "agent_memory": memory,
+        }  # fmt: skip
         return [
             _(
                 "UNLOCKED until {until}; if no command uses the keys, until {idle_at}. To forget them: sandyk lock"
-            ).format(until=until, idle_at=idle_at),
+            ).format(until=terminal.time_text(until), idle_at=terminal.time_text(idle_at)),
             _("the agent holds the keys in {memory}").format(memory=_(memory)),
         ]
     if any(runtime.note_of_holder(place.agent) is not None for place in places):

@@ -117,7 +117,7 @@ def export(
         say(note)
     if no_sources:
         say(_("note: sources were left out; notes, tags, names and the documents themselves may still tell them"))
-    names = ", ".join(printable(person.name) for person in people) or exporting.WHOEVER
+    names = ", ".join(printable(person.name) for person in people) or _(exporting.WHOEVER)
     answer(
         {
             "file": done.path if done.parts is None else None,
