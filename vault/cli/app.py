@@ -17,6 +17,7 @@ from vault.cli import exits
 from vault.cli.agent import register as register_agent
 from vault.cli.browse import register as register_browse
 from vault.cli.casework import register as register_casework
+from vault.cli.completion import register as register_completion
 from vault.cli.doctor import register as register_doctor
 from vault.cli.evidence import register as register_evidence
 from vault.cli.exporting import register as register_exporting
@@ -35,12 +36,13 @@ from vault.cli.status import register as register_status
 from vault.cli.viewing import register as register_viewing
 from vault.errors import ConfinedFailed, VaultError
 from vault.names import printable
+from vault.refusals import refusal
 from vault.terminal import say
 
 ORDER = (
     "init", "browse", "case", "add", "list", "search", "index", "show", "view", "get", "remove", "verify", "parity",
     "log", "export", "open", "reader", "receipt", "drop", "journalist", "card", "contact", "key", "unlock", "lock",
-    "status", "doctor", "rebuild", "compact", "guard", "drill", "panic",
+    "status", "doctor", "rebuild", "compact", "completion", "guard", "drill", "panic",
 )  # fmt: skip
 """As help lists them: in the order in which one comes to need them; the emergency last, where it is seen."""
 
@@ -115,6 +117,7 @@ register_agent(app)
 register_status(app)
 register_doctor(app)
 register_guard(app)
+register_completion(app)
 
 
 @app.command("panic", add_help_option=False)
@@ -151,7 +154,7 @@ def run() -> int:
         raise
     except OSError as exc:
         name = f"{printable(os.fsencode(exc.filename))}: " if isinstance(exc.filename, str | bytes) else ""
-        return complain(VaultError(f"{name}{exc.strerror or type(exc).__name__}"))
+        return complain(VaultError(f"{name}{refusal(exc)}"))
     except Exception as exc:  # a defect of ours: say where, and never what, because messages may quote evidence
         return _our_fault(exc)
     if code == exits.INTERRUPTED:
