@@ -7,6 +7,7 @@ import os
 import random
 import zlib
 from collections.abc import Iterator
+from typing import Protocol
 
 import pytest
 from hypothesis import given, settings
@@ -37,7 +38,7 @@ def extract(worker: Worker) -> object:
     return run
 
 
-class Extract:
+class Extract(Protocol):
     """The type of the fixture."""
 
     def __call__(self, document: bytes, name: str = "x") -> Answer: ...

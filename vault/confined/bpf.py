@@ -30,9 +30,10 @@ _FOR_A_PROGRAM = {
     "execve": (59, 221), "openat": (257, 56), "pread64": (17, 67), "fstat": (5, 80), "newfstatat": (262, 79),
     "statx": (332, 291), "faccessat": (269, 48), "readlinkat": (267, 78), "fcntl": (72, 25), "prlimit64": (302, 261),
     "set_tid_address": (218, 96), "set_robust_list": (273, 99), "rseq": (334, 293), "sched_getaffinity": (204, 123),
-    "sysinfo": (99, 179), "uname": (63, 160),
+    "sysinfo": (99, 179), "uname": (63, 160), "getdents64": (217, 61), "getuid": (102, 174), "geteuid": (107, 175),
+    "getgid": (104, 176), "getegid": (108, 177), "getcwd": (79, 17), "dup": (32, 23),
 }  # fmt: skip
-"""What the dynamic linker and the C library ask for besides, by strace of tesseract; and executable memory."""
+"""What the dynamic linker, the C library and programs of their own kind ask for besides, and executable memory."""
 _FOR_A_PROGRAM_X86_64 = {"arch_prctl": (158,), "access": (21,), "readlink": (89,)}
 _ARCHITECTURES = {"x86_64": (_X86_64, 0), "aarch64": (_AARCH64, 1)}
 

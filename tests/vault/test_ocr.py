@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures read by tesseract, and another program confined: what it reaches, and what it costs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from tests.support import papers
+from tests.support.tools import need
+from tests.vault.test_confined import verdict
+from vault.confined import bpf, program
+from vault.confined.program import Program
+from vault.confined.protocol import Limits
+from vault.errors import ConfinedFailed
+from vault.extracting import ocr
+from vault.extracting.answer import FAILED, READ, WAITING
+from vault.extracting.ocr import Ocr
+from vault.extracting.reader import Reader
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are Linux's")
+QUICK = Limits(seconds=20, cpu_seconds=10, output=10_000)
+PYTHON = os.path.realpath(sys.executable)
+PYTHON_READS = (sysconfig.get_paths()["stdlib"],)
+
+
+@pytest.fixture
+def tesseract() -> Ocr:
+    need("tesseract")
+    found = ocr.installed()
+    if found is None:
+        pytest.skip("tesseract has none of our languages")
+    return found
+
+
+def python(code: str, *, data: bytes = b"", limits: Limits = QUICK) -> bytes:
+    """What a Python that became the confined program prints."""
+    return program.run(Program(PYTHON, ("-I", "-S", "-c", code), PYTHON_READS), data, limits)
+
+
+def attempt(code: str) -> bytes:
+    return python(f"try:\n {code}\n print('done', end='')\nexcept OSError as e: print('refused', end='')")
+
+
+def test_bytes_go_in_and_out() -> None:
+    assert python("import sys; print(sys.stdin.read()[::-1], end='')", data=b"abc") == b"cba"
+
+
+@linux
+@pytest.mark.parametrize("path", ["/etc/passwd", "/proc/self/environ", "/proc/1/environ", __file__, "/root", "/tmp"])
+def test_the_program_reads_no_file_but_its_own(path: str) -> None:
+    act = f"__import__('os').listdir({path!r})" if os.path.isdir(path) else f"open({path!r})"
+    assert attempt(act) == b"refused"
+    assert attempt(f"open({PYTHON_READS[0]!r} + '/os.py')") == b"done"
+
+
+@linux
+def test_the_program_writes_nothing_and_reaches_no_network(tmp_path: Path) -> None:
+    assert attempt(f"open({str(tmp_path / 'x')!r}, 'w')") == b"refused"
+    assert not list(tmp_path.iterdir())
+    for family in ("AF_INET", "AF_UNIX"):
+        socket_of = f"import ctypes\nprint(ctypes.CDLL(None).socket({int(getattr(socket, family))}, 1, 0), end='')"
+        assert python(socket_of) == b"-1"
+
+
+@linux
+def test_the_program_starts_no_other_and_no_process() -> None:
+    assert attempt("import os; os.execv('/bin/sh', ['sh', '-c', 'echo x'])") == b"refused"
+    assert attempt("import os; os.fork()") == b"refused"
+    assert attempt("import os; os.kill(1, 0)") == b"refused"
+
+
+def test_the_program_has_our_variables_and_none_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SANDYK_VAULT", "/secret")
+    one = Program(PYTHON, ("-I", "-S", "-c", "import os; print(dict(os.environ), end='')"), PYTHON_READS, ("A=b=c",))
+    said = program.run(one, b"", QUICK)
+    assert b"'A': 'b=c'" in said and b"SANDYK" not in said and b"HOME" not in said
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("while True: pass", "crashed|longer"),
+     ("import _thread as t; l = t.allocate_lock(); l.acquire(); l.acquire()", "longer than 1 seconds"),
+     ("print('x' * 20_000)", "nonsense"), ("import os; os._exit(3)", "crashed"), ("bytearray(3 << 30)", "crashed")],
+)  # fmt: skip
+def test_a_program_that_goes_astray_is_one_error(code: str, words: str) -> None:
+    seconds = 1 if "acquire" in code else 20
+    with pytest.raises(ConfinedFailed, match=words):
+        python(code, limits=Limits(seconds=seconds, cpu_seconds=1, memory=1 << 30, output=10_000))
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_for_a_program_allows_files_and_no_network_process_or_tracing(machine: str) -> None:
+    filter_ = bpf.program(machine, for_a_program=True)
+    assert filter_ is not None
+    column, here = (0, 0xC000003E) if machine == "x86_64" else (1, 0xC00000B7)
+    refused = {
+        "socket": (41, 198), "connect": (42, 203), "bind": (49, 200), "sendto": (44, 206), "clone": (56, 220),
+        "clone3": (435, 435), "kill": (62, 129), "ptrace": (101, 117), "io_uring_setup": (425, 425),
+        "unlinkat": (263, 35), "mount": (165, 40), "process_vm_readv": (310, 270),
+    }  # fmt: skip
+    for name, numbers in refused.items():
+        assert verdict(filter_, here, numbers[column]) == 0x00050001, name
+    assert verdict(filter_, here, bpf._FOR_A_PROGRAM["openat"][column]) == 0x7FFF0000
+
+
+@linux
+def test_on_this_machine_the_filter_exists() -> None:
+    assert bpf.program(platform.machine(), for_a_program=True) is not None
+
+
+def test_pictures_are_read_in_the_languages_that_tesseract_has(tesseract: Ocr) -> None:
+    lines = ("Договор о строительстве дороги", "Бул документ жол куруу жөнүндө", "Contract for the road")
+    picture = papers.picture(*lines)
+    with Reader(tesseract) as reader:
+        found = reader.read(b"scan.png", len(picture), lambda: [picture])
+    assert (found.state, found.kind) == (READ, "image")
+    assert "строительстве дороги" in found.text and "the road" in found.text
+    if "kir" in tesseract.languages:
+        assert "жөнүндө" in found.text
+
+
+@pytest.mark.parametrize("form", ["JPEG", "TIFF", "GIF", "WEBP"])
+def test_every_form_of_picture_is_read(tesseract: Ocr, form: str) -> None:
+    picture = papers.picture("Договор о строительстве", form=form)
+    with Reader(tesseract) as reader:
+        assert "строительстве" in reader.read(b"x", len(picture), lambda: [picture]).text
+
+
+def test_pages_of_a_pdf_that_are_pictures_are_read(tesseract: Ocr) -> None:
+    scan = papers.scanned_pdf("Договор о строительстве дороги")
+    with Reader() as without, Reader(tesseract) as reader:
+        assert without.read(b"a.pdf", len(scan), lambda: [scan]).state == WAITING
+        found = reader.read(b"a.pdf", len(scan), lambda: [scan])
+    assert (found.state, found.detail) == (READ, "")
+    assert "строительстве дороги" in found.text
+
+
+def test_a_picture_that_is_none_is_a_document_that_failed(tesseract: Ocr) -> None:
+    with Reader(tesseract) as reader:
+        found = reader.read(b"a.png", 20, lambda: [b"\x89PNG\r\n\x1a\n" + bytes(12)])
+    assert found.state == FAILED and "picture" in found.detail
+
+
+def test_a_tesseract_that_fails_costs_its_picture(tesseract: Ocr) -> None:
+    picture = papers.picture("Договор")
+    with Reader(Ocr("/bin/false", tesseract.folder, tesseract.languages)) as reader:
+        found = reader.read(b"a.png", len(picture), lambda: [picture])
+    assert found.state == FAILED and "1 picture(s) of it could not be read" in found.detail
+
+
+def test_without_tesseract_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert ocr.installed() is None
