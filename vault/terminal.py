@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC
+from functools import cache
 from gettext import gettext as _
 from typing import BinaryIO
 
@@ -230,13 +231,19 @@ class _Bar:
 
 def size_text(size: int) -> str:
     """A size for a person: 1536 is ``1.5 KiB``, in the words and with the decimal mark of the language."""
+    bytes_, *units = _units(spoken())
     if size < 1024:
-        return _("{number} B").format(number=size)
-    units = (_("{number} KiB"), _("{number} MiB"), _("{number} GiB"), _("{number} TiB"))
+        return bytes_.format(number=size)
     value, place = size / 1024, 0
     while round(value, 1) >= 1024 and place + 1 < len(units):
         value, place = value / 1024, place + 1
     return units[place].format(number=_decimal(value))
+
+
+@cache
+def _units(_language: str) -> tuple[str, ...]:
+    """Looked up once: gettext takes microseconds for each text, and a listing may have a million lines."""
+    return _("{number} B"), _("{number} KiB"), _("{number} MiB"), _("{number} GiB"), _("{number} TiB")
 
 
 def _decimal(value: float) -> str:

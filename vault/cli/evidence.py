@@ -260,13 +260,14 @@ def _item_line(cases: Sequence[str]) -> Callable[[tuple[str, Item, Where]], str]
     """How a listing shows a document, in columns of a width known beforehand; with its case if it is of several."""
     from vault.whereabouts import Where
 
-    where_width = max(len(where.value) for where in Where)
+    places = {where: _(where.value) for where in Where}
+    where_width = max(map(len, places.values()))
     case_width = max((len(printable(name)) for name in cases), default=0)
 
     def line(row: tuple[str, Item, Where]) -> str:
         case, item, where = row
         cells = [item.id.hex()[:8], f"{size_text(item.size):>10}", f"{time_text(item.filed_ns):16}"]
-        cells.append(where.value.ljust(where_width))
+        cells.append(places[where].ljust(where_width))
         if case_width:
             cells.append(printable(case).ljust(case_width))
         return "  ".join((*cells, shown_path(item.name)))
