@@ -158,7 +158,7 @@ def a_look(folder: str, name: bytes, content: bytes) -> Look:
         shelf = Shelf(vault)
         try:
             cases, _unusable = shelf.cases()
-            row = next(r for r in shelf.rows(CaseId(cases[0].id), "") if shelf.items([r])[0].name == name)
+            row = next(r for r in shelf.rows(CaseId(cases[0].id)).rows if shelf.items([r])[0].name == name)
             return look_into(shelf, shelf.record(row), 80, 24)
         finally:
             shelf.close()
@@ -197,5 +197,19 @@ def test_letters_of_a_cyrillic_keyboard_do_what_the_keys_in_their_place_do(room:
         seat.app.screen.query_one(Documents).focus()
         await seat.press("ф")  # where A is
         assert type(seat.app.screen).__name__ == "Adding"
+
+    sit(room, act, opened=unlock(room))
+
+
+def test_a_search_finds_what_is_in_documents_once_they_were_read_and_shows_where(room: str) -> None:
+    async def act(seat: Seat) -> None:
+        await seat.press("f7", *"тинтүү", "enter")
+        assert seat.names == []
+        assert "3 document(s) were not read yet for searches: F6" in " ".join(seat.text.split())
+        await seat.press("f6")
+        assert "document(s) read; a search finds what is in them" in seat.text
+        await seat.press("enter", "f7", "enter")
+        assert seat.names == ["кат.txt"]
+        assert "Кат: «тинтүү» 07:15те башталды" in seat.text
 
     sit(room, act, opened=unlock(room))

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from gettext import gettext as _
+from types import FrameType
 
 from textual import events, on
 from textual.app import App
@@ -35,6 +36,8 @@ from vault.vaults import Vault
 
 LOOK_SECONDS = 2.0
 """How often the agent and the keyring are looked at."""
+SIGNAL_SECONDS = 0.25
+"""How often it is looked whether a signal told the program to end."""
 TOUCH_SECONDS = 30.0
 """How often the agent hears that somebody is at work; it counts no use of keys that it gave out before."""
 CLOSING_SECONDS = 5.0
@@ -76,6 +79,7 @@ class Browse(App[Ending], inherit_bindings=False):
         self._curtain: Curtain | None = None
         self._kept: list[Job] = []
         self._watching: Job | None = None
+        self._told_to_leave = False
         self._touched = self._used = time.monotonic()
         for theme in (look.DARK, look.LIGHT):
             self.register_theme(theme)
@@ -90,8 +94,17 @@ class Browse(App[Ending], inherit_bindings=False):
         else:
             self.push_screen(Entrance())
         self.set_interval(LOOK_SECONDS, self._look_around)
+        self.set_interval(SIGNAL_SECONDS, self._leave_if_told)
         with suppress(ValueError):  # not the main thread
-            signal.signal(signal.SIGTERM, lambda _number, _frame: self.action_leave())
+            signal.signal(signal.SIGTERM, self._tell_to_leave)
+
+    def _tell_to_leave(self, _number: int, _frame: FrameType | None) -> None:
+        # A note and no more: a handler runs between any two steps of anything, and a queue's lock may be held there.
+        self._told_to_leave = True
+
+    def _leave_if_told(self) -> None:
+        if self._told_to_leave:
+            self._leave(Ending(Left.LEFT))
 
     # Keys
 

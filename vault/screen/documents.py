@@ -77,8 +77,8 @@ class Documents(ScrollView, can_focus=True):
             super().__init__()
             self.row = row
 
-    class Marked(Message):
-        """Other rows are marked than before."""
+    class Changed(Message):
+        """The cursor is on another row, or other rows are marked than before."""
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
@@ -179,6 +179,7 @@ class Documents(ScrollView, can_focus=True):
     def watch_cursor(self) -> None:
         """Keep it on the screen."""
         self._follow()
+        self.post_message(self.Changed())
 
     def _follow(self) -> None:
         self.scroll_to_region(Region(0, self.cursor, 1, 1), animate=False, force=True)
@@ -213,7 +214,7 @@ class Documents(ScrollView, can_focus=True):
             self.marks ^= {self.current}
             self._go(self.cursor + 1)
             self.refresh()
-            self.post_message(self.Marked())
+            self.post_message(self.Changed())
 
     def on_click(self, event: events.Click) -> None:
         """A first click goes there, another one opens."""

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
 from gettext import gettext as _
+from operator import add
 from typing import ClassVar
 
 from textual import events, on
@@ -25,9 +28,11 @@ from vault.screen.dialogs import Asked, KeyBar, Words
 from vault.screen.documents import Documents
 from vault.screen.exporting import Exporting
 from vault.screen.help import Help
+from vault.screen.indexing import index_documents
 from vault.screen.reading import Reading
-from vault.screen.shelf import Row
+from vault.screen.shelf import Found
 from vault.screen.verifying import verify_case
+from vault.searching import Part
 
 ALL = "all"
 _LATIN = str.maketrans("йцукенгшщзфывапролдячсмитьбю.", "qwertyuiopasdfghjklzxcvbnm,./")
@@ -44,12 +49,14 @@ class Home(Screen[None]):
         Binding("f3", "read", show=False),
         Binding("f4", "verify", show=False),
         Binding("f5", "export", show=False),
+        Binding("f6", "index", show=False),
         Binding("f7", "search", show=False),
         Binding("ctrl+n", "new_case", show=False),
         Binding("escape", "all_documents", show=False),
     ]
     LETTERS: ClassVar[dict[str, str]] = {
-        "?": "help", "a": "add", "v": "verify", "e": "export", "/": "search", "n": "new_case", "r": "read",
+        "?": "help", "a": "add", "r": "read", "v": "verify", "e": "export", "i": "index", "/": "search",
+        "n": "new_case",
     }  # fmt: skip
 
     def __init__(self, desk: Desk) -> None:
@@ -57,6 +64,7 @@ class Home(Screen[None]):
         self.desk = desk
         self._cases: dict[CaseId, Case] = {}
         self._sights: dict[CaseId, CaseSight] = {}
+        self._found = Found(())
         self._unusable = 0
         self._asked = 0
 
@@ -74,7 +82,8 @@ class Home(Screen[None]):
         yield KeyBar(
             ("F1", _("Help"), "screen.help"), ("F2", _("Add"), "screen.add"), ("F3", _("Read"), "screen.read"),
             ("F4", _("Check"), "screen.verify"), ("F5", _("Export"), "screen.export"),
-            ("F7", _("Search"), "screen.search"), ("Ctrl+N", _("New case"), "screen.new_case"),
+            ("F6", _("Index"), "screen.index"), ("F7", _("Search"), "screen.search"),
+            ("Ctrl+N", _("New case"), "screen.new_case"),
             ("F8", _("Light or dark"), "app.light"), ("F9", _("Hide"), "app.hide"),
             ("F10", _("Lock and leave"), "app.lock"), ("Ctrl+Q", _("Leave"), "app.leave"),
             ("F12 F12", _("WIPE"), "app.wipe_click"),
@@ -163,13 +172,14 @@ class Home(Screen[None]):
         self._asked += 1
         asked, case, text = self._asked, self.chosen, self.query_one("#search", Input).value.strip()
 
-        def then(rows: list[Row]) -> None:
+        def then(found: Found) -> None:
             if asked == self._asked:
+                self._found = found
                 names = {case_id: one.name for case_id, one in self._cases.items()} if case is None else None
-                self.query_one(Documents).show(rows, names)
+                self.query_one(Documents).show(found.rows, names)
                 self._say_how_many()
 
-        self.desk.look(lambda shelf: shelf.rows(case, text), then)
+        self.desk.look(lambda shelf: shelf.find(case, text) if text else shelf.rows(case), then)
 
     @on(Documents.Wanted)
     def _wanted(self, event: Documents.Wanted) -> None:
@@ -178,27 +188,39 @@ class Home(Screen[None]):
             lambda shelf: shelf.items(rows), lambda items: documents.take(event.of, event.first, items)
         )
 
-    @on(Documents.Marked)
+    @on(Documents.Changed)
     def _say_how_many(self) -> None:
-        documents = self.query_one(Documents)
-        chosen, text = self.chosen, self.query_one("#search", Input).value.strip()
-        count = len(documents.rows)
-        said = [_("{count} found, Escape shows all").format(count=count) if text
-                else _("{count} document(s)").format(count=count)]  # fmt: skip
+        documents, text = self.query_one(Documents), self.query_one("#search", Input).value.strip()
+        if not self._cases:
+            return
+        said = self._search_words() if text else self._tally_words(len(documents.rows))
         if documents.marks:
             said.append(_("{count} marked with Space").format(count=len(documents.marks)))
-        sights = [one for case_id, one in self._sights.items() if chosen in (None, case_id)]
-        if sights and not text:
-            safe, sent, here = (sum(getattr(one.tally, name) for one in sights) for name in ("safe", "sent", "here"))
-            said.append(
-                _("{safe} safe abroad, {sent} on their way, {here} only here").format(safe=safe, sent=sent, here=here)
-            )
         if self._unusable:
             said.append(_("{count} case(s) cannot be used").format(count=self._unusable))
-        if self._cases:
-            self._say("; ".join(said))
+        snippet = self._found.snippets.get(documents.current, ()) if text and documents.current else ()
+        shown = Content("\n" if snippet else "").join([Content("; ".join(said)), _marked(snippet)])
+        self._say(shown)
 
-    def _say(self, text: str) -> None:
+    def _search_words(self) -> list[str]:
+        found = self._found
+        said = [_("{count} found, Escape shows all").format(count=len(found.rows))]
+        if found.more:
+            said[0] = _("the first {count}, there are more: say more words").format(count=len(found.rows))
+        if found.unread:
+            said.append(_("{count} document(s) were not read yet for searches: F6").format(count=found.unread))
+        return said
+
+    def _tally_words(self, count: int) -> list[str]:
+        said = [_("{count} document(s)").format(count=count)]
+        tallies = [one.tally for case_id, one in self._sights.items() if self.chosen in (None, case_id)]
+        if tallies:
+            tally = reduce(add, tallies)
+            words = _("{safe} safe abroad, {sent} on their way, {here} only here")
+            said.append(words.format(safe=tally.safe, sent=tally.sent, here=tally.here))
+        return said
+
+    def _say(self, text: str | Content) -> None:
         self.query_one("#said", Words).update(text)
 
     # What can be done
@@ -272,8 +294,20 @@ class Home(Screen[None]):
         if changed:
             self.reload()
 
+    def action_index(self) -> None:
+        """Read documents, so that a search finds what is in them."""
+        case = self._one_case()
+        if case is not None:
+            index_documents(self.desk, case)
+
     def action_verify(self) -> None:
         """Read everything back."""
         case = self._one_case()
         if case is not None:
             verify_case(self.desk, case)
+
+
+def _marked(snippet: Sequence[Part]) -> Content:
+    """What was found, with what was looked for in bold and between marks: bold alone is not seen everywhere."""
+    shown = [(f"«{printable(part.text)}»", "bold") if part.match else (printable(part.text), "") for part in snippet]
+    return Content.assemble(*shown)

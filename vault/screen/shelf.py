@@ -8,9 +8,9 @@ commands call, with stores of their own.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vault import abroad
 from vault.abroad import CaseSight
@@ -19,9 +19,14 @@ from vault.errors import NotFound, VaultError
 from vault.index import IndexUnusable
 from vault.model import CaseId, Event, Item, ItemId
 from vault.names import printable
+from vault.query import parse
+from vault.searching import Part, search
 from vault.store import CaseStore
 from vault.vaults import Vault
 from vault.whereabouts import Where
+
+MOST_FOUND = 500
+"""Documents that a search shows: who finds more looks for too little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,17 @@ class Row:
 
     case: CaseId
     item: ItemId
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Rows of a list. Of a search also what was found where (``vault.searching``), whether there is more than is shown,
+    and how many documents nobody has read for searches yet."""
+
+    rows: tuple[Row, ...]
+    snippets: Mapping[Row, tuple[Part, ...]] = field(default_factory=dict)
+    more: bool = False
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +90,29 @@ class Shelf:
             abroad.put_right(self.vault, seen, list_cases(self.vault)[1])
             return {CaseId(one.case.id): one for one in seen}
 
-    def rows(self, case: CaseId | None, text: str) -> list[Row]:
-        """The documents of one case, or of all, in the order in which they were filed; or those that a search finds."""
+    def rows(self, case: CaseId | None) -> Found:
+        """The documents of one case, or of all, in the order in which they were filed."""
         with self._lock:
             chosen = list(self._cases) if case is None else [case]
-            return [Row(case_id, item) for case_id in chosen for item in self._found(case_id, text)]
+            return Found(
+                tuple(Row(one, item) for one in chosen for item in self._store(one, fresh=True).index.item_ids())
+            )
 
-    def _found(self, case: CaseId, text: str) -> list[ItemId]:
-        """The one place at which the screen searches."""
-        index = self._store(case, fresh=True).index
-        return [ItemId(item.id) for item in index.items(containing=text)] if text else index.item_ids()
+    def find(self, case: CaseId | None, text: str) -> Found:
+        """What `sandyk search` finds for what was typed, in one case or in all. Raises BadInput."""
+
+        query = parse([text] if '"' in text else text.split())
+        with self._lock:
+            chosen = [one for case_id, one in self._cases.items() if case in (None, case_id)]
+        snippets: dict[Row, tuple[Part, ...]] = {}
+        more, unread = False, 0
+        for one in chosen:
+            found = search(self.vault, [one], query, limit=MOST_FOUND - len(snippets))
+            snippets |= {Row(CaseId(one.id), ItemId(hit.item.id)): hit.snippet for hit in found.hits}
+            more, unread = more or found.more, unread + sum(backlog.unread for backlog in found.backlog)
+            if more:
+                break
+        return Found(tuple(snippets), snippets, more, unread)
 
     def items(self, rows: Sequence[Row]) -> list[Item | None]:
         """The documents of some rows; None for one that is gone."""
