@@ -30,6 +30,7 @@ lint: $(VENV)/.development
 
 docs: $(VENV)/.development
 	$(BIN)/python -m tests.support.cli_docs
+	$(BIN)/python tools/make_man.py
 
 # The texts for translators, and the catalogues that are compiled from their work (docs/translating.md).
 words: $(VENV)/.development

@@ -40,8 +40,6 @@ class Option:
     """What the help calls its value; empty for a flag."""
     help: str
     choices: tuple[str, ...] = ()
-    usage: str = ""
-    """The names and the value as the help writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +50,8 @@ class Argument:
     value: Value
     help: str
     required: bool
+    many: bool
+    """Whether it may be repeated."""
     choices: tuple[str, ...] = ()
 
 
@@ -65,7 +65,6 @@ class CommandShape:
     """One sentence."""
     help: str
     """Paragraphs with empty lines between them."""
-    usage: str
     options: tuple[Option, ...]
     arguments: tuple[Argument, ...]
     commands: tuple[CommandShape, ...] = ()
@@ -101,7 +100,6 @@ def _shape(command: Any, parent: Any, path: tuple[str, ...]) -> CommandShape:
         path=path,
         short=_first_sentence(command.help or ""),
         help=_panic_help() if panicking else (command.help or "").strip(),
-        usage=" ".join(command.collect_usage_pieces(context)),
         options=_panic_options() if panicking else tuple(
             _option(each, context) for each in parameters if each.param_type_name == "option" and not each.hidden
         ),
@@ -115,17 +113,20 @@ def _first_sentence(text: str) -> str:
 
 
 def _option(parameter: Any, context: Any) -> Option:
-    usage, text = parameter.get_help_record(context)
+    _usage, text = parameter.get_help_record(context)
+    # The library keeps the names of --help in a set, in whatever order.
+    names = tuple(sorted((*parameter.opts, *parameter.secondary_opts), key=lambda name: name.startswith("--")))
     choices = _choices(parameter)
     if parameter.is_flag or parameter.count or parameter.name == "help":
-        return Option((*parameter.opts, *parameter.secondary_opts), Value.NONE, "", text, (), usage)
+        return Option(names, Value.NONE, "", text)
     metavar = str(parameter.metavar or "|".join(choices) or "VALUE")
-    return Option(tuple(parameter.opts), _value(metavar, choices), metavar, text, choices, usage)
+    return Option(names, _value(metavar, choices), metavar, text, choices)
 
 
 def _argument(parameter: Any) -> Argument:
     choices, metavar = _choices(parameter), str(parameter.metavar or parameter.name.upper())
-    return Argument(metavar, _value(metavar, choices), parameter.help or "", parameter.required, choices)
+    many = parameter.nargs == -1
+    return Argument(metavar, _value(metavar, choices), parameter.help or "", parameter.required, many, choices)
 
 
 def _choices(parameter: Any) -> tuple[str, ...]:
@@ -153,10 +154,10 @@ def _panic_options() -> tuple[Option, ...]:
     for line in PANIC_HELP.splitlines():
         if match := _PANIC_OPTION.match(line):
             value = match["value"] or ""
-            usage = f"{match['name']} {value}".rstrip()
             kind = _value(value, ()) if value else Value.NONE
-            found.append(Option((match["name"],), kind, value, match["help"], (), usage))
+            text = match["help"][0].upper() + match["help"][1:]
+            found.append(Option((match["name"],), kind, value, text))
         elif found and line.startswith(" " * 4) and line.strip() and not line.lstrip().startswith("sandyk"):
             last = found.pop()
-            found.append(Option(last.names, last.value, last.metavar, f"{last.help} {line.strip()}", (), last.usage))
+            found.append(Option(last.names, last.value, last.metavar, f"{last.help} {line.strip()}"))
     return tuple(found)
