@@ -40,7 +40,7 @@ def protect(
 ) -> Protected:
     """Read the case back, and see that each pack that is whole has parity of ``percent``; 0 removes all parity.
 
-    Raises BadInput, LibraryMissing, NewerFormat, OSError.
+    Raises BadInput, LibraryMissing, NewerFormat, Busy, OSError, Wiped.
     """
     folder = os.path.join(store.folder, layout.PARITY)
     if percent == 0:
@@ -50,19 +50,23 @@ def protect(
         disk.make_folder(folder)
     disk.sweep(folder)
     whole = sorted(store.usable_packs() - set(verdict.broken))
-    made = size = 0
+    made = kept = size = 0
     for pack in whole:
         path = os.path.join(store.folder, layout.PACKS, pack_name(pack))
         parity = os.path.join(folder, pack.hex() + layout.PARITY_SUFFIX)
-        store.check_alive()
-        try:
-            check_parity(pack, path, parity, percent)
-        except (Damaged, FileNotFoundError):
-            write_parity(disk, pack, path, parity, percent)
-            made += 1
-        size += os.path.getsize(parity)
+        # Under the lock: a pack that somebody writes anew just now must not get parity after it is gone.
+        with store.placing():
+            if not os.path.lexists(path):
+                continue
+            try:
+                check_parity(pack, path, parity, percent)
+                kept += 1
+            except (Damaged, FileNotFoundError):
+                write_parity(disk, pack, path, parity, percent)
+                made += 1
+            size += os.path.getsize(parity)
     keep = {*store.usable_packs(), *store.missing_packs(), *store.unread_packs(), *_put_aside(store.folder)}
-    return Protected(verdict, made, len(whole) - made, _remove(disk, folder, keep), size)
+    return Protected(verdict, made, kept, _remove(disk, folder, keep), size)
 
 
 def _put_aside(folder: str) -> set[PackId]:

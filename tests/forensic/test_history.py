@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.history import Attempt, Document, Outcome, illegal
+from tests.support.history import Attempt, Document, Outcome, Removal, illegal
 
 A, B, C = ("a", "1" * 64), ("b", "2" * 64), ("c", "3" * 64)
 
@@ -73,3 +73,22 @@ def test_losing_any_document_that_was_acknowledged_is_illegal(
     lost = data.draw(st.sampled_from(promised))
     held = {document for attempt in history for document in attempt.documents} - {lost}
     assert f"acknowledged and lost: {lost[0]}" in illegal(history, outcome(*held))
+
+
+@pytest.mark.parametrize(
+    ("removal", "held", "sentences"),
+    [
+        (Removal(frozenset({A}), frozenset({A})), (B,), []),
+        (Removal(frozenset({A}), frozenset({A})), (A, B), ["removed and listed: a"]),
+        (Removal(frozenset({A})), (A, B), []),
+        (Removal(frozenset({A})), (B,), []),
+        (Removal(frozenset({A})), (A,), ["acknowledged and lost: b"]),
+        (Removal(frozenset(), frozenset({A})), (B,), [
+            "acknowledged and lost: a", "an attempt acknowledged what it was not given: a"]),
+    ],
+    ids=["gone", "back again", "stopped before", "stopped after", "took another one", "took what it was not told"],
+)  # fmt: skip
+def test_what_was_removed_and_nothing_else_is_gone(
+    removal: Removal, held: tuple[Document, ...], sentences: list[str]
+) -> None:
+    assert illegal(HISTORY, outcome(*held), [removal]) == sentences

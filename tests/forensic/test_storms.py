@@ -18,24 +18,27 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from keys.secret import Secret
 from tests.support.commands import Desk, desk
-from tests.support.history import Attempt, Document, Outcome, illegal
+from tests.support.history import Attempt, Document, Outcome, Removal, illegal
 from tests.support.mounts import mounted
 from tests.support.newsroom import DAY, add_paths, clock_from, newsroom, store_of, unlock
 from tests.support.stopping import count_steps
 from vault.cases import find_case, open_store
 from vault.disk import Disk
 from vault.errors import VaultError
+from vault.rewriting import used_places
 from vault.store import CaseStore
 from vault.vaults import LockedVault
 from vault.verifying import verify
 
 CASE = "Mine"
+BUSY = 14
 PASSPHRASE = "correct horse battery"
 
 
@@ -60,6 +63,7 @@ class Storm:
     at: Desk
     chance: random.Random
     history: list[Attempt] = field(default_factory=list)
+    removals: list[Removal] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=itertools.count)
     killed: int = 0
 
@@ -91,26 +95,42 @@ class Storm:
             cwd=self.at.home, start_new_session=True,
         )  # fmt: skip
 
-    def finish(self, process: subprocess.Popen[bytes], given: frozenset[Document], kill_after: float | None) -> None:
+    def finish(
+        self, process: subprocess.Popen[bytes], given: frozenset[Document], kill_after: float | None,
+        *, codes: tuple[int, ...] = (0,),
+    ) -> None:  # fmt: skip
         """Let it end, or kill it at that instant; keep what it acknowledged."""
-        try:
-            out, err = process.communicate(timeout=kill_after)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            out, err = process.communicate()
-        assert b"Traceback" not in err, err.decode()
-        self.killed += process.returncode == -signal.SIGKILL
-        assert process.returncode in (0, -signal.SIGKILL), err.decode()
+        out = self._end(process, kill_after, codes)
         said: frozenset[Document] = frozenset()
         if given and out.endswith(b"}\n"):
             said = frozenset((one["name"], one["sha256"]) for one in json.loads(out)["filed"])
         assert process.returncode != 0 or said == given
         self.history.append(Attempt(given, said))
 
+    def _end(self, process: subprocess.Popen[bytes], kill_after: float | None, codes: tuple[int, ...]) -> bytes:
+        """What it said on standard output."""
+        try:
+            out, err = process.communicate(timeout=kill_after)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+        assert b"Traceback" not in err, err.decode()
+        assert b"defect" not in err, err.decode()
+        self.killed += process.returncode == -signal.SIGKILL
+        assert process.returncode in (*codes, -signal.SIGKILL), (process.args, process.returncode, err.decode())
+        return out
+
+    def finish_removing(
+        self, process: subprocess.Popen[bytes], doomed: frozenset[Document], kill_after: float | None
+    ) -> None:
+        """The same for a command that removes; another one may have been in its way."""
+        out = self._end(process, kill_after, (0, BUSY))
+        self.removals.append(Removal(doomed, doomed if out.endswith(b"}\n") else frozenset()))
+
     def judged(self) -> Outcome:
         """What the case holds now, which must be legal, and the case whole."""
         outcome = outcome_of(self.at.vault)
-        assert illegal(self.history, outcome) == []
+        assert illegal(self.history, outcome, self.removals) == []
         return outcome
 
 
@@ -167,6 +187,60 @@ def test_nothing_acknowledged_is_lost_in_a_storm_of_kills(tmp_path: Path, templa
     for path in outside.iterdir():  # what has its name is whole
         if path.suffix == ".age":
             storm.at.run("open", str(path), "-o", str(tmp_path / path.stem), "--vault", str(storm.at.vault))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_only_what_was_removed_is_gone_when_packs_are_rewritten_in_a_storm(
+    tmp_path: Path, template: Desk, runs: int, seed: int
+) -> None:
+    """Several processes file, remove, put packs together, make parity and read, all at once; many are killed midway."""
+    storm = Storm.over(tmp_path, template, seed)
+    others = (("compact", CASE), ("compact", CASE), ("parity", CASE), ("verify", CASE))
+    for n in range(max(2, runs // 4)):
+        doomed = {document for removal in storm.removals for document in removal.documents}
+        there = sorted({document for attempt in storm.history for document in attempt.acknowledged} - doomed)
+        storm.chance.shuffle(there)
+        started: list[Callable[[float | None], None]] = []
+        for _turn in range(2):
+            folder, given = storm.documents(most=2_000_000)
+            filing = storm.start("add", CASE, str(folder), "--json")
+            started.append(partial(storm.finish, filing, given, codes=(0, BUSY)))
+        if there:
+            gone = frozenset(there[: storm.chance.randint(1, 3)])
+            names = sorted(name for name, _sha256 in gone)
+            removing = storm.start("remove", *names, "--case", CASE, "--yes", "--json")
+            started.append(partial(storm.finish_removing, removing, gone))
+        for words in storm.chance.sample(others, 2):
+            another = storm.start(*words)
+            started.append(partial(storm.finish, another, frozenset(), codes=(0, BUSY)))
+        storm.chance.shuffle(started)
+        for finish in started:
+            finish(storm.chance.uniform(0.05, 0.8) if n and storm.chance.random() < 0.5 else None)
+        storm.judged()
+    assert storm.removals
+    assert storm.killed
+    storm.at.run("compact", CASE)
+    storm.judged()
+    assert illegal(storm.history, outcome_of(storm.at.vault, rebuild=True), storm.removals) == []
+    nothing_is_left_over(storm.at.vault)
+
+
+def nothing_is_left_over(folder: Path) -> None:
+    """After a last `compact`: no chunk that nobody needs, no pack beside one that stands for it, no stray parity."""
+    with (
+        LockedVault.at(str(folder), disk=Disk()).unlock(Secret(PASSPHRASE.encode())) as vault,
+        open_store(vault, find_case(vault, CASE)) as store,
+    ):
+        here = store.index.pack_ids()
+        assert store.replaced_packs() == set()
+        assert store.missing_packs() == set()
+        assert store.unread_packs() == set()
+        needed = used_places(store, here)
+        assert {pack: len(numbers) for pack, numbers in needed.items()} == {
+            pack: len(store.index.chunks_of(pack)) for pack in here
+        }
+        names = {pack.hex() for pack in here}
+        assert {path.stem for path in Path(store.folder, "parity").glob("*.par")} <= names
 
 
 @pytest.mark.parametrize("together", [2, 8])

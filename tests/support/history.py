@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judges a recorded history of filing: whether what a case holds in the end is a legal outcome of what was done.
+"""Judges a recorded history of filing and removing: whether what a case holds in the end is a legal outcome of it.
 
 Values in, sentences out; no I/O. A document is known by its name and the SHA-256 of its content.
 """
@@ -26,6 +26,14 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """One command that removes ``documents``: those it acknowledged are gone for good, each of the others may be."""
+
+    documents: frozenset[Document]
+    acknowledged: frozenset[Document] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a case holds: what it lists, with repetitions, what of that reads back, and what its custody record has."""
 
@@ -34,12 +42,20 @@ class Outcome:
     in_custody: frozenset[Document]
 
 
-def illegal(history: Sequence[Attempt], outcome: Outcome) -> list[str]:
-    """What no order of the attempts, each stopped anywhere after what it acknowledged, can have led to."""
+def illegal(
+    history: Sequence[Attempt], outcome: Outcome, removals: Sequence[Removal] = ()
+) -> list[str]:  # fmt: skip
+    """What no order of the attempts, each stopped anywhere after what it acknowledged, can have led to.
+
+    A document that somebody set out to remove is not filed again under the same name.
+    """
     listed = Counter(outcome.listed)
     tried = Counter(document for attempt in history for document in attempt.documents)
     promised = {document for attempt in history for document in attempt.acknowledged}
-    wrong = [f"acknowledged and lost: {name}" for name, _ in _in_order(promised - set(listed))]
+    doomed = {document for removal in removals for document in removal.documents}
+    gone = {document for removal in removals for document in removal.acknowledged}
+    wrong = [f"acknowledged and lost: {name}" for name, _ in _in_order(promised - doomed - set(listed))]
+    wrong += [f"removed and listed: {name}" for name, _ in _in_order(gone & set(listed))]
     wrong += [f"listed and does not read: {name}" for name, _ in _in_order(set(listed) - outcome.reads)]
     wrong += [f"listed and never filed: {name}" for name, _ in _in_order(set(listed) - set(tried))]
     wrong += [
@@ -50,7 +66,7 @@ def illegal(history: Sequence[Attempt], outcome: Outcome) -> list[str]:
     wrong += [f"listed without a custody event: {name}" for name, _ in _in_order(set(listed) - outcome.in_custody)]
     wrong += [
         f"an attempt acknowledged what it was not given: {name}"
-        for attempt in history
+        for attempt in (*history, *removals)
         for name, _ in _in_order(attempt.acknowledged - attempt.documents)
     ]
     return wrong
