@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -58,8 +59,8 @@ def views(at: Desk) -> tuple[str, ...]:
     return view_places.found(mark(at))
 
 
-def program(at: Desk, code: str, *options: str) -> str:
-    return shlex.join([sys.executable, at.write("viewer.py", code), *options])
+def program(code: str, *options: str) -> str:
+    return shlex.join([sys.executable, "-c", code, *options])
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def filed(one: Desk) -> Iterator[Desk]:
 def running(at: Desk, code: str, item: str = "informant.PDF") -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A view whose program has printed its first line."""
     with subprocess.Popen(
-        at.words("view", item, "--with", program(at, code)), env=at.environment(), cwd=at.home, text=True,
+        at.words("view", item, "--with", program(code)), env=at.environment(), cwd=at.home, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as view:  # fmt: skip
@@ -102,7 +103,7 @@ def is_gone(number: int) -> bool:
 
 
 def test_a_program_finds_the_document_in_memory_under_a_name_that_says_nothing(filed: Desk) -> None:
-    done = filed.run("view", "Каттар/letter.txt", "--with", program(filed, LOOKS, "--fullscreen"))
+    done = filed.run("view", "Каттар/letter.txt", "--with", program(LOOKS, "--fullscreen"))
     seen = json.loads(done.out)
     assert seen["text"] == LETTER
     assert os.path.basename(seen["path"]) == "document.txt"
@@ -114,11 +115,11 @@ def test_a_program_finds_the_document_in_memory_under_a_name_that_says_nothing(f
 
 def test_the_ending_of_the_name_stays_because_programs_go_by_it(filed: Desk) -> None:
     code = "import os, sys; print(os.path.basename(sys.argv[1]))"
-    assert filed.run("view", "informant.PDF", "--with", program(filed, code)).out == "document.pdf\n"
+    assert filed.run("view", "informant.PDF", "--with", program(code)).out == "document.pdf\n"
 
 
 def test_all_that_the_program_could_remember_lies_beside_the_document_and_goes_with_it(filed: Desk) -> None:
-    seen = json.loads(filed.run("view", "Каттар/letter.txt", "--with", program(filed, LOOKS)).out)
+    seen = json.loads(filed.run("view", "Каттар/letter.txt", "--with", program(LOOKS)).out)
     folder = os.path.dirname(seen["path"])
     for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME",
                  "XDG_RUNTIME_DIR"):  # fmt: skip
@@ -129,13 +130,21 @@ def test_all_that_the_program_could_remember_lies_beside_the_document_and_goes_w
     assert views(filed) == ()
 
 
-def test_the_program_can_write_nowhere_else(filed: Desk) -> None:
-    other = filed.write("other.txt", "as it was")
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A folder that is not below /tmp, of which programs get one of their own."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
+def test_the_program_can_write_nowhere_else(filed: Desk, elsewhere: Path) -> None:
+    other = str(elsewhere / "other.txt")
+    Path(other).write_text("as it was")
     code = f"""
 import os, sys
-for act in (lambda: open({str(filed.home / "new")!r}, "w"), lambda: open({other!r}, "w"), lambda: os.unlink({other!r}),
+for act in (lambda: open({str(elsewhere / "new")!r}, "w"), lambda: open({other!r}, "w"), lambda: os.unlink({other!r}),
             lambda: os.truncate({other!r}, 0), lambda: open("/dev/shm/new-{os.getpid()}", "w"),
-            lambda: os.link(sys.argv[1], {str(filed.home / "linked")!r})):
+            lambda: os.link(sys.argv[1], {str(elsewhere / "linked")!r})):
     try:
         act()
     except OSError as error:
@@ -143,12 +152,32 @@ for act in (lambda: open({str(filed.home / "new")!r}, "w"), lambda: open({other!
     else:
         print("DONE")
 """
-    done = filed.run("view", "informant.PDF", "--with", program(filed, code))
+    done = filed.run("view", "informant.PDF", "--with", program(code))
     if "the system lets the program write to no file elsewhere" not in done.err:
         pytest.skip("this kernel has no Landlock")
     assert "DONE" not in done.out
     assert len(done.out.split()) == 6
     assert Path(other).read_text() == "as it was"
+
+
+def test_the_program_has_a_tmp_of_its_own_that_goes_with_the_view(filed: Desk) -> None:
+    name = f"/tmp/sandyk-test-{os.getpid()}"
+    code = f"import os; print(os.listdir('/tmp')); open({name!r}, 'w').write('x'); print(open({name!r}).read())"
+    probe = subprocess.run(["unshare", "--user", "--mount", "true"], capture_output=True, check=False)
+    if probe.returncode:
+        pytest.skip("user namespaces are not allowed here")
+    done = filed.run("view", "informant.PDF", "--with", program(code))
+    assert done.out.splitlines() in (["[]", "x"], ["['.X11-unix']", "x"])
+    assert not os.path.exists(name)
+
+
+def test_an_office_suite_opens_a_document(filed: Desk) -> None:
+    """It makes a socket in /tmp, settings in its home, and starts processes of its own."""
+    need("soffice")
+    filed.run("add", "Road works", filed.write("note.rtf", r"{\rtf1 handed over in person}"))
+    done = filed.run("view", "note.rtf", "--with", "soffice --headless --cat")
+    assert "handed over in person" in done.out
+    assert views(filed) == ()
 
 
 def test_the_program_has_no_network_unless_it_is_given(filed: Desk) -> None:
@@ -161,9 +190,9 @@ try:
 except OSError:
     print("CUT OFF")
 """
-        alone = filed.run("view", "informant.PDF", "--with", program(filed, code))
+        alone = filed.run("view", "informant.PDF", "--with", program(code))
         assert alone.out == "CUT OFF\n" or "note: nothing keeps the program from the network" in alone.err
-        assert filed.run("view", "informant.PDF", "--network", "--with", program(filed, code)).out == "CONNECTED\n"
+        assert filed.run("view", "informant.PDF", "--network", "--with", program(code)).out == "CONNECTED\n"
 
 
 def test_a_program_that_forks_and_returns_is_waited_for(filed: Desk) -> None:
@@ -254,7 +283,7 @@ os.makedirs(os.path.expanduser("~/deep/er")); open(os.path.expanduser("~/deep/er
 os.symlink("/etc/hostname", os.path.expanduser("~/deep/link"))
 os.chmod(os.path.expanduser("~/deep/er"), 0); os.chmod(os.path.expanduser("~/deep"), 0)
 """
-    filed.run("view", "informant.PDF", "--with", program(filed, code))
+    filed.run("view", "informant.PDF", "--with", program(code))
     assert views(filed) == ()
     assert os.path.exists("/etc/hostname")
 
@@ -284,7 +313,7 @@ def test_nothing_is_opened_for_writing_outside_of_memory_but_in_the_vault_itself
     log = tmp_path / "trace"
     calls = "trace=open,openat,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink"
     command = [need("strace"), "-f", "-qq", "-s", "4096", "-o", str(log), "-e", calls]
-    command += filed.words("view", "Каттар/letter.txt", "--with", program(filed, LOOKS))
+    command += filed.words("view", "Каттар/letter.txt", "--with", program(LOOKS))
     subprocess.run(command, env=filed.environment(), cwd=filed.home, check=True, capture_output=True)
     begun = [line for line in log.read_text().splitlines() if '"' in line and " = -1 " not in line]
     reading = re.compile(r"open(at)?\((?!.*(O_WRONLY|O_RDWR|O_CREAT))")
@@ -332,7 +361,7 @@ def test_without_a_folder_in_memory_it_refuses_and_says_what_can_be_done(filed: 
 def test_on_a_disk_it_says_what_stays_and_notes_the_copy_and_removes_it(filed: Desk) -> None:
     with without_memory(filed) as before:
         done = subprocess.run(
-            [*before, *filed.words("view", "informant.PDF", "--on-disk", "--with", program(filed, LOOKS))],
+            [*before, *filed.words("view", "informant.PDF", "--on-disk", "--with", program(LOOKS))],
             env=filed.environment(), text=True, capture_output=True,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
