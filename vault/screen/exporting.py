@@ -124,7 +124,7 @@ class Exporting(Screen[bool]):
             yield Choices(clean, single=True, chosen={"no"}, id="clean")
             yield Words(_("What is said of them?"), classes="question")
             said = [("sources", _("also who or what each document came from"))]
-            yield Choices(said, single=False, chosen={"sources"}, id="said")
+            yield Choices(said, single=False, chosen={"sources"}, id="told")
         yield Words("", id="export-says", classes="warning wide")
         with Horizontal(classes="buttons"):
             yield Button(Content(_("Export")), id="export")
@@ -168,7 +168,7 @@ class Exporting(Screen[bool]):
             references=tuple(row.item.hex() for row in self._marked) if marked else (),
             to=tuple(sorted(self.query_one("#to", Choices).chosen)),
             folder=os.path.abspath(folder), parts=self._only("parts"), clean=self._only("clean"),
-            sources=bool(self.query_one("#said", Choices).chosen),
+            sources=bool(self.query_one("#told", Choices).chosen),
         )  # fmt: skip
         if not order.to:
             self._say(_("First choose for whom it is."))

@@ -90,7 +90,8 @@ ModalScreen { align: center middle; background: $background; }
 .box { width: 76; max-width: 100%; height: auto; max-height: 100%; border: solid $primary; padding: 0 2; }
 Entrance { align: center middle; }
 .box .row { height: auto; width: 1fr; }
-.buttons { height: auto; margin: 1 1 0 1; width: 1fr; }
+.buttons { height: auto; margin-top: 1; padding: 0 1; width: 1fr; }
+.box .buttons { padding: 0; }
 .field { height: 1; padding: 0 1; }
 .field Words { width: 22; }
 .field Input { width: 1fr; }
@@ -102,6 +103,7 @@ Adding > .buttons, Exporting > .buttons { margin-bottom: 1; }
 .tall { height: 1fr; }
 #reading { height: 1fr; padding: 0 1; }
 #reading Words { width: 1fr; }
+#inside { height: auto; }
 PassphraseField { height: 1; background: $panel; padding: 0 1; }
 PassphraseField:focus { background: $primary 30%; }
 Chooser { height: 1fr; }

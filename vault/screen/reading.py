@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from gettext import gettext as _
 from typing import ClassVar
 
+from rich.cells import cell_len, set_cell_size
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import Screen
 
 from vault import kinds
@@ -93,6 +94,8 @@ class Reading(Screen[None]):
         """A page that is filled when it was read."""
         with VerticalScroll(id="reading"):
             yield Words(_("reading…"), id="known", classes="wide")
+            yield Vertical(id="inside")
+            yield Words("", id="rest", classes="wide")
         yield KeyBar(
             ("Esc", _("Back"), "screen.back"), ("F9", _("Hide"), "app.hide"),
             ("F10", _("Lock and leave"), "app.lock"), ("F12 F12", _("WIPE"), "app.wipe_click"),
@@ -110,8 +113,9 @@ class Reading(Screen[None]):
     def _show(self, record: Record) -> None:
         if not self.is_attached:
             return
-        known = self.query_one("#known", Words)
-        known.update("\n".join(_known_lines(record)))
+        first, rest = _known_lines(record)
+        self.query_one("#known", Words).update("\n".join(first))
+        self.query_one("#rest", Words).update("\n".join(rest))
         # Room for the picture: the page without its margins and its scroll bar, and with the name still above it.
         columns, rows = max(8, self.size.width - 6), max(4, self.size.height - 5)
         self._desk.look(lambda shelf: look_into(shelf, record, columns, rows), self._show_inside)
@@ -119,7 +123,7 @@ class Reading(Screen[None]):
     def _show_inside(self, look: Look) -> None:
         if not self.is_attached:
             return
-        page = self.query_one("#reading")
+        page = self.query_one("#inside")
         match look.shown:
             case Picture() as picture:
                 page.mount(Drawn(picture, glyphs=not self.app.has_class("-ascii")))
@@ -134,27 +138,33 @@ class Reading(Screen[None]):
                 page.mount(Words(_("Not shown: {reason}").format(reason=look.why_not), classes="quiet wide"))
 
 
-def _known_lines(record: Record) -> list[str]:
+def _known_lines(record: Record) -> tuple[list[str], list[str]]:
+    """What is shown above the document, and below it."""
     item = record.item
-    fields = [
+    first = [
         (_("name"), printable(item.name)),
         (_("case"), printable(record.case.name)),
         (_("where it is"), where_words(record.where)),
         (_("size"), _("{size} ({bytes} bytes)").format(size=size_text(item.size), bytes=item.size)),
         (_("filed"), time_text(item.filed_ns)),
-        (_("last changed"), time_text(item.mtime_ns)),
         (_("note"), printable(item.note)),
         (_("source"), printable(item.source)),
         (_("tags"), printable(", ".join(item.tags))),
-        (_("came in as"), item.origin),
+    ]
+    rest = [
+        (_("last changed"), time_text(item.mtime_ns)),
+        (_("came in as"), _(item.origin)),
         (_("signed by"), item.signer.hex()),
         ("SHA-256", item.sha256.hex()),
     ]
+    events = [
+        f"{time_text(event.at_ns)}  {printable(f'{_(event.kind)} {event.detail}'.strip())}"
+        for event in record.events[-EVENTS_SHOWN:]
+    ]
+    return [*_in_columns(first), ""], ["", *_in_columns(rest), "", _("Custody record:"), *events]
+
+
+def _in_columns(fields: list[tuple[str, str]]) -> list[str]:
     shown = [(name, value) for name, value in fields if value]
-    width = max(len(name) for name, _value in shown)
-    lines = [f"{name:<{width}}  {value}" for name, value in shown]
-    events = record.events[-EVENTS_SHOWN:]
-    lines += ["", _("Custody record:"), *(
-        f"{time_text(event.at_ns)}  {printable(f'{event.kind} {event.detail}'.strip())}" for event in events
-    ), ""]  # fmt: skip
-    return lines
+    width = max(cell_len(name) for name, _value in shown)
+    return [f"{set_cell_size(name, width)}  {value}" for name, value in shown]
