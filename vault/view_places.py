@@ -123,7 +123,11 @@ def _why_none(candidates: tuple[str, ...]) -> str:
 def _make_in(place: str, mark: str, *, in_memory: bool) -> ViewFolder:
     for _attempt in range(_TRIES):
         path = os.path.join(place, f"{mark}{_VIEW}{os.urandom(4).hex()}")
-        holder = runtime.hold(path + HELD, f"{os.getpid()}\n")
+        try:
+            holder = runtime.hold(path + HELD, f"{os.getpid()}\n")
+        except FileNotFoundError:  # another view was the last one in it, and has just left
+            _make_own(place)
+            continue
         if holder is None:
             continue
         # Somebody who sweeps may have taken the file away between its making and its lock: then nothing shows it.
@@ -145,6 +149,14 @@ def _make_own(place: str) -> None:
     with suppress(FileExistsError):
         os.mkdir(place, 0o700)
     runtime.check_own(place)
+
+
+def leave(folder: str) -> None:
+    """Remove the place in which a view's folder was, if nothing is in it any more and it is for views alone."""
+    place = os.path.dirname(folder)
+    if place.startswith("/dev/shm/"):  # noqa: S108  # the others are those of agents and guards, too
+        with suppress(OSError):
+            os.rmdir(place)
 
 
 def found(mark: str | None, *, among: tuple[str, ...] | None = None) -> tuple[str, ...]:

@@ -160,6 +160,7 @@ def _forget(holder: str) -> None:
             os.unlink(holder)
         finally:
             os.close(fd)
+    view_places.leave(holder)
 
 
 def _serves(number: int, folder: str) -> bool:
