@@ -20,7 +20,7 @@ _OURS = "--vault {store}/vault --passphrase-file {tmp}/pass"
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """``phases``: what to run, of init, add, again, verify, get, export, open. ``needs``: programs it is made of."""
+    """``phases``: what to run, of ``bench.rounds.PHASES``. ``needs``: programs it is made of."""
 
     name: str
     needs: tuple[str, ...]
@@ -49,6 +49,9 @@ OURS = Tool(
                 f" --new-passphrase-file {{tmp}}/pass; {_sandyk('case new', 'c')}",
         "add": _sandyk("add", "c {src}"),
         "again": _sandyk("add", "c {src}"),
+        "unlock": _sandyk("unlock"),
+        "held": f"'{SANDYK}' add c {{src}} --vault {{store}}/vault",
+        "lock": f"'{SANDYK}' lock --vault {{store}}/vault",
         "verify": _sandyk("verify"),
         "get": _sandyk("get", "--all c -o {out}"),
         "export": _sandyk("export", "c --to first --force -o {tmp}/bundle.age"),

@@ -81,6 +81,7 @@ def _corpus(name: str, corpus: dict[str, Any]) -> Iterator[str]:
             yield f"| {mark}{tool}{mark} | " + " | ".join(cells) + f" | {stored} |"
         yield from _goal_rows(name, rounds, base)
         yield from _processor_rows(rounds, tools, base)
+        yield from _held(name, rounds, base)
     if ARCHIVER in tools and "export" in rounds[0][OURS]:
         yield "\n| | " + " | ".join(_BUNDLE_PHASES) + " |\n|---|--:|--:|"
         seconds = (f"{_median(rounds, ARCHIVER, phase):.1f}" for phase in _BUNDLE_PHASES.values())
@@ -107,6 +108,15 @@ def _goal_rows(name: str, rounds: list[Any], base: str) -> Iterator[str]:
     size = rounds[0][OURS]["add"]["stored"] / 1e6 / limit
     cells = [_or_dash(distance, "{:.1f} ×") for distance in distances]
     yield "| time to goal | " + " | ".join(cells) + f" | {size:.2f} × |"
+
+
+def _held(name: str, rounds: list[Any], base: str) -> Iterator[str]:
+    """A second run with keys that an agent holds, beside that of the base, which stretches its passphrase each time."""
+    if "held" in rounds[0][OURS]:
+        used = statistics.median(_ratios(rounds, OURS, "held", base, "again", "cpu"))
+        goal = _or_dash(GOALS.get(name, {}).get("again"), "{:.2f}")
+        yield f"\n*again*, through the agent: {_ratio(rounds, OURS, 'held', base, 'again')} of {base}'s time"
+        yield f"(goal {goal}), {used:.2f} of its processor time."
 
 
 def _processor_rows(rounds: list[Any], tools: list[str], base: str) -> Iterator[str]:

@@ -14,15 +14,19 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from bench.measure import Failed, Measurement, run, sync_command
 from bench.peers import Tool
 
-PHASES = ("init", "add", "again", "verify", "get", "export", "open")
+PHASES = ("init", "add", "again", "unlock", "held", "lock", "verify", "get", "export", "open")
+"""*held* is *again* with keys that *unlock* gave to an agent."""
 QUIET = 0.25
 """A phase during which others used more of a core than this is repeated, or marked."""
-_WRITES_TO = {"init": "store", "add": "store", "again": "store", "get": "out", "export": "tmp", "open": "out"}
+_WRITES_TO = {
+    "init": "store", "add": "store", "again": "store", "held": "store", "get": "out", "export": "tmp", "open": "out",
+}  # fmt: skip
 _REPEATABLE = ("verify", "get", "export", "open")
 
 Turn = dict[str, dict[str, float]]
@@ -38,6 +42,9 @@ def play(source: Path, tools: list[Tool], work: Path, number: int, *, compare: b
             for tool in (tool for tool in order if phase in tool.phases):
                 turns[tool.name][phase] = _play_phase(source, tool, phase, places[tool.name], compare=compare)
     finally:
+        for tool in (tool for tool in order if "lock" in tool.phases):  # no agent outlives a round that failed
+            with suppress(Failed):
+                run(tool.phases["lock"].format_map({n: shlex.quote(str(p)) for n, p in places[tool.name].items()}))
         # After the last measurement of the round: freeing much memory slows the next one down on virtual machines.
         shutil.rmtree(work, ignore_errors=True)
     return turns
@@ -70,7 +77,7 @@ def _phase(
     for attempt in (1, 2):
         if phase in ("get", "open"):
             _empty(folders["out"])
-        if phase in ("add", "again"):
+        if phase in ("add", "again", "held"):
             run(f"find {shlex.quote(str(source))} -type f -print0 | xargs -0 cat >/dev/null")  # into the cache
         run(sync_command(str(folders["store"])))
         target = folders[_WRITES_TO[phase]] if phase in _WRITES_TO else None
