@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from vault.agent import asking
+from vault import locking
 from vault.screen import leaving
 from vault.screen.app import CLOSING_SECONDS, Browse, Way
 from vault.screen.leaving import Ending, Left
@@ -25,7 +25,7 @@ def show(way: Way) -> Ending:
         if wiped:
             leaving.clear_terminal()
         if browse.ending.left is Left.LOCKED:
-            asking.lock(way.folder)
+            locking.lock(way.folder)
     finally:
         browse.desk.close(CLOSING_SECONDS)
         if way.opened is not None:
