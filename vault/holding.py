@@ -17,9 +17,9 @@ from keys.words import parse_spoken
 from vault import qr_text
 from vault.contacts import name_of
 from vault.errors import BadInput, BrokenSignature, Damaged, DoesNotOpen, NewerFormat
+from vault.sharing import QR_KIND
 from vault.vaults import Vault
 
-QR_KIND = "SHARE"
 MAX_READ = 2 * MAX_SEALED_SIZE
 """Bytes of a file with a share, or with the texts of its QR codes."""
 

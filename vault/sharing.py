@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -32,21 +32,31 @@ from keys.shares import (
     LEAST_THRESHOLD,
     MAX_SHARES,
     SECRET_SIZE,
-    Share,
     answer,
     check_key,
     new_challenge,
     slot_passphrase,
 )
 from keys.shares import split as split_secret
-from vault import layout
-from vault.errors import AlreadyThere, BadInput, DiskFailed, NotAllowed, NotFound, NotTrusted
+from vault import layout, qr_text
+from vault.errors import (
+    AlreadyThere,
+    BadInput,
+    DamagedVault,
+    DiskFailed,
+    NewerFormat,
+    NotAllowed,
+    NotFound,
+    NotTrusted,
+)
 from vault.founding import book_number, book_path, roster_path, write_person_file
 from vault.names import printable
 from vault.refusals import refusal
 
 if TYPE_CHECKING:
     from vault.vaults import Vault
+
+QR_KIND = "SHARE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,47 +68,59 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareFile:
+    """Who gets a share, and where it was written."""
+
+    holder: str
+    path: str
+    sheet: str | None
+    """The SVG file with its QR codes, if any were wanted."""
+
+
+@dataclass(frozen=True, slots=True)
 class SharesMade:
     """What ``split`` did."""
 
     set_id: bytes
-    files: tuple[tuple[str, str], ...]
-    """Who has share 1, 2, …, and the file that is for them."""
+    files: tuple[ShareFile, ...]
+    """Share 1, 2, …"""
     replaced: bool
     """Whether there were shares before, which open nothing any more."""
 
 
-def split(vault: Vault, people: Sequence[Recipient], threshold: int, folder: str, *, name: str | None) -> SharesMade:
+def split(
+    vault: Vault, people: Sequence[Recipient], threshold: int, folder: str, *, name: str | None, sheets: bool = False
+) -> SharesMade:
     """Give each of these people a share of a new key to one's own place in this vault, as files in a folder.
 
-    ``name`` is what the shares call their owner; without it they carry the words of the card alone. Raises BadInput,
-    AlreadyThere, NotAllowed when all places are taken, DamagedVault, DiskFailed, Wiped.
+    ``name`` is what the shares call their owner; without it they carry the words of the card alone. ``sheets``: each
+    also as QR codes, an SVG file. Raises BadInput, AlreadyThere, NotAllowed when all places are taken, DamagedVault,
+    DiskFailed, Wiped.
     """
     _expect_sound(vault, people, threshold)
-    name = None if name is None else _short_name(name)
-    entry = vault.my_entry()
-    secret, set_id, now = Secret.random(SECRET_SIZE), os.urandom(ID_SIZE), vault.clock()
-    shares = split_secret(secret, threshold=threshold, count=len(people))
+    entry, name = vault.my_entry(), None if name is None else _short_name(name)
+    set_id, now, replaced = os.urandom(ID_SIZE), vault.clock(), entry.recovery is not None
     made = datetime.fromtimestamp(now // 10**9, UTC).date()
-    sealed = [
-        seal_share(
-            HeldShare(share, set_id, len(people), made, entry.card.words, vault.me.signing_public, name),
-            vault.me, person.card,
-        )
-        for share, person in zip(shares, people, strict=True)
-    ]  # fmt: skip
-    paths = [os.path.join(folder, f"{set_id.hex()[:8]}-{share.index}.age") for share in shares]
-    _write_new(folder, paths, sealed)
-    holders = tuple(_holder(share, person, set_id) for share, person in zip(shares, people, strict=True))
-    try:
-        _put_slot(vault, secret, ShareSet(set_id, now, threshold, holders))
-    except BaseException:
-        _take_away(paths)
-        raise
-    finally:
-        secret.close()
-    files = tuple((person.name, path) for person, path in zip(people, paths, strict=True))
-    return SharesMade(set_id, files, entry.recovery is not None)
+    with Secret.random(SECRET_SIZE) as secret:
+        contents: dict[str, bytes] = {}
+        files, holders = [], []
+        for share, person in zip(split_secret(secret, threshold=threshold, count=len(people)), people, strict=True):
+            held = HeldShare(share, set_id, len(people), made, entry.card.words, vault.me.signing_public, name)
+            path = os.path.join(folder, f"{set_id.hex()[:8]}-{share.index}")
+            contents[f"{path}.age"] = sealed = seal_share(held, vault.me, person.card)
+            if sheets:
+                from vault import qr  # loads a library that nothing else here needs
+
+                contents[f"{path}.svg"] = qr.svg(qr_text.lines_of(QR_KIND, sealed))
+            files.append(ShareFile(person.name, f"{path}.age", f"{path}.svg" if sheets else None))
+            holders.append(Holder(person.name, person.card.fingerprint, check_key(share, set_id)))
+        _write_new(folder, contents)
+        try:
+            _put_slot(vault, secret, ShareSet(set_id, now, threshold, tuple(holders)))
+        except BaseException:
+            _take_away(contents)
+            raise
+    return SharesMade(set_id, tuple(files), replaced)
 
 
 def standing(vault: Vault) -> tuple[ShareSet | None, bool]:
@@ -125,6 +147,21 @@ def forget(vault: Vault) -> bool:
         _save_roster(vault, roster.with_recovery(pair, None))
     _save_book(vault, replace(book, shares=None))
     return True
+
+
+def use_up(vault: Vault, recovery: keyring.OpenSlot) -> None:
+    """After a recovery: make the slot that was used open nothing any more, whatever roster and book look like."""
+    keyring.erase(vault.keyring_file, vault.opened, (recovery.compartment, recovery.pair))
+    try:
+        forget(vault)
+    except (DamagedVault, NewerFormat) as exc:
+        vault.notice(_("the passphrase was changed, but: {reason}").format(reason=str(exc)))
+
+
+def end_with_outside_half(vault: Vault) -> None:
+    """Take back what would be a way round a new outside half, or needs the one of before, and say so."""
+    if forget(vault):
+        vault.notice(_("the shares of your key open nothing any more; make new ones: sandyk key split"))
 
 
 def erase_slot(vault: Vault, compartment: int, entry: RosterEntry) -> None:
@@ -181,10 +218,6 @@ def _short_name(name: str) -> str:
     if len(tidy) > MAX_OWNER_NAME:
         raise BadInput(_("a name in a share has at most {count} characters").format(count=MAX_OWNER_NAME))
     return tidy
-
-
-def _holder(share: Share, person: Recipient, set_id: bytes) -> Holder:
-    return Holder(person.name, person.card.fingerprint, check_key(share, set_id))
 
 
 def _put_slot(vault: Vault, secret: Secret, shares: ShareSet) -> None:
@@ -244,14 +277,14 @@ def _save_book(vault: Vault, book: Book) -> None:
     write_person_file(vault.folder, path, seal_book(book, vault.me), vault.disk)
 
 
-def _write_new(folder: str, paths: Sequence[str], contents: Iterable[bytes]) -> None:
+def _write_new(folder: str, contents: Mapping[str, bytes]) -> None:
     """Make the folder unless it is there, and the files in it, durable; none of them when one cannot be made."""
-    if layout.vault_around(os.path.realpath(folder)) is not None:
+    if layout.vault_around(folder) is not None:
         raise BadInput(_("the shares do not belong into a vault's folder: name another one with -o"))
-    written = []
+    written: list[str] = []
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        for path, content in zip(paths, contents, strict=True):
+        for path, content in contents.items():
             with open(path, "xb") as f:
                 written.append(path)
                 f.write(content)
@@ -268,7 +301,7 @@ def _write_new(folder: str, paths: Sequence[str], contents: Iterable[bytes]) -> 
         raise
 
 
-def _take_away(paths: Sequence[str]) -> None:
+def _take_away(paths: Iterable[str]) -> None:
     for path in paths:
         with suppress(OSError):
             os.unlink(path)

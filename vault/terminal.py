@@ -82,12 +82,20 @@ def ask(prompt: str, *hints: str) -> str:
     return _asked(prompt, hints).decode("utf-8", "replace").strip()
 
 
-def ask_line(prompt: str, *hints: str) -> str:
-    """``ask``, over and over: raises NoTerminal with the hints also when the terminal goes away, or on Ctrl-D."""
+def ask_and_erase(prompt: str, *hints: str) -> str:
+    """Ask for what may be seen while it is typed, and not afterwards: where a terminal can, its line is erased.
+
+    Raises NoTerminal with the hints, also when the terminal goes away or on Ctrl-D.
+    """
     typed = _asked(prompt, hints)
     if not typed:
         raise NoTerminal(_("no answer was given"), *hints)
-    return typed.decode("utf-8", "replace").strip()
+    text = typed.decode("utf-8", "replace").rstrip("\n")
+    if os.name == "posix" and os.environ.get("TERM", "") not in ("", "dumb"):
+        with _terminal(*hints) as (source, out):
+            rows = -(-len(prompt + text) // max(1, os.get_terminal_size(source.fileno()).columns))
+            out.write(f"\x1b[{rows}A\r\x1b[J".encode())  # cursor up, and erase below (ECMA-48, CUU and ED)
+    return text.strip()
 
 
 def _asked(prompt: str, hints: tuple[str, ...]) -> bytes:
@@ -120,9 +128,7 @@ def read_passphrase_file(path: str) -> Secret:
             with open(path, "rb") as f:
                 line = f.readline(MAX_TYPED + 1)
     except OSError as exc:
-        raise BadInput(
-            _("the passphrase file cannot be read: {reason}").format(reason=refusal(exc).lower())
-        ) from exc
+        raise BadInput(_("the passphrase file cannot be read: {reason}").format(reason=refusal(exc).lower())) from exc
     # Windows editors put a byte order mark in front; nobody would type one at a prompt.
     return normalise(_text(line.removeprefix(b"\xef\xbb\xbf")))
 

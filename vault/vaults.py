@@ -347,10 +347,9 @@ class Vault:
         """Give whoever's recovery slot was opened a new passphrase. The shares of their key open nothing any more."""
         self.opened_by(passphrase, self._token)  # as in change_passphrase
         with self.changing():
-            self._opened = keyring.restore(
-                self.keyring_file, self.header, self.opened, passphrase, self._token, floor=self.floor
-            )
-            sharing.forget(self)
+            used, token = self.opened, self._token
+            self._opened = keyring.restore(self.keyring_file, self.header, used, passphrase, token, floor=self.floor)
+            sharing.use_up(self, used)
 
     @property
     def outside_half(self) -> Secret | None:
@@ -365,8 +364,8 @@ class Vault:
     def change_outside_half(self, passphrase: Secret, token: Secret | None) -> None:
         """Make one's slot need this outside half from now on, or none; ``passphrase`` is the present one, and stays.
 
-        Until it returns the slot may still open as it did. Raises DoesNotOpen when another passphrase was given.
-        Shares of one's key, which know nothing of the new half, open nothing any more.
+        Until it returns the slot may still open as it did; shares of one's key open nothing from now on. Raises
+        DoesNotOpen when another passphrase was given.
         """
         with self.changing():
             try:
@@ -377,8 +376,7 @@ class Vault:
                 ) from exc
             if again.slot != self.opened.slot:
                 raise DoesNotOpen(_("this is not the passphrase that opened the vault"), _("nothing was changed"))
-            if sharing.forget(self):
-                self.notice(_("the shares of your key open nothing any more; make new ones: sandyk key split"))
+            sharing.end_with_outside_half(self)
             self._opened = keyring.change_passphrase(
                 self.keyring_file, self.header, self.opened, passphrase, token, floor=self.floor
             )

@@ -112,7 +112,7 @@ def test_a_forgotten_passphrase_is_replaced_with_what_two_of_three_read_aloud(ab
         child.sendline(NEW)
         child.expect("The same once more")
         child.sendline(NEW)
-        child.expect("your new passphrase opens this vault, Бермет")
+        child.expect("your new passphrase opens this vault")
         child.expect(pexpect.EOF)
         assert NEW not in child.before
     bermet.passphrase.write_text(NEW + "\n")
@@ -220,6 +220,37 @@ def test_words_are_shown_only_to_somebody_at_a_terminal(abroad: tuple[Desk, list
         child.sendline("n")
         child.expect("nothing was shown")
         child.expect(pexpect.EOF)
+
+
+def test_words_go_from_the_screen_when_they_were_read(abroad: tuple[Desk, list[Desk]]) -> None:
+    """Shown on the terminal's other screen, which leaves nothing to scroll back to."""
+    bermet, holders = abroad
+    file = files(split(bermet))[0]
+    words = read_aloud(holders[0], file).split()
+    at = replace(holders[0], more={"TERM": "xterm"})
+    with terminal(at, "key", "show", file, "--passphrase-file", str(at.passphrase)) as child:
+        child.expect("do you know their voice")
+        assert words[7] not in child.before
+        child.sendline("y")
+        child.expect_exact("\x1b[?1049h")
+        child.expect("press a key")
+        assert all(word in child.before for word in words)
+        child.send("q")
+        child.expect_exact("\x1b[?1049l")
+        child.expect(pexpect.EOF)
+        assert words[7] not in child.before
+
+
+def test_typed_words_are_erased_from_the_terminal(abroad: tuple[Desk, list[Desk]]) -> None:
+    bermet, holders = abroad
+    words = read_aloud(holders[0], files(split(bermet))[0])
+    with terminal(replace(bermet, more={"TERM": "xterm"}), "key", "recover") as child:
+        child.expect("share 1, word 1: ")
+        child.sendline(words)
+        # The prompt and 33 words take two or three lines of 200 columns.
+        lines = -(-len("share 1, word 1: " + words) // 200)
+        child.expect_exact(f"\x1b[{lines}A\r\x1b[J")
+        child.expect("1 of 2 shares are here")
 
 
 def test_ctrl_d_ends_the_question_for_words(abroad: tuple[Desk, list[Desk]]) -> None:

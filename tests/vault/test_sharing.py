@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from keys.secret import Secret
 from keys.share_text import open_share
 from keys.shares import Share, answer, check_key, parse_share, split
 from tests.support.newsroom import CHEAP, DAY, PASSPHRASE, newsroom, unlock
-from vault import decoys, sharing
+from tests.support.tools import need
+from vault import decoys, qr, qr_text, sharing
 from vault.contacts import keep
 from vault.disk import Disk
 from vault.errors import AlreadyThere, BadInput, Damaged, DiskFailed, DoesNotOpen, NotAllowed, NotFound, NotTrusted
@@ -41,8 +43,8 @@ def made(vault: Vault, folder: Path, *, threshold: int = 2, count: int = 3) -> l
 
 def opened(done: SharesMade) -> list[Share]:
     return [
-        open_share(Path(path).read_bytes(), holder).share
-        for (_, path), holder in zip(done.files, HOLDERS, strict=False)
+        open_share(Path(file.path).read_bytes(), holder).share
+        for file, holder in zip(done.files, HOLDERS, strict=False)
     ]
 
 
@@ -444,6 +446,33 @@ def test_a_split_that_fails_leaves_no_file_behind(folder: str, tmp_path: Path) -
     assert not any((tmp_path / "out").iterdir())
 
 
+def test_a_recovery_works_where_the_list_of_journalists_is_damaged(folder: str, tmp_path: Path) -> None:
+    """And the slot that was used opens nothing any more all the same."""
+    with unlock(folder) as vault:
+        shares = made(vault, tmp_path / "out")
+        roster = Path(folder) / "rosters" / f"{vault.home[0]}.age"
+    roster.write_bytes(roster.read_bytes()[:-1])
+    with recovered(folder, shares[:2]) as vault:
+        vault.restore(Secret(NEW.encode()))
+        assert any("the passphrase was changed, but" in notice for notice in vault.notices)
+    assert opens(folder, NEW)
+    with pytest.raises(DoesNotOpen):
+        recovered(folder, shares[:2])
+
+
+def test_a_sheet_of_codes_holds_what_the_file_holds(folder: str, tmp_path: Path) -> None:
+    """Read back by another program, from the picture."""
+    zbar = need("zbarimg")
+    with unlock(folder) as vault:
+        done = sharing.split(vault, PEOPLE[:2], 2, str(tmp_path / "out"), name=None, sheets=True)
+    sheet, sealed = Path(str(done.files[0].sheet)), Path(done.files[0].path).read_bytes()
+    assert sheet.read_bytes().startswith(b"<?xml")
+    picture = tmp_path / "sheet.png"
+    picture.write_bytes(qr.png(qr_text.lines_of(sharing.QR_KIND, sealed)))
+    texts = subprocess.run([zbar, "--raw", "-q", picture], capture_output=True, check=True).stdout
+    assert qr_text.content_of(texts, sharing.QR_KIND, limit=1 << 14) == sealed
+
+
 def test_files_that_are_there_are_never_overwritten(
     folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -486,7 +515,7 @@ def test_a_holder_answers_and_an_old_answer_is_none(folder: str, tmp_path: Path)
         done = sharing.split(
             vault, [Recipient("Editor", editor.me.card()), *PEOPLE[:2]], 2, str(tmp_path / "o"), name=None
         )
-        received = receive(editor, Path(done.files[0][1]).read_bytes())
+        received = receive(editor, Path(done.files[0].path).read_bytes())
         with pytest.raises(BadInput, match="not asked"):
             sharing.take_answer(vault, "Editor", "abacus abdomen abdominal abide")
         number, challenge = sharing.ask(vault, "EDITOR")
@@ -529,7 +558,7 @@ def test_what_is_no_challenge_is_not_answered(folder: str, tmp_path: Path, typed
         done = sharing.split(
             vault, [Recipient("Editor", editor.me.card()), PEOPLE[0]], 2, str(tmp_path / "o"), name=None
         )
-        received = receive(editor, Path(done.files[0][1]).read_bytes())
+        received = receive(editor, Path(done.files[0].path).read_bytes())
         with pytest.raises(BadInput, match="not a challenge"):
             received.answer(typed)
 
@@ -538,7 +567,7 @@ def test_a_holder_learns_whose_share_it_is(folder: str, tmp_path: Path) -> None:
     with unlock(folder) as vault, unlock(newsroom(tmp_path / "theirs", label="Editor")) as editor:
         people = [Recipient("Editor", editor.me.card()), PEOPLE[0]]
         done = sharing.split(vault, people, 2, str(tmp_path / "o"), name=" Бермет ")
-        sealed = Path(done.files[0][1]).read_bytes()
+        sealed = Path(done.files[0].path).read_bytes()
         received = receive(editor, sealed)
         assert (received.owner, received.verified, received.held.name) == (None, False, "Бермет")
         assert received.held.owner == vault.me.card().words
@@ -549,7 +578,7 @@ def test_a_holder_learns_whose_share_it_is(folder: str, tmp_path: Path) -> None:
 def test_a_share_for_somebody_else_and_other_files_are_told_apart(folder: str, tmp_path: Path) -> None:
     with unlock(folder) as vault:
         done = sharing.split(vault, PEOPLE[:2], 2, str(tmp_path / "out"), name=None)
-        sealed = Path(done.files[0][1]).read_bytes()
+        sealed = Path(done.files[0].path).read_bytes()
         with pytest.raises(DoesNotOpen, match="not sealed for you"):
             receive(vault, sealed)
         for other in (b"", b"text", sealed[:2000], b"sandyk share 1\n"):
@@ -565,7 +594,7 @@ def test_a_share_is_taken_as_its_holder_opened_it(folder: str, tmp_path: Path) -
 
     with unlock(folder) as vault:
         done = sharing.split(vault, PEOPLE[:2], 2, str(tmp_path / "out"), name=None)
-    sealed = Path(done.files[0][1]).read_bytes()
+    sealed = Path(done.files[0].path).read_bytes()
     text = age.unseal(sealed, [HOLDERS[0].age], limit=1 << 16)
     share = opened(done)[0]
     assert share_in(text) == share == share_in(share.words.expose()) == share_in(b"\n" + share.words.expose() + b"\n")

@@ -54,23 +54,10 @@ def check_place(path: str | None, *, as_json: bool) -> None:
 
 
 def draw(text: str, path: str) -> int:
-    """Draw a card's QR codes, and say what to do with them; how many there are. Raises AlreadyThere, DiskFailed."""
-    count = draw_sheet(_KIND, text.encode("ascii"), path)
-    text = (
-        _("{count} QR codes above: scan each with a phone, and paste their texts into one file, in any order")
-        if path == "-"
-        else _("{count} QR codes in {path}: scan each with a phone, and paste their texts into one file, in any order")
-    )
-    say(text.format(count=count, path=printable(path)))
-    say(_("whoever has that file: sandyk contact add NAME FILE; then compare the words by voice"))
-    return count
-
-
-def draw_sheet(kind: str, content: bytes, path: str) -> int:
-    """Draw something small as QR codes; how many there are. Raises AlreadyThere, DiskFailed."""
+    """Draw a card's QR codes; how many there are. Raises AlreadyThere, DiskFailed."""
     from vault import qr, qr_text
 
-    lines = qr_text.lines_of(kind, content)
+    lines = qr_text.lines_of(_KIND, text.encode("ascii"))
     if path == "-":
         typer.echo(qr.terminal(lines), nl=False, color=True)
     else:
@@ -86,4 +73,11 @@ def draw_sheet(kind: str, content: bytes, path: str) -> int:
                     path=printable(path), reason=refusal(exc).lower()
                 )
             ) from exc
+    text = (
+        _("{count} QR codes above: scan each with a phone, and paste their texts into one file, in any order")
+        if path == "-"
+        else _("{count} QR codes in {path}: scan each with a phone, and paste their texts into one file, in any order")
+    )
+    say(text.format(count=len(lines), path=printable(path)))
+    say(_("whoever has that file: sandyk contact add NAME FILE; then compare the words by voice"))
     return len(lines)

@@ -22,11 +22,13 @@ from vault.cli.session import (
     read_token,
 )
 from vault.disk import Disk
+from vault.errors import DamagedVault, NewerFormat
 from vault.names import printable
 from vault.terminal import NoTerminal, say
 
 if TYPE_CHECKING:
     from keys.shares import Share
+    from vault.vaults import Vault
 
 
 def register(key: typer.Typer) -> None:
@@ -62,8 +64,8 @@ def recover(
     with hinting_at_token(token, outside_half):
         unlocked = open_with_shares(locked, shares, outside_half)
     with unlocked:
-        label = unlocked.my_entry().label
-        if new_passphrase_file is None:
+        label = _label(unlocked)
+        if label is not None and new_passphrase_file is None:
             say(_("the shares open the place of {name}").format(name=printable(label)))
         passphrase = read_new_passphrase(new_passphrase_file)
         unlocked.restore(passphrase)
@@ -73,7 +75,7 @@ def recover(
         {"recovered": True, "journalist": label},
         as_json=as_json,
         lines=(
-            _("your new passphrase opens this vault, {name}").format(name=printable(label)),
+            _("your new passphrase opens this vault"),
             _("the passphrase before opens nothing here any more, and neither do these shares"),
             _("make new ones: sandyk key split"),
             _("a copy of the keyring made before (a backup, a snapshot, a disk image) still opens with them"),
@@ -81,6 +83,14 @@ def recover(
     )
     for notice in notices:
         say(_("note: {text}").format(text=notice))
+
+
+def _label(unlocked: Vault) -> str | None:
+    """Whom the shares let in, if the list of journalists can be read: a damaged one must not keep anybody out."""
+    try:
+        return unlocked.my_entry().label
+    except (DamagedVault, NewerFormat):
+        return None
 
 
 def _gathered(files: list[str]) -> list[Share]:
@@ -129,7 +139,7 @@ def _typed(place: int) -> Share:
     )
     words: list[str] = []
     while True:
-        line = terminal.ask_line(_("share {place}, word {number}: ").format(place=place, number=len(words) + 1))
+        line = terminal.ask_and_erase(_("share {place}, word {number}: ").format(place=place, number=len(words) + 1))
         typed = line.split()
         try:
             words += words_in(line)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,14 +20,13 @@ from vault.cli.session import (
     read_text,
     table,
 )
-from vault.errors import BadInput, UnknownSigner
+from vault.errors import BadInput, NotAllowed, UnknownSigner
 from vault.names import printable
 from vault.terminal import say, time_text
 
 if TYPE_CHECKING:
     from keys.share_set import ShareSet
     from vault.holding import Received
-    from vault.sharing import SharesMade
     from vault.vaults import Vault
 
 FileArgument = Annotated[
@@ -99,24 +97,23 @@ def split(
                     ),
                 )
             people.append(sharing.Recipient(known, card))
-        made = sharing.split(unlocked, people, threshold, output, name=name)
+        made = sharing.split(unlocked, people, threshold, output, name=name, sheets=qr)
         needs_half = unlocked.needs_outside_half
-    pictures = _draw(made) if qr else []
     answer(
         {
             "set": made.set_id.hex(), "threshold": threshold, "replaced": made.replaced,
             "shares": [
-                {"holder": holder, "number": number, "file": path, "qr": pictures[number - 1] if qr else None}
-                for number, (holder, path) in enumerate(made.files, 1)
+                {"holder": file.holder, "number": number, "file": file.path, "qr": file.sheet}
+                for number, file in enumerate(made.files, 1)
             ],
         },
         as_json=as_json,
         lines=(
             *(
                 _("share {number} for {name}: {path}").format(
-                    number=number, name=printable(holder), path=printable(path)
+                    number=number, name=printable(file.holder), path=printable(file.path)
                 )
-                for number, (holder, path) in enumerate(made.files, 1)
+                for number, file in enumerate(made.files, 1)
             ),
             _("any {threshold} of these {count} people can let you back in; fewer cannot").format(
                 threshold=threshold, count=len(made.files)
@@ -128,19 +125,6 @@ def split(
             _("after sandyk panic no share opens anything, and without this vault's files neither"),
         ),
     )  # fmt: skip
-
-
-def _draw(made: SharesMade) -> list[str]:
-    from vault.cli.cards import draw_sheet
-    from vault.holding import QR_KIND
-
-    pictures = []
-    for _holder, path in made.files:
-        picture = os.path.splitext(path)[0] + ".svg"
-        with open(path, "rb") as f:
-            draw_sheet(QR_KIND, f.read(), picture)
-        pictures.append(picture)
-    return pictures
 
 
 def list_shares(
@@ -275,7 +259,7 @@ def show(
 ) -> None:
     """Show the words of a share that you hold, to be read to its owner.
 
-    On the terminal alone: they are not printed into a file or another program.
+    On the terminal alone, until you press a key: they are not printed into a file or another program.
     """
     terminal.expect_somebody(_("the words are shown on a terminal only; another age program opens the file too"))
     with opened(vault, passphrase_file, token) as unlocked:
@@ -290,16 +274,31 @@ def show(
     question = _("Did they ask you for it, and do you know their voice?")
     if not terminal.confirm(question):
         raise BadInput(_("nothing was shown"), _("call them back at a number that you have had for long"))
-    words = received.held.share.words.expose().decode("ascii").split()
-    rows = [" ".join(f"{number:2} {word:8}" for number, word in enumerate(words[at : at + 5], at + 1))
-            for at in range(0, len(words), 5)]  # fmt: skip
-    from keys.secret import Secret
+    _show_words(received)
 
-    with Secret("\n    ".join(rows).encode("ascii")) as shown:
-        terminal.show_once(
-            _("Share {number}:").format(number=received.held.share.index), shown,
-            _("They type them at: sandyk key recover. Four letters of each word are enough."),
-        )  # fmt: skip
+
+def _show_words(received: Received) -> None:
+    """The words, on the terminal's other screen until a key is pressed; where there is none, on this one."""
+    words = received.held.share.words.expose().decode("ascii").split()
+    rows = [
+        " ".join(f"{number:2} {word:8}" for number, word in enumerate(words[at : at + 5], at + 1))
+        for at in range(0, len(words), 5)
+    ]
+    heading = _("Share {number}:").format(number=received.held.share.index)
+    below = _("They type them at: sandyk key recover. Four letters of each word are enough.")
+    from vault.alternate_screen import alternate_screen
+
+    try:
+        with alternate_screen() as screen:
+            typed = b""
+            while not typed:
+                screen.draw([heading, "", *rows, "", below], _("press a key: the words go from the screen"))
+                typed = screen.key()
+    except NotAllowed:
+        from keys.secret import Secret
+
+        with Secret("\n    ".join(rows).encode("ascii")) as shown:
+            terminal.show_once(heading, shown, below, _("this terminal keeps them: clear it, or close it"))
 
 
 def _received(unlocked: Vault, file: str) -> Received:
