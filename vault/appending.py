@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing a long new file past the system's cache: packs and bundles are not read again soon, and fresh cache
+"""Writing a long new file past the system's cache: packs, bundles and films are not read again soon, and fresh cache
 pages cost more than encrypting what goes into them (docs/performance.md).
 
 Owns the aligned buffer and the way back to ordinary writing where a file system has no O_DIRECT (open(2)).
@@ -12,7 +12,7 @@ import errno
 import mmap
 import os
 
-from vault.disk import Disk
+from vault.disk import DIRECT_BLOCK, Disk
 
 BUFFER_SIZE = 4 << 20
 """Bytes written at a time: less costs throughput, more gained nothing. A multiple of 4,096, as O_DIRECT wants."""
@@ -25,9 +25,10 @@ class Appender:
     A file shorter than the buffer is written as any other. Raises OSError.
     """
 
-    def __init__(self, disk: Disk, fd: int, path: str) -> None:
+    def __init__(self, disk: Disk, fd: int, path: str, *, buffer_size: int = BUFFER_SIZE) -> None:
+        """``buffer_size``: bytes, a multiple of 4,096."""
         self._disk, self._fd, self._path = disk, fd, path
-        self._view = memoryview(mmap.mmap(-1, BUFFER_SIZE))  # aligned to a page
+        self._view = memoryview(mmap.mmap(-1, buffer_size))  # aligned to a page
         self._held = self._written = 0
         self._direct = False
         self._may_be_direct = bool(_DIRECT)
@@ -36,14 +37,21 @@ class Appender:
         """Take all of ``data``, which may be changed as soon as this returns."""
         view = memoryview(data)
         while view:
-            taken = min(len(view), BUFFER_SIZE - self._held)
+            taken = min(len(view), len(self._view) - self._held)
             self._view[self._held : self._held + taken] = view[:taken]
             self._held += taken
             view = view[taken:]
-            if self._held == BUFFER_SIZE:
+            if self._held == len(self._view):
                 self._turn_direct()
                 self._flush()
         return len(data)
+
+    def skip(self, size: int, /) -> None:
+        """Leave a hole of so many bytes, which reads as zeros."""
+        self._turn_ordinary()  # what is held may be no whole block
+        self._flush()
+        self._written = os.lseek(self._fd, size, os.SEEK_CUR)
+        os.ftruncate(self._fd, self._written)
 
     def finish(self) -> None:
         """Write the rest; to be called once, before the file is synced."""
@@ -66,7 +74,7 @@ class Appender:
         self._held = 0
 
     def _turn_direct(self) -> None:
-        if self._may_be_direct and not self._direct:
+        if self._may_be_direct and not self._direct and self._written % DIRECT_BLOCK == 0:
             self._direct = self._may_be_direct = _set_direct(self._fd, True)
 
     def _turn_ordinary(self) -> None:

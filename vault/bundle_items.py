@@ -40,6 +40,12 @@ MAX_LINE = 2 << 20
 MAX_SIZE = (1 << 63) - 1
 TEXT_FORMAT = "sandyk bundle 1"
 
+_KEPT_EVENTS = 64
+"""Different events that are remembered as judged: documents filed or sealed together share theirs."""
+_ITEM_KEY = b'{"item":'
+_ITEM_HEAD = re.compile(rb'\{"item":[1-9][0-9]{0,6}')
+_EVENT_KEY = b',"event":'
+_ANY_ITEM = _ITEM_KEY + b"1" + _EVENT_KEY
 _PATH = re.compile(r"data/([0-9]{4,6})/([^/]+)")
 
 Event = Mapping[str, object]
@@ -106,19 +112,36 @@ class _EventText(msgspec.Struct, forbid_unknown_fields=True):
     event: dict[str, object]
 
 
+class _Events:
+    """Events that were judged, by their text. The last few are kept, for documents share those of their filing."""
+
+    def __init__(self) -> None:
+        self._kept: dict[bytes, Event] = {}
+
+    def event(self, text: bytes) -> Event:
+        """What the end of a line says, from the value of ``event`` on."""
+        event = self._kept.get(text)
+        if event is None:
+            event = msgspec.json.decode(_ANY_ITEM + text, type=_EventText).event
+            if len(self._kept) == _KEPT_EVENTS:
+                del self._kept[next(iter(self._kept))]
+            self._kept[text] = event
+        return event
+
+
 class Custody(Collection[Event]):
-    """The events of an item that was read: judged, and kept as their lines until somebody looks at them."""
+    """The events of an item that was read: judged, and kept as their texts until somebody looks at them."""
 
-    __slots__ = ("_lines",)
+    __slots__ = ("_events", "_texts")
 
-    def __init__(self, lines: Iterable[bytes]) -> None:
-        self._lines = tuple(lines)
+    def __init__(self, texts: Iterable[bytes], events: _Events) -> None:
+        self._texts, self._events = tuple(texts), events
 
     def __iter__(self) -> Iterator[Event]:
-        return (msgspec.json.decode(line, type=_EventText).event for line in self._lines)
+        return map(self._events.event, self._texts)
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._texts)
 
     def __contains__(self, event: object) -> bool:
         return event in list(self)
@@ -169,8 +192,14 @@ def render_items(contents: Contents) -> bytes:
 
 def render_custody(items: Iterable[BundleItem]) -> bytes:
     """``custody.jsonl``: a line for each event, by item and then in the order given."""
-    lines = (_event_line(number, event) for number, item in enumerate(items, 1) for event in item.custody)
-    return json_safe("".join(f"{line}\n" for line in lines)).encode("utf-8")
+    lines: list[str] = []
+    known: dict[int, tuple[Event, str]] = {}  # with the event itself, so that its id stays its own
+    for number, item in enumerate(items, 1):
+        for event in item.custody:
+            if id(event) not in known:
+                known[id(event)] = event, _json(dict(event))
+            lines.append(f'{{"item":{number},"event":{known[id(event)][1]}}}\n')
+    return json_safe("".join(lines)).encode("utf-8")
 
 
 def parse_contents(untrusted_items: bytes, untrusted_custody: bytes) -> Contents:
@@ -180,8 +209,9 @@ def parse_contents(untrusted_items: bytes, untrusted_custody: bytes) -> Contents
         custody = _parse_custody(untrusted_custody, len(contents.items))
     except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
         raise DamagedBundle(_("the list of items or the custody record is damaged")) from exc
+    events = _Events()
     items = (
-        replace(item, custody=Custody(custody[number])) if number in custody else item
+        replace(item, custody=Custody(custody[number], events)) if number in custody else item
         for number, item in enumerate(contents.items, 1)
     )
     return replace(contents, items=tuple(items))
@@ -222,19 +252,35 @@ def _parse_items(untrusted: bytes) -> Contents:
 
 
 def _parse_custody(untrusted: bytes, items: int) -> dict[int, list[bytes]]:
-    """The lines of each item that has any."""
+    """For each item that has any, the texts of its events: what follows the item's number in their lines."""
     events: dict[int, list[bytes]] = {}
+    judged: dict[bytes, bytes] = {}
     last, count = 1, 0
     for line in _lines(untrusted):
-        text = msgspec.json.decode(line, type=_EventText)
-        if not last <= text.item <= items:
+        head, __, untrusted_text = line.partition(_EVENT_KEY)
+        text = judged.get(untrusted_text)
+        if text is None or not _ITEM_HEAD.fullmatch(head):
+            number, text = _judge_event(line), untrusted_text
+            if len(judged) < _KEPT_EVENTS:
+                judged[text] = text
+        else:
+            number = int(head[len(_ITEM_KEY) :])
+        if not last <= number <= items:
             raise DamagedBundle(_("the custody record is out of order, or speaks of an item that is not there"))
-        if count == MAX_EVENTS or not _is_event(text.event):
+        if count == MAX_EVENTS:
             raise DamagedBundle(_("the custody record holds an event that may not be, or too many"))
-        _expect_spelling(line, _event_line(text.item, text.event))
-        events.setdefault(text.item, []).append(line)
-        last, count = text.item, count + 1
+        events.setdefault(number, []).append(text)
+        last, count = number, count + 1
     return events
+
+
+def _judge_event(line: bytes) -> int:
+    """The number of the item that a line speaks of, if all of the line is as it must be. Raises DamagedBundle."""
+    text = msgspec.json.decode(line, type=_EventText)
+    if not _is_event(text.event):
+        raise DamagedBundle(_("the custody record holds an event that may not be, or too many"))
+    _expect_spelling(line, _event_line(text.item, text.event))
+    return text.item
 
 
 def _lines(untrusted: bytes) -> Iterator[bytes]:

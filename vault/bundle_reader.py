@@ -40,11 +40,14 @@ from vault import bagit
 from vault import bundle_layout as layout
 from vault.bundle_items import Contents, SealedItem, parse_contents
 from vault.errors import BrokenSignature, DamagedBundle, NewerFormat, Resealed
+from vault.lanes import Hashing, Lane
 from vault.padding import padme
 from vault.plaintext import DamagedSeal, Plaintext
 from vault.tar import PIECE, Member, Source, TarReader
 from vault.thumbnails import is_plain_thumbnail
 
+LITTLE = 1 << 20
+"""Bytes of a document that is handled as one value and not as a stream."""
 _ROOT = re.compile(r"bundle-[0-9a-f]{8}")
 _KEPT = frozenset(layout.MAX_BYTES) - {layout.README, layout.CATALOGUE}
 """Tag files whose content is looked at; of the others only the digest is."""
@@ -106,9 +109,11 @@ class Document:
     of it before is not what the sender described and must not be kept.
     """
 
-    def __init__(self, tar: TarReader, item: SealedItem) -> None:
+    def __init__(self, tar: TarReader, item: SealedItem, lane: Lane) -> None:
         self._tar = tar
         self._item = item
+        # A short one is hashed sooner than another thread is woken.
+        self._hashing = Hashing(lane) if item.size > LITTLE else None
         self._digest = hashlib.sha256()
         self._done = False
         self._over = False
@@ -120,14 +125,24 @@ class Document:
         if self._over:
             raise ValueError("the next document was asked for already")
         piece = self._tar.read(size)
-        self._digest.update(piece)
+        if self._hashing is None:
+            self._digest.update(piece)
+        elif piece:
+            self._hashing.update(piece)
         if not piece and size and not self._done:
-            if self._digest.digest() != self._item.sha256:
-                raise DamagedBundle(
-                    _("{path} is not the document that the bundle describes").format(path=self._item.path)
-                )
+            self._expect_digest()
             self._done = True
         return piece
+
+    def untrusted_whole(self) -> bytes:
+        """All of a little document at once, its digest not compared: that is the caller's, with ``check_whole``."""
+        if self._over or self._done or self._item.size > LITTLE:
+            raise ValueError("a document that is long, or was read already, cannot be had whole")
+        pieces = []
+        while piece := self._tar.read(LITTLE):
+            pieces.append(piece)
+        self._done = True
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def pass_over(self) -> None:
         """Leave it out: for a caller who has it already, with the same size and digest.
@@ -141,6 +156,23 @@ class Document:
         while self.read(PIECE):
             pass
         self._over = True
+
+    def _expect_digest(self) -> None:
+        if self._hashing is not None:
+            self._hashing.expect(self._item.sha256, lambda: _other_document(self._item))
+            self._hashing.wait()
+        elif self._digest.digest() != self._item.sha256:
+            raise _other_document(self._item)
+
+
+def check_whole(item: SealedItem, untrusted: bytes) -> None:
+    """Raise DamagedBundle unless these bytes are the document that the sender described."""
+    if len(untrusted) != item.size or hashlib.sha256(untrusted).digest() != item.sha256:
+        raise _other_document(item)
+
+
+def _other_document(item: SealedItem) -> DamagedBundle:
+    return DamagedBundle(_("{path} is not the document that the bundle describes").format(path=item.path))
 
 
 class TarBundleReader:
@@ -175,13 +207,14 @@ class TarBundleReader:
             raise ValueError("the documents of a bundle can be read once")
         self._started = True
         member: Member | None = self._pending
-        for item in self.tags.items:
-            if member is None or member.path != f"{self._root}/{item.path}" or member.size != item.size:
-                raise DamagedBundle(_("{path} is missing, out of order or of another size").format(path=item.path))
-            document = Document(self._tar, item)
-            yield item, document
-            document.finish()
-            member = next(self._tar, None)
+        with Lane("bundle-hash") as lane:
+            for item in self.tags.items:
+                if member is None or member.path != f"{self._root}/{item.path}" or member.size != item.size:
+                    raise DamagedBundle(_("{path} is missing, out of order or of another size").format(path=item.path))
+                document = Document(self._tar, item, lane)
+                yield item, document
+                document.finish()
+                member = next(self._tar, None)
         if member is not None:
             raise DamagedBundle(_("the bundle holds more documents than it describes"))
         if self._tar.consumed != padme(self._tar.size or 0, least=layout.LEAST_PLAINTEXT):

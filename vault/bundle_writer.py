@@ -34,6 +34,7 @@ from vault.bundle_items import (
 )
 from vault.bundle_readme import Carrier, render_readme
 from vault.errors import BadInput, ReadFailed
+from vault.lanes import Hashing, Lane
 from vault.padding import padme
 from vault.tar import Sink, TarWriter, tar_size
 
@@ -144,9 +145,12 @@ class Composed:
         for name, text in self._tag_files:
             tar.add(f"{root}/{name}", len(text))
             tar.write(text)
-        for index, item in enumerate(self._items):
-            tar.add(f"{root}/{item.path}", item.size)
-            _copy(index, item, content(index), tar, progress)
+        with Lane("bundle-hash") as lane:
+            hashing = Hashing(lane)
+            for index, item in enumerate(self._items):
+                tar.add(f"{root}/{item.path}", item.size)
+                _copy(index, item, content(index), tar, hashing, progress)
+            hashing.wait()
         tar.finish(self.size)
 
     def crowd(self) -> list[age.Recipient]:
@@ -238,20 +242,21 @@ def write_bundle(
 
 
 def _copy(
-    index: int, item: SealedItem, pieces: Iterator[bytes], tar: TarWriter, progress: Callable[[int], object] | None
-) -> None:
-    digest = hashlib.sha256()
+    index: int, item: SealedItem, pieces: Iterator[bytes], tar: TarWriter, hashing: Hashing,
+    progress: Callable[[int], object] | None,
+) -> None:  # fmt: skip
     left = item.size
     for piece in pieces:
         left -= len(piece)
         if left < 0:
             raise ContentChanged(index)
-        digest.update(piece)
+        hashing.update(piece)
         tar.write(piece)
         if progress:
             progress(len(piece))
-    if digest.digest() != item.sha256:
+    if left:
         raise ContentChanged(index)
+    hashing.expect(item.sha256, lambda: ContentChanged(index))
 
 
 def _tag_files(

@@ -11,7 +11,7 @@ who opens bundles for others renders this page anew from the verified items.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
 from urllib.parse import quote
@@ -25,6 +25,8 @@ from vault.names import printable
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONG_HEX = re.compile("[0-9a-f]{32,}", re.ASCII)
+_KEPT_EVENTS = 64
+"""Different events whose lines are remembered: documents filed or sealed together share theirs."""
 _EVENTS = {
     EVENT_FILED: "was-filed", EVENT_TAKEN_IN: "was-taken-in", EVENT_COPIED_OUT: "was-copied-out",
     EVENT_EXPORTED: "was-exported", EVENT_MOVED: "original-removed",
@@ -70,7 +72,7 @@ def render(
         f"<p><code>{urn_of(bundle_id)}</code></p>",
         "</header>",
         "<ol>",
-        *(_entry(item, thumbnails) for item in items),
+        *_entries(items, thumbnails),
         "</ol>",
         "</main>",
         "</body>",
@@ -97,7 +99,23 @@ def _rows(rows: Sequence[tuple[str, str, str]]) -> str:
     )
 
 
-def _entry(item: SealedItem, thumbnails: Collection[str]) -> str:
+def _entries(items: Iterable[SealedItem], thumbnails: Collection[str]) -> Iterator[str]:
+    known: dict[int, tuple[Event, str]] = {}  # with the event itself, so that its id stays its own
+
+    def custody(item: SealedItem) -> str:
+        lines = []
+        for event in item.custody:
+            if id(event) not in known:
+                if len(known) == _KEPT_EVENTS:
+                    del known[next(iter(known))]
+                known[id(event)] = event, f"<li>{_event(event)}</li>"
+            lines.append(known[id(event)][1])
+        return "".join(lines)
+
+    return (_entry(item, custody(item), thumbnails) for item in items)
+
+
+def _entry(item: SealedItem, custody: str, thumbnails: Collection[str]) -> str:
     number = item.path.split("/")[1]
     kind, suffix = kind_of(item.path)
     rows = [("size", _bytes(item.size), ""), ("type", _word(kind) + (f" · {suffix}" if suffix else ""), "")]
@@ -112,8 +130,8 @@ def _entry(item: SealedItem, thumbnails: Collection[str]) -> str:
         rows.append(("source", _lines(item.source), "lines"))
     if item.tags:
         rows.append(("tags", "".join(f'<span class="tag">{_text(tag)}</span>' for tag in item.tags), ""))
-    if item.custody:
-        rows.append(("custody", f"<ol>{''.join(f'<li>{_event(event)}</li>' for event in item.custody)}</ol>", ""))
+    if custody:
+        rows.append(("custody", f"<ol>{custody}</ol>", ""))
     link = escape(quote(item.path), quote=True)
     name = escape(printable(item.name))
     picture = f'<img src="{thumbnail_path(number)}" alt="" loading="lazy">' if number in thumbnails else ""

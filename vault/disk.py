@@ -300,6 +300,27 @@ def full_sync(fd: int) -> None:
     getattr(os, "fdatasync", os.fsync)(fd)
 
 
+def sync_file_system(path: str) -> None:
+    """Return once all that was written to the file system of this folder is on its medium (syncfs(2)).
+
+    Where a system has no such call, all file systems are synced, or none (Windows). Raises OSError.
+    """
+    try:
+        import ctypes
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        syncfs = libc.syncfs
+    except (ImportError, AttributeError, OSError, TypeError):
+        getattr(os, "sync", lambda: None)()
+        return
+    fd = os.open(path, os.O_RDONLY | _DIRECTORY | _CLOEXEC)
+    try:
+        if syncfs(fd) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), path)
+    finally:
+        os.close(fd)
+
+
 def take_lock(fd: int, *, wait: bool) -> None:
     """Lock a file, or on POSIX a folder, until its descriptor is closed. Raises OSError, also when it is locked."""
     try:

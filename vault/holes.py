@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Protocol
 
 LEAST = 64 << 10
 """Bytes of zeros that are worth a hole: below, a file in pieces costs more than it saves."""
@@ -20,40 +21,63 @@ _STRIDE = LEAST - PAGE
 """Wherever so many bytes of zeros begin, a page looked at in such steps lies in them."""
 
 
-class HoleWriter:
-    """Appends to a new, empty file. ``finish`` once at the end, or zeros there may be missing. Raises OSError."""
+class NewFile(Protocol):
+    """A new, empty file that is written from its beginning to its end."""
+
+    def write(self, data: bytes | memoryview, /) -> object:
+        """Append all of ``data``. Raises OSError."""
+
+    def skip(self, size: int, /) -> object:
+        """Append so many zeros, and take no room for them. Raises OSError."""
+
+
+class PlainFile:
+    """A new file by its descriptor, which stays the caller's."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+
+    def write(self, data: bytes | memoryview, /) -> None:
+        """See NewFile."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._fd, view) :]
+
+    def skip(self, size: int, /) -> None:
+        """See NewFile."""
+        os.ftruncate(self._fd, os.lseek(self._fd, size, os.SEEK_CUR))
+
+
+class HoleWriter:
+    """Appends to a new, empty file. ``finish`` once at the end, or zeros there may be missing. Raises OSError."""
+
+    def __init__(self, file: NewFile) -> None:
+        self._file = file
         self._zeros = 0  # that were handed over last, and not written yet
 
     def write(self, data: bytes) -> int:
         """Take all of ``data``."""
         if len(data) < LEAST and not self._zeros:
-            _write_all(self._fd, data)
+            self._file.write(data)
             return len(data)
         for start, end, empty in _runs(data):
             if empty:
                 self._zeros += end - start
             else:
                 self._settle()
-                _write_all(self._fd, data[start:end] if end - start < len(data) else data)
+                self._file.write(data[start:end] if end - start < len(data) else data)
         return len(data)
 
     def finish(self) -> None:
         """Give the file its length."""
-        if self._zeros >= LEAST:
-            end = os.lseek(self._fd, self._zeros, os.SEEK_CUR)
-            os.ftruncate(self._fd, end)
-            self._zeros = 0
         self._settle()
 
     def _settle(self) -> None:
         zeros, self._zeros = self._zeros, 0
         if zeros >= LEAST:
-            os.lseek(self._fd, zeros, os.SEEK_CUR)
+            self._file.skip(zeros)
         elif zeros:
-            _write_all(self._fd, bytes(zeros))
+            self._file.write(bytes(zeros))
 
 
 def _runs(data: bytes) -> Iterator[tuple[int, int, bool]]:
@@ -78,9 +102,3 @@ def _runs(data: bytes) -> Iterator[tuple[int, int, bool]]:
 
 def _is_empty(data: bytes, page: int) -> bool:
     return data.startswith(_ZEROS, page) or (page + PAGE > len(data) and not any(data[page:]))
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from gettext import gettext as _
 
@@ -20,15 +19,14 @@ from keys import age, sshsig
 from keys.secret import Secret
 from vault import catalogue, timestamp
 from vault.bundle import NotABundle, Tags, TarBundleReader
-from vault.bundle_reader import Document
 from vault.cases import Case, list_cases, open_store
 from vault.errors import BadInput, DiskFailed, LibraryMissing
-from vault.holes import HoleWriter
 from vault.intake import Intake
 from vault.model import EVENT_TAKEN_IN, ORIGIN_AGE, ORIGIN_BUNDLE, ORIGIN_DROP, Event, Item
 from vault.names import bag_name, printable
 from vault.part_reader import BadPart, PartSet, find_parts
 from vault.partial import PartialFolder, may_go_on
+from vault.placing import place_documents
 from vault.refusals import refusal
 from vault.sealed_files import PlainStream, Sealed, Zipped, is_zip, open_plain, plain_name, reading
 from vault.senders import Sender, sender_of
@@ -169,38 +167,13 @@ def _disk_failed(exc: OSError | DiskFailed, folder: str, kept: str | None) -> Di
 
 
 def _bundle_into_folder(reader: TarBundleReader, out: PartialFolder, vault: Vault | None, progress: Progress) -> Opened:
-    tags, kept, stamp = reader.tags, 0, _stamp(reader.tags)
+    tags, stamp = reader.tags, _stamp(reader.tags)
     out.go_on()
     _distrust_page(tags, out)
-    for item, document in reader.payload():
-        path = f"{out.root}/{item.path}"
-        if out.take(path, item.size, item.sha256, lambda size: progress(0, size)):
-            document.pass_over()
-            kept += 1
-        else:
-            _write(out, path, document, progress)
-        if item.mtime_ns is not None:
-            with suppress(OSError, OverflowError):
-                os.utime(out.path(path), ns=(item.mtime_ns, item.mtime_ns))
-        out.whole += 1
-        progress(1, 0)
+    kept = place_documents(reader, out, progress)
     place = out.finish()
     documents = tuple(Arrived(i.name, os.path.join(place, *i.path.split("/")), i.size, i.sha256) for i in tags.items)
     return Opened(_kind(tags), place, tags.title, _sender(vault, tags), documents, tags=tags, kept=kept, stamp=stamp)
-
-
-def _write(out: PartialFolder, path: str, document: Document, progress: Progress) -> None:
-    try:
-        with out.create(path) as f:
-            writer = HoleWriter(f.fileno())
-            while piece := document.read(PIECE):
-                writer.write(piece)
-                progress(0, len(piece))
-            writer.finish()
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(out.path(path))
-        raise
 
 
 def _distrust_page(tags: Tags, out: PartialFolder) -> None:

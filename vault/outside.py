@@ -21,7 +21,7 @@ from gettext import gettext as _
 from vault.disk import take_lock
 from vault.elsewhere import expect_outside_vaults
 from vault.errors import AlreadyThere, DiskFailed, UnsafeName
-from vault.holes import HoleWriter
+from vault.holes import HoleWriter, PlainFile
 from vault.names import SafePath, printable
 from vault.refusals import refusal
 
@@ -111,7 +111,7 @@ class OutWriter:
         temporary, fd = at.create()
         try:
             with os.fdopen(fd, "wb", buffering=0) as f:
-                out = HoleWriter(f.fileno())
+                out = HoleWriter(PlainFile(f.fileno()))
                 fill(out.write)
                 out.finish()
                 if mtime_ns is not None:

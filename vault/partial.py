@@ -23,7 +23,7 @@ from io import BufferedWriter
 from typing import Literal
 
 from vault.bagit import INFO_NAME
-from vault.disk import take_lock
+from vault.disk import sync_file_system, take_lock
 from vault.elsewhere import expect_outside_vaults
 from vault.errors import AlreadyThere
 from vault.names import printable
@@ -59,8 +59,8 @@ class PartialFolder:
         self._leftovers: list[_Leftover] = []
         self.root = ""
         """The folder that everything lies in, once the first file is known."""
-        self.whole = 0
-        """Documents that lie here whole."""
+        self.holds_documents = False
+        """Whether a document lies here whole."""
 
     def append(self, path: str, piece: bytes) -> None:
         """Add to a file below the folder. Pieces of one file come one behind the other."""
@@ -104,6 +104,7 @@ class PartialFolder:
         """Give the folder its name, and remove the leftovers that it replaces; the path. Raises AlreadyThere."""
         place = os.path.join(self._folder, self.root)
         self._expect_free(place)
+        sync_file_system(self._path)  # one call for thousands of files, without which a crash could empty them
         os.rename(self._path, place)
         self._let_go()
         for leftover in self._leftovers:
@@ -112,7 +113,7 @@ class PartialFolder:
 
     def keep(self) -> str | None:
         """Leave the folder as it is, for a later run to go on from; the path. Discards it if no document is whole."""
-        if not self.whole:
+        if not self.holds_documents:
             self.discard()
             return None
         self._let_go()
@@ -148,10 +149,15 @@ class PartialFolder:
             )
 
     def _make_folder(self, path: str) -> None:
-        """``makedirs``, whose ``mode`` holds for the last folder alone."""
-        if not os.path.isdir(path):
-            self._make_folder(os.path.dirname(path))
+        """``makedirs``, whose ``mode`` holds for the last folder alone. Several threads may make the same one."""
+        try:
             os.mkdir(path, 0o700)
+        except FileExistsError:
+            if not os.path.isdir(path):
+                raise
+        except FileNotFoundError:
+            self._make_folder(os.path.dirname(path))
+            self._make_folder(path)
 
     def _let_go(self) -> None:
         if self._lock >= 0:

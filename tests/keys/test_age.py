@@ -34,7 +34,7 @@ from keys.age import (
 )
 from keys.errors import Damaged, MalformedAge
 from keys.secret import Secret
-from keys.stream import BATCH_BLOCKS, BlockCipher, PayloadReader, PayloadWriter
+from keys.stream import BATCH_BLOCKS, LARGE_WRITE, BlockCipher, PayloadReader, PayloadWriter
 from tests.support.sources import Bytes
 
 IDENTITY = X25519Identity.generate()
@@ -289,6 +289,23 @@ def test_the_bytes_do_not_depend_on_the_workers(size: int) -> None:
         reader = PayloadReader(io.BytesIO(files[0]), BlockCipher(bytes(16), bytes(16)), b"", workers)
         assert b"".join(map(bytes, reader.pieces(1 << 40))) == NOISE[:size]
     assert files[0] == files[1] == files[2]
+
+
+@given(st.lists(st.integers(0, 3 * LARGE_WRITE), max_size=6), st.sampled_from([1, 2]))
+def test_the_bytes_do_not_depend_on_the_sizes_of_the_writes(sizes: list[int], workers: int) -> None:
+    """Long writes are sealed from where they are, short ones from a buffer: the file is the same."""
+    plain = NOISE[: sum(sizes)]
+    whole, pieces = io.BytesIO(), io.BytesIO()
+    one, many = (PayloadWriter(sink, BlockCipher(bytes(16), bytes(16)), workers) for sink in (whole, pieces))
+    for offset in range(0, len(plain), 1000):
+        one.write(memoryview(plain)[offset : offset + 1000])
+    offset = 0
+    for size in sizes:
+        many.write(memoryview(plain)[offset : offset + size])
+        offset += size
+    one.finish()
+    many.finish()
+    assert pieces.getvalue() == whole.getvalue()
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])

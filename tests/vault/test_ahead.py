@@ -92,10 +92,10 @@ def test_no_more_is_read_ahead_than_was_promised(store: CaseStore) -> None:
         def __init__(self) -> None:
             self.count, self._lock = 0, threading.Lock()
 
-        def read(self, item: Item) -> object:
+        def read(self, item: Item, *, hashed_later: bool) -> object:
             with self._lock:
                 self.count += 1
-            return store.read(item)
+            return store.read(item, hashed_later=hashed_later)
 
     counting = Counting()
     reading = read_in_order(counting, listing(store))  # type: ignore[arg-type]

@@ -29,7 +29,6 @@ from vault.bundle_items import (
     MAX_TEXT_CHARS,
     TEXT_FORMAT,
     Contents,
-    Custody,
     check_contents,
     parse_contents,
     place_items,
@@ -169,7 +168,8 @@ def test_a_hostile_record_takes_no_more_memory_than_twice_its_bytes() -> None:
 
 
 def test_custody_that_was_read_is_looked_at_as_if_it_were_a_list() -> None:
-    custody = Custody([b'{"item":1,"event":{"a":1}}', b'{"item":1,"event":{"b":"c"}}'])
+    line = b'{"item":1,"event":{"a":1}}\n{"item":1,"event":{"b":"c"}}\n'
+    custody = parse_contents(render_items(contents_of()), line).items[0].custody
     assert list(custody) == [{"a": 1}, {"b": "c"}]
     assert {"a": 1} in custody
     assert {"a": 2} not in custody

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support import bundles
 from tests.support.newsroom import add_paths, copy_out, listing, newsroom, store_of, unlock
-from vault.holes import LEAST, PAGE, HoleWriter
+from vault.holes import LEAST, PAGE, HoleWriter, PlainFile
 from vault.retrieving import CopiedOut
 
 MIB = 1 << 20
@@ -24,7 +24,7 @@ RUNS = st.tuples(st.booleans(), st.one_of(st.integers(0, 3 * LEAST), st.sampled_
 
 def written(path: Path, pieces: list[bytes]) -> os.stat_result:
     with open(path, "xb", buffering=0) as f:
-        out = HoleWriter(f.fileno())
+        out = HoleWriter(PlainFile(f.fileno()))
         for piece in pieces:
             assert out.write(piece) == len(piece)
         out.finish()

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The documents of a bundle on their way into a folder that is being filled.
+
+Owns who does what at once: whoever calls unseals and takes the tar apart; of a long document one thread computes the
+digest and another writes; little ones are checked and written by a thread, many in one job: two threads that make
+files in one folder wait for each other, and used more processor time than one. Keeps the rule that a
+file which stays in the folder was verified: a little document before it is written, a long one before the next thing
+is done, and either is removed when anything goes wrong on its way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+from vault.appending import Appender
+from vault.bundle_items import SealedItem
+from vault.bundle_reader import LITTLE, Document, TarBundleReader, check_whole
+from vault.disk import Disk
+from vault.holes import HoleWriter, PlainFile
+from vault.lanes import Lane
+from vault.partial import PartialFolder
+
+PIECE = 1 << 20
+TOGETHER_DOCUMENTS = 64
+TOGETHER_BYTES = 2 << 20
+
+Progress = Callable[[int, int], None]
+
+
+def place_documents(reader: TarBundleReader, out: PartialFolder, progress: Progress) -> int:
+    """Bring every document into the folder, from the bundle or from what an earlier run left of it.
+
+    Returns how many were left by an earlier run. Raises DamagedBundle, OSError, and what ``reader`` raises; then no
+    thread is at work any more, and each document in the folder is whole.
+    """
+    kept = 0
+    with Lane("bundle-place") as lane:
+        little = _Little(out, lane, progress)
+        for item, document in reader.payload():
+            path = f"{out.root}/{item.path}"
+            if out.take(path, item.size, item.sha256, lambda size: progress(0, size)):
+                document.pass_over()
+                kept += 1
+                _date(out.path(path), item)
+            elif item.size <= LITTLE:
+                little.add(item, document.untrusted_whole())
+                continue
+            else:
+                little.finish()
+                _stream(out, path, item, document, progress)
+            out.holds_documents = True
+            progress(1, 0)
+        little.finish()
+    return kept
+
+
+class _Little:
+    """Documents that go to a thread together: handing over one by one would cost as much as writing them."""
+
+    def __init__(self, out: PartialFolder, lane: Lane, progress: Progress) -> None:
+        self._out, self._lane, self._progress = out, lane, progress
+        self._batch: list[tuple[SealedItem, bytes]] = []
+        self._size = 0
+
+    def add(self, item: SealedItem, untrusted: bytes) -> None:
+        """Take a document, whose digest was not compared yet."""
+        self._batch.append((item, untrusted))
+        self._size += len(untrusted)
+        if len(self._batch) >= TOGETHER_DOCUMENTS or self._size >= TOGETHER_BYTES:
+            self._hand_over()
+
+    def finish(self) -> None:
+        """Return when all are verified and in the folder."""
+        self._hand_over()
+        self._lane.wait()
+
+    def _hand_over(self) -> None:
+        if self._batch:
+            self._lane.do(partial(_place, self._out, self._batch, self._progress))
+            self._batch, self._size = [], 0
+
+
+def _place(out: PartialFolder, batch: list[tuple[SealedItem, bytes]], progress: Progress) -> None:
+    for item, untrusted in batch:
+        check_whole(item, untrusted)
+        path = f"{out.root}/{item.path}"
+        try:
+            with out.create(path) as f:
+                writer = HoleWriter(PlainFile(f.fileno()))
+                writer.write(untrusted)
+                writer.finish()
+        except BaseException:
+            _remove(out.path(path))
+            raise
+        _date(out.path(path), item)
+        out.holds_documents = True
+    progress(len(batch), sum(len(content) for _, content in batch))
+
+
+def _stream(out: PartialFolder, path: str, item: SealedItem, document: Document, progress: Progress) -> None:
+    try:
+        # The lane ends before the file is closed: a write that waits must not go to whatever has the number next.
+        with out.create(path) as f, Lane("bundle-write") as lane:
+            file = Appender(Disk(), f.fileno(), path)
+            writer = HoleWriter(file)
+            while piece := document.read(PIECE):
+                lane.do(partial(writer.write, piece))
+                progress(0, len(piece))
+            lane.wait()
+            writer.finish()
+            file.finish()
+    except BaseException:
+        _remove(out.path(path))
+        raise
+    _date(out.path(path), item)
+
+
+def _date(path: str, item: SealedItem) -> None:
+    if item.mtime_ns is not None:
+        with suppress(OSError, OverflowError):
+            os.utime(path, ns=(item.mtime_ns, item.mtime_ns))
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)
