@@ -7,6 +7,7 @@ would obey, or what would hide or turn text round, is shown as an escape, so a d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from gettext import gettext as _
@@ -25,9 +26,10 @@ _KEYS = {
     b"\r": _DOWN, b"\n": _DOWN, b"j": _DOWN, b"\x1b[B": _DOWN, b"\x1bOB": _DOWN,
     b"k": _UP, b"\x1b[A": _UP, b"\x1bOA": _UP,
     b"g": _FIRST, b"\x1b[H": _FIRST, b"\x1bOH": _FIRST, b"G": _LAST, b"\x1b[F": _LAST, b"\x1bOF": _LAST,
-    b"q": _CLOSE, b"Q": _CLOSE, b"\x1b": _CLOSE, b"\x04": _CLOSE, "й".encode(): _CLOSE,
+    b"q": _CLOSE, b"Q": _CLOSE, b"\x04": _CLOSE, "й".encode(): _CLOSE,
 }  # fmt: skip
-"""Also the key of Q with a Russian keyboard."""
+"""Also the key of Q with a Russian keyboard. Not Escape: over a slow line it is the beginning of an arrow."""
+_ONE_KEY = re.compile(rb"\x1b\[[0-9;]*[A-Za-z~]|\x1bO.|[\xc0-\xff][\x80-\xbf]+|.", re.S)
 
 
 class Pages:
@@ -138,17 +140,23 @@ def read(screen: Screen, text: str, title: str) -> None:
     while True:
         columns, lines = screen.size
         screen.draw(pages.page(), fitting(_status(pages, title), columns))
-        meant = _KEYS.get(typed := screen.key())
+        typed = screen.key()
         if not typed:
             pages.resize(screen.size[0], screen.size[1] - 1)
-        elif meant == _CLOSE:
-            return
-        elif meant in (_ON, _BACK):
-            pages.move_pages(1 if meant == _ON else -1)
-        elif meant in (_DOWN, _UP):
-            pages.move(1 if meant == _DOWN else -1)
-        elif meant in (_FIRST, _LAST):
-            pages.go(0 if meant == _FIRST else pages.count)
+        for key in _ONE_KEY.findall(typed):
+            meant = _KEYS.get(key)
+            if meant == _CLOSE:
+                return
+            _follow(pages, meant)
+
+
+def _follow(pages: Pages, meant: int | None) -> None:
+    if meant in (_ON, _BACK):
+        pages.move_pages(1 if meant == _ON else -1)
+    elif meant in (_DOWN, _UP):
+        pages.move(1 if meant == _DOWN else -1)
+    elif meant in (_FIRST, _LAST):
+        pages.go(0 if meant == _FIRST else pages.count)
 
 
 def _status(pages: Pages, title: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -31,6 +32,8 @@ _SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PR_SET_CHILD_SUBREAPER = 36
 _AT_ONCE = 2.0
 """Seconds: a program that ends sooner, and well, may have handed the document to one that runs already."""
+_ROUNDS = 20
+"""How often children are looked for: each round ends a generation."""
 _KEPT = frozenset((
     "PATH", "TERM", "COLORTERM", "LANG", "LANGUAGE", "TZ", "DISPLAY", "XAUTHORITY", "XDG_SESSION_TYPE",
     "XDG_CURRENT_DESKTOP", "XDG_DATA_DIRS", "XDG_CONFIG_DIRS", "GDK_SCALE", "QT_SCALE_FACTOR", "SHELL", "USER",
@@ -97,7 +100,7 @@ def show(
         return code
     finally:
         end_programs(view.path)
-        _reap()
+        _end_children()
 
 
 def _start(view: ViewFolder, document: str, words: list[str], *, network: bool) -> tuple[subprocess.Popen[bytes], Held]:
@@ -133,10 +136,33 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
             return code
 
 
-def _reap() -> None:
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG) != (0, 0):
-            continue
+def _end_children() -> None:
+    """Whatever is still a child of this process, also with another environment; their own children come next."""
+    for _round in range(_ROUNDS):
+        children = _children()
+        for number in children:
+            with suppress(OSError):
+                os.kill(number, signal.SIGKILL)  # not waited for yet, so the number is its own
+                os.waitpid(number, 0)
+        if not children:
+            return
+
+
+def _children() -> list[int]:
+    found = []
+    with suppress(OSError):
+        for number in os.listdir("/proc"):
+            if number.isdecimal() and _parent_of(number) == os.getpid():
+                found.append(int(number))
+    return found
+
+
+def _parent_of(number: str) -> int:
+    try:
+        with open(f"/proc/{number}/stat", "rb") as f:  # proc(5): the second field after the name's bracket
+            return int(f.read().rpartition(b")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _is_open_elsewhere(folder: str) -> bool:

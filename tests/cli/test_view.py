@@ -107,7 +107,7 @@ def test_a_program_finds_the_document_in_memory_under_a_name_that_says_nothing(f
     seen = json.loads(done.out)
     assert seen["text"] == LETTER
     assert os.path.basename(seen["path"]) == "document.txt"
-    assert view_places.kind_in_memory(os.path.dirname(os.path.dirname(seen["path"]))) is not None
+    assert view_places.kind_in_memory(str(Path(seen["path"]).parents[2])) is not None
     assert (seen["mode"], seen["folder"]) == (0o400, 0o700)
     assert seen["words"] == ["--fullscreen"]
     assert "Каттар" not in json.dumps(seen["env"], ensure_ascii=False)
@@ -214,6 +214,21 @@ def test_a_view_that_is_told_to_end_ends_its_programs_and_leaves_nothing(filed: 
         assert view.returncode == 130
         assert views(filed) == ()
         assert is_gone(int(left))
+
+
+def test_a_process_that_the_program_started_with_another_environment_is_ended_too(filed: Desk) -> None:
+    code = """
+import os, subprocess, signal
+if os.fork() == 0:
+    os.setsid()
+    os.execve("/bin/sh", ["sh", "-c", "sleep 1000 & echo $$; sleep 1000"], {"PATH": "/usr/bin:/bin"})
+"""
+    with running(filed, code) as (view, first):
+        view.terminate()
+        view.communicate(timeout=30)
+        assert is_gone(int(first))
+        found = subprocess.run(["pgrep", "-P", first], capture_output=True, check=False)
+        assert found.stdout == b""
 
 
 def lock(at: Desk, *words: str) -> str:
@@ -385,6 +400,23 @@ def test_a_text_is_shown_on_the_other_screen_which_is_cleared(filed: Desk) -> No
         shown = child.screen.text
     assert shown.index("\x1b[?1049h") < shown.index("тинтүү") < shown.index("\x1b[3J") < shown.index("\x1b[?1049l")
     assert views(filed) == ()
+
+
+def test_a_long_text_is_read_by_pages(filed: Desk) -> None:
+    text = "".join(f"line {number}\n" for number in range(1, 201))
+    filed.run("add", "Road works", filed.write("long.txt", text))
+    with terminal(filed, "view", "long.txt", "--passphrase-file", str(filed.passphrase)) as child:
+        child.expect_exact("line 49\x1b[")
+        child.expect_exact("from line 1 of 200")
+        child.send("  b")  # two pages on and one back, in one go
+        child.expect_exact("from line 49 of 200")
+        child.send("\x1b[B")
+        child.expect_exact("from line 50 of 200")
+        child.send("G")
+        child.expect_exact("line 200")
+        child.expect_exact("from line 152 of 200")
+        child.send("й")
+        assert end(child) == 0
 
 
 def test_a_document_cannot_speak_to_the_terminal(filed: Desk) -> None:

@@ -30,10 +30,10 @@ from vault.doctor.machine import MachineFacts
 from vault.doctor.place import PlaceFacts
 from vault.doctor.use import UseFacts
 from vault.errors import NotAllowed
-from vault.founding import MAX_PEOPLE_FILE
 from vault.medium import extents, is_no_cow
 from vault.surroundings import look
 from vault.terminal import time_text
+from vault.vaults import MAX_HEADER_SIZE
 
 _BACKUPS = (
     ("/etc/timeshift/timeshift.json", "Timeshift"), ("/etc/snapper/configs", "snapper"),
@@ -135,7 +135,7 @@ def use_facts(folder: str, environ: Mapping[str, str] = os.environ, *, floor: Co
     with suppress(OSError):
         drops = arming.waiting_drops(folder)
     return UseFacts(
-        cost=parse_header(Disk().read(os.path.join(folder, layout.HEADER), limit=MAX_PEOPLE_FILE), floor=floor).cost,
+        cost=parse_header(Disk().read(os.path.join(folder, layout.HEADER), limit=MAX_HEADER_SIZE), floor=floor).cost,
         agents=agents,
         agent_since=since,
         guard=_guard(folder),
