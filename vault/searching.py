@@ -19,7 +19,7 @@ from vault.cases import Case, open_store
 from vault.errors import NewerFormat
 from vault.extracting.answer import WAITING
 from vault.model import Item
-from vault.query import Query
+from vault.query import Finder, Query
 from vault.rows import fold
 from vault.store import CaseStore
 from vault.texts import Document, Texts, TextsUnusable
@@ -126,8 +126,8 @@ class _Search:
     def __init__(self, case: Case, store: CaseStore, texts: Texts | None, query: Query, filters: Filters) -> None:
         self._case, self._store, self._texts = case, store, texts
         self._query, self._filters = query, filters
-        self._in_names = query.pattern(inside=True)
-        self._in_texts = query.pattern(inside=False)
+        self._in_names = query.finder(inside=True)
+        self._in_texts = query.finder(inside=False)
 
     def hits(self) -> Iterator[Hit]:
         """Each document once."""
@@ -176,20 +176,21 @@ def _kind(item: Item, document: Document | None) -> str:
     return document.kind if document is not None else kinds.kind_of(item.name)
 
 
-def snippet_of(text: str, pattern: re.Pattern[str]) -> tuple[Part, ...]:
-    """What stands around the first match, in one line, with all matches there; nothing without one."""
-    first = pattern.search(text)
+def snippet_of(text: str, finder: Finder) -> tuple[Part, ...]:
+    """What stands around the first place, in one line, with all places there marked; nothing without one."""
+    first = next(finder.places(text), None)
     if first is None:
         return ()
-    start, end = max(0, first.start() - _AROUND), min(len(text), first.end() + _AROUND)
-    while 0 < start < first.start() and not text[start - 1].isspace():
+    start, end = max(0, first[0] - _AROUND), min(len(text), first[1] + _AROUND)
+    while 0 < start < first[0] and not text[start - 1].isspace():
         start += 1
-    while first.end() < end < len(text) and not text[end].isspace():
+    while first[1] < end < len(text) and not text[end].isspace():
         end -= 1
     parts, at = [], start
-    for match in pattern.finditer(text, start, end):
-        parts += [Part(text[at : match.start()], False), Part(match.group(), True)]
-        at = match.end()
+    for begins, ends in finder.places(text[:end]):
+        if begins >= at:
+            parts += [Part(text[at:begins], False), Part(text[begins:ends], True)]
+            at = ends
     parts.append(Part(text[at:end], False))
     edges = ("… " if start else "", " …" if end < len(text) else "")
     told = [Part(edges[0], False), *parts, Part(edges[1], False)]

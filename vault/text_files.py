@@ -57,11 +57,18 @@ def forget_removed(texts: Texts, store: CaseStore) -> int:
 
 
 def remove_texts(store: CaseStore) -> None:
-    """Delete the file, which is damaged. Raises OSError, Wiped."""
-    store.check_alive()
-    for more in layout.BESIDE:
-        with suppress(FileNotFoundError):
-            store.disk.unlink(_path(store) + more)
+    """Delete what is no file of texts. Raises Busy, OSError, Wiped.
+
+    Not while a newer epoch is there: then it is not damaged, and it is we who are behind.
+    """
+    with store.placing():
+        for more in layout.BESIDE:
+            path = _path(store) + more
+            with suppress(FileNotFoundError):
+                if os.path.isdir(path) and not os.path.islink(path):
+                    store.disk.remove_folder(path)
+                else:
+                    store.disk.unlink(path)
 
 
 def _path(store: CaseStore) -> str:

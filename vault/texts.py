@@ -8,14 +8,13 @@ children and is text. ``secure_delete`` and FTS5's ``secure-delete`` take what i
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from gettext import gettext as _
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 import zstandard
@@ -95,7 +94,7 @@ class Texts:
     def _opened(self, keys: Sequence[Secret]) -> Any:
         for n, key in enumerate(keys):
             # immutable: on a medium that cannot be written there is no place for the files that readers share.
-            where = self.path if self.writes else f"file:{quote(os.path.abspath(self.path))}?immutable=1"
+            where = self.path if self.writes else f"{Path(self.path).absolute().as_uri()}?immutable=1"
             db = sqlite.connect(
                 where, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=not self.writes
             )

@@ -301,12 +301,12 @@ def test_the_emergency_wipe_knows_the_file(vault: Vault) -> None:
 
 def test_a_snippet_stands_around_what_was_found_in_one_line() -> None:
     text = "начало\n" * 50 + "перед словом и \n после него" + "\nконец" * 50
-    parts = snippet_of(text, parse(["словом"]).pattern(inside=False))
+    parts = snippet_of(text, parse(["словом"]).finder(inside=False))
     whole = "".join(part.text for part in parts)
     assert [part.text for part in parts if part.match] == ["словом"]
     assert whole.startswith("… ") and whole.endswith(" …") and "\n" not in whole
     assert len(whole) < 160
-    assert snippet_of("nothing", parse(["словом"]).pattern(inside=False)) == ()
+    assert snippet_of("nothing", parse(["словом"]).finder(inside=False)) == ()
 
 
 def test_without_the_libraries_names_are_searched_and_reading_says_what_to_install(

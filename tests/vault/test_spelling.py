@@ -78,7 +78,8 @@ def test_no_text_that_is_typed_reaches_fts5_as_anything_but_phrases(typed: list[
     if query.match is not None:
         left = re.sub(r'"[^"]+"\*?', "P", query.match)
         assert re.fullmatch(r"\(P( OR P)*\)( AND \(P( OR P)*\))*", left)
-    query.pattern(inside=True).search("текст")
+    for finder in (query.finder(inside=True), query.finder(inside=False)):
+        assert all(start < end for start, end in finder.places(" ".join(typed) + " текст"))
 
 
 def test_operators_of_fts5_are_words() -> None:
@@ -116,5 +117,11 @@ def test_signs_alone_are_looked_for_in_names_only() -> None:
      ("road works", "the Road\n works", "Road\n works"), ("жол", "жолдун баасы", "жолдун")],
 )  # fmt: skip
 def test_the_pattern_finds_the_place_in_the_text(typed: str, text: str, found: str) -> None:
-    match = parse([typed]).pattern(inside=False).search(text)
-    assert match and match.group() == found
+    (start, end), *_ = parse([typed]).finder(inside=False).places(text)
+    assert text[start:end] == found
+
+
+def test_a_place_within_a_word_counts_in_names_alone() -> None:
+    query, text = parse(["говор"]), "договор говорит İ"
+    assert [text[a:b] for a, b in query.finder(inside=False).places(text)] == ["говорит"]
+    assert next(text[a:b] for a, b in query.finder(inside=True).places(text)) == "говор"

@@ -87,11 +87,12 @@ def make(unlocked: Vault, case: Case, references: Sequence[str], *, clean: bool,
     for problem in found.problems:
         say(not_cleaned.format(name=shown_path(problem.name), reason=one_line(overheard.reason(problem.reason))))
     if any(copy.made for copy in found.copies):
-        _say_what_does_not_hold()
+        say_what_does_not_hold()
     return Working(working_copies.to_export(found, references, only=clean_only), clean_only, found)
 
 
-def _say_what_does_not_hold() -> None:
+def say_what_does_not_hold() -> None:
+    """A note where this system has no sandbox for what reads documents."""
     from vault.confined.worker import confinement
 
     holds = confinement()

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from vault import kinds, terminal
+from vault import kinds, overheard, terminal
 from vault.cli import exits
+from vault.cli.copies import say_what_does_not_hold
 from vault.cli.evidence import item_document
 from vault.cli.session import (
     JsonOption,
@@ -179,8 +180,9 @@ def index(
 ) -> None:
     """Read documents, so that `sandyk search` finds what is in them.
 
-    Those that were not read yet. Each is read in a process of its own that has no key, no file and no network. Stop it whenever you like: it goes on
-    where it was. The words are kept encrypted in the case, and go when its keys go, or when a document is removed.
+    Those that were not read yet. Each is read in a process of its own without keys, which on Linux reaches no file and
+    no network. Stop it whenever you like: it goes on where it was. The words are kept encrypted in the case, and go
+    when its keys go, or when a document is removed.
     """
     from vault.cases import open_store
     from vault.errors import NotAllowed
@@ -196,9 +198,7 @@ def index(
             with open_store(unlocked, case) as store:
                 if not store.writes:
                     raise NotAllowed(_("this medium cannot be written"), _("search finds what was read before"))
-                done.append(
-                    index_case(unlocked, case, store, lambda: Reader(ocr), again=again, progress=advance)
-                )
+                done.append(index_case(unlocked, case, store, lambda: Reader(ocr), again=again, progress=advance))
     document = {
         "cases": [
             {"case": one.case, "states": one.states,
@@ -208,10 +208,12 @@ def index(
         "ocr": list(ocr.languages) if ocr else [],
         "unusable": unusable_documents(unusable),
     }  # fmt: skip
+    say_what_does_not_hold()
     answer(document, as_json=as_json, lines=[line for one in done for line in _indexed_lines(one)])
     for one in done:
         for problem in one.problems:
-            say(_("not read: {name}: {reason}").format(name=shown_path(problem.name), reason=one_line(problem.reason)))
+            reason = one_line(overheard.reason(problem.reason))
+            say(_("not read: {name}: {reason}").format(name=shown_path(problem.name), reason=reason))
     name_unusable(unusable)
     if any(one.problems for one in done):
         raise typer.Exit(exits.PARTLY)

@@ -50,6 +50,8 @@ class Reading:
     kind: str
     text: str = ""
     detail: str = ""
+    pictures: int = 0
+    """How many pictures were read: each takes seconds."""
 
 
 class Reader:
@@ -65,7 +67,7 @@ class Reader:
                 _("install them with: pip install 'sandyk[text]'"),
                 _("names, notes, sources and tags are searched without them"),
             )
-        self.limits, self._ocr, self._stack = limits, ocr, ExitStack()
+        self.limits, self._ocr, self._stack, self._closed = limits, ocr, ExitStack(), False
         self._workers: dict[Job, Worker] = {}
         versions = (f"{name} {metadata.version(name)}" for name in ("pypdfium2", "charset-normalizer"))
         self.name = ", ".join((READER, *versions, *((ocr.name,) if ocr else ())))
@@ -75,6 +77,11 @@ class Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the children, whatever they are doing, also from another thread. Safe to call twice."""
+        self._closed = True
         self._stack.close()
 
     def reads_pictures_of(self, kind: str) -> bool:
@@ -98,14 +105,15 @@ class Reader:
             return Reading(FAILED, kind, detail=str(exc)[:200])
 
     def _with_pictures(self, answer: Answer, pieces: Pieces) -> Reading:
-        text, left, waiting = answer.text, list(answer.left), bool(answer.pages)
+        text, left, waiting, count = answer.text, list(answer.left), bool(answer.pages), 0
         if answer.pages and self.reads_pictures_of(answer.kind):
-            text, waiting = self._read_pictures(answer, pieces, left), False
+            text, waiting, count = self._read_pictures(answer, pieces, left), False, len(answer.pages)
         elif answer.pages:
             left.append("pages of it are pictures: tesseract can read them")
         has_words = any(character.isalnum() for character in text)
         state = WAITING if waiting else READ if has_words else FAILED if left else EMPTY
-        return Reading(state, answer.kind if answer.kind in kinds.KINDS else kinds.OTHER, text, _LEFT.join(left))
+        kind = answer.kind if answer.kind in kinds.KINDS else kinds.OTHER
+        return Reading(state, kind, text, _LEFT.join(left), count)
 
     def _read_pictures(self, answer: Answer, pieces: Pieces, left: list[str]) -> str:
         """All text, with that of pictures behind it. What of these could not be read is added to ``left``."""
@@ -123,8 +131,10 @@ class Reader:
         return "\n".join(filter(None, parts))
 
     def _words_in(self, picture: bytes) -> str | None:
+        if self._ocr is None or self._closed:
+            return None
         try:
-            return self._ocr.read(picture) if self._ocr else None
+            return self._ocr.read(picture)
         except ConfinedFailed:
             return None
 
