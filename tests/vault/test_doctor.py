@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from keys.primitives import DEFAULT, FLOOR
+from keys.secret import Secret
+from keys.share_set import Holder, ShareSet
 from tests.support.newsroom import CHEAP, add_paths, newsroom, unlock
 from vault import view_places
 from vault.agent.process import mark_at
@@ -240,3 +242,14 @@ def test_the_open_vault_tells_what_is_only_here_and_who_was_not_compared(tmp_pat
     )
     assert found["outside-half"].level is LOOK
     assert found["contacts"].level is GOOD
+
+
+def test_shares_that_nobody_asked_for_a_year_are_worth_a_look() -> None:
+    """And shares that were begun and not finished are weak; that there are none is not mentioned."""
+    shares = ShareSet(bytes(16), 0, 2, (Holder("A", bytes(32), Secret(bytes(32))),
+                                        Holder("B", bytes(32), Secret(bytes(32)), None, 10)))  # fmt: skip
+    assert [f.level for f in inside.judge_shares(shares, inside.ASK_AGAIN_NS, unfinished=False)] == [Level.GOOD]
+    (late,) = inside.judge_shares(shares, inside.ASK_AGAIN_NS + 5, unfinished=False)
+    assert late.level is Level.LOOK and late.what.endswith(": A")
+    assert [f.level for f in inside.judge_shares(None, 0, unfinished=True)] == [Level.WEAK]
+    assert not [*inside.judge_shares(None, 0, unfinished=False)]

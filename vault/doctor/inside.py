@@ -6,10 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from gettext import gettext as _
 
-from vault import abroad
+from keys.share_set import ShareSet
+from vault import abroad, sharing
 from vault.doctor.finding import Finding, good, look, weak
 from vault.names import printable
 from vault.vaults import Vault
+
+ASK_AGAIN_NS = 365 * 24 * 3600 * 10**9
+"""How long nobody asked a holder before that is worth a word: the guide says once or twice a year."""
 
 
 def judge_contacts(unverified: tuple[str, ...]) -> Finding:
@@ -56,6 +60,29 @@ def judge_whereabouts(only_here: int, on_their_way: int, unseen: int) -> Iterato
         )  # fmt: skip
 
 
+def judge_shares(shares: ShareSet | None, now_ns: int, *, unfinished: bool) -> Iterator[Finding]:
+    """The shares of one's key, if there are any; that there are none is nothing to say a word about."""
+    if unfinished:
+        yield weak(
+            "key-shares", _("shares of your key were begun and not finished"),
+            _("some of them may open your place in this vault, and nobody knows who has them"),
+            _("sandyk key split, or sandyk key revoke"),
+        )  # fmt: skip
+    if shares is None:
+        return
+    old = [h.name for h in shares.holders if now_ns - (h.checked_ns or shares.made_ns) > ASK_AGAIN_NS]
+    if old:
+        yield look(
+            "key-shares",
+            _("whether their share still opens was not asked for a year: {names}").format(
+                names=", ".join(printable(name) for name in old)
+            ),
+            _("a share that was lost is noticed when it is needed, and that is too late"), _("sandyk key ask NAME"),
+        )  # fmt: skip
+    else:
+        yield good("key-shares", _("every share of your key was made or opened within a year"))
+
+
 def judge_unusable(unusable: tuple[tuple[bytes, str], ...]) -> Iterator[Finding]:
     """Cases that could not be looked into: ids and reasons."""
     for case_id, reason in unusable:
@@ -71,9 +98,11 @@ def look_inside(vault: Vault) -> tuple[Finding, ...]:
     book = vault.book()
     unverified = tuple(contact.name for contact in book.contacts if contact.verified_ns is None)
     sight = abroad.look(vault)
+    shares, unfinished = sharing.standing(vault)
     return (
         judge_outside_half(vault.needs_outside_half),
         judge_contacts(unverified),
         *judge_whereabouts(sight.tally.here, sight.tally.sent, sight.unseen),
+        *judge_shares(shares, vault.clock(), unfinished=unfinished),
         *judge_unusable(sight.unusable),
     )
