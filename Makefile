@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 FILES ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test forensic fuzz lint docs raid-card words reader stick bench bench-scale clean
+.PHONY: demo test forensic fuzz lint docs screens raid-card words reader stick bench bench-scale clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/python demo/demo.py $(FILES)
@@ -35,6 +35,10 @@ docs: $(VENV)/.development
 # The texts for translators, and the catalogues that are compiled from their work (docs/translating.md).
 words: $(VENV)/.development
 	$(BIN)/python tools/words.py
+
+# The pictures of the screen in the guide. The same screens give the same bytes.
+screens: $(VENV)/.development
+	$(BIN)/python -m tools.make_screens
 
 raid-card: $(VENV)/.development
 	$(BIN)/python tools/make_raid_card.py
