@@ -98,3 +98,14 @@ def test_no_word_of_a_document_lies_on_the_disk_in_clear(one: Desk) -> None:
         for name in files:
             with open(os.path.join(folder, name), "rb") as f:
                 assert "кашкарбаева".encode() not in f.read(), name
+
+
+def test_the_wipe_takes_the_texts_along(one: Desk) -> None:
+    one.write("in/a.txt", "слово")
+    one.run("add", "Road works", str(one.home / "in"))
+    one.run("index", "--no-ocr")
+    (texts,) = one.vault.glob("cases/*/text")
+    assert texts.stat().st_size > 4096
+    report = one.json("panic")
+    assert report["destroyed"]["indexes"] == 2
+    assert not one.vault.exists() and report["left_behind"] == []

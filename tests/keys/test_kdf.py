@@ -27,6 +27,7 @@ def test_each_key_is_the_hkdf_that_the_format_says() -> None:
     assert kdf.chunk_id_key(LATER).expose() == expand(bytes(range(32)), b"sandyk chunk id v1")
     secret = DEVICE.expose() + SECOND.age_seed.expose()
     assert kdf.index_key(DEVICE, LATER).expose() == expand(secret, b"sandyk index v1")
+    assert kdf.text_key(DEVICE, SECOND).expose() == expand(secret, b"sandyk text v1")
     assert kdf.device_id(DEVICE, KEYS.case_id) == expand(DEVICE.expose(), b"sandyk device v1", 16, KEYS.case_id)
     made = kdf.compartment_identity(DEVICE).encode().expose()
     assert made == expand(DEVICE.expose(), b"sandyk compartment v1", 64)
@@ -40,6 +41,8 @@ def test_chunk_ids_stay_the_same_in_all_epochs() -> None:
 def test_the_index_needs_this_machine_and_the_current_epoch() -> None:
     keys = [kdf.index_key(device, case) for device in (DEVICE, OTHER_DEVICE) for case in (KEYS, LATER)]
     assert len({key.expose() for key in keys}) == 4
+    texts = [kdf.text_key(device, case.epochs[-1]) for device in (DEVICE, OTHER_DEVICE) for case in (KEYS, LATER)]
+    assert len({key.expose() for key in (*keys, *texts)}) == 8
 
 
 def test_a_machine_has_another_id_in_every_case() -> None:

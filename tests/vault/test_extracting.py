@@ -155,6 +155,29 @@ def test_a_member_that_lies_about_its_size_does_not_unpack_beyond_it(extract: Ex
     assert (found.text, found.left) == ("", ("a part of it is damaged",))
 
 
+def endless_pdf(content: bytes, pages: int = 1) -> bytes:
+    """A PDF whose tree of pages holds itself, that claims any number of pages, and whose content calls itself."""
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count %d/Kids[3 0 R 2 0 R]>>" % pages,
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R/Resources<</XObject<</X 5 0 R>>>>>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+        b"<</Type/XObject/Subtype/Form/BBox[0 0 99 99]/Resources<</XObject<</X 5 0 R>>>>/Length 12>>stream\n/X Do /X Do "
+        b"\nendstream",
+    ]  # fmt: skip
+    whole = b"%PDF-1.7\n" + b"".join(b"%d 0 obj\n%s\nendobj\n" % (n, one) for n, one in enumerate(objects, 1))
+    return whole + b"trailer\n<</Root 1 0 R/Size 6>>\n%%EOF\n"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [endless_pdf(b"/X Do"), endless_pdf(b"/X Do", 2_000_000_000), endless_pdf(b"q " * 400_000 + b"/X Do")],
+    ids=["calls itself", "claims two billion pages", "nests for ever"],
+)
+def test_an_endless_pdf_costs_its_own_child_and_not_the_next_document(worker: Worker, document: bytes) -> None:
+    _checked(worker, document, "a.pdf")
+    assert decode(worker.run(["слово".encode()], b"a.txt")).text == "слово"
+
+
 def test_archives_in_archives_end(extract: Extract) -> None:
     nested = papers.package({"a.txt": "слово"})
     for _ in range(20):
