@@ -114,3 +114,40 @@ def test_a_signed_roster_that_contradicts_itself_is_refused(pairs: tuple[int, ..
 def test_noise_is_refused_with_our_error(noise: bytes) -> None:
     with pytest.raises(KeysError):
         open_roster(noise, DEVICE)
+
+
+def recovering(*recovery: tuple[int, int]) -> bytes:
+    """A roster of two with recovery slots as somebody in the compartment could write them."""
+    entries = tuple(roster._Entry(e.pair, e.label, encode(e.card), e.added_ns) for e in TWO.entries)
+    body = roster._RosterWithRecovery(entries, tuple(roster._Recovery(*each) for each in recovery))
+    identity = compartment_identity(DEVICE)
+    return seal_record(body, labels.ROSTER_SIGNATURE, identity, [identity.recipient], least=1, limit=roster.SIZE)
+
+
+def test_recovery_slots_take_places_of_their_own() -> None:
+    made = TWO.with_recovery(7, 4)
+    assert open_roster(recovering((7, 4)), DEVICE) == made == open_roster(seal_roster(made, DEVICE), DEVICE)
+    assert made.pairs == {3, 4, 7}
+    for taken in (3, 7):
+        with pytest.raises(NameTaken):
+            TWO.with_recovery(7, taken)
+    with pytest.raises(NameTaken):
+        made.with_recovery(3, 4)
+    with pytest.raises(NameTaken):
+        made.with_entry(4, "New", CARDS[2], 1)
+    with pytest.raises(NotFound):
+        TWO.with_recovery(9, 4)
+    assert made.with_recovery(7, None) == TWO == made.with_recovery(7, 4).with_recovery(7, None)
+    assert made.without_pair(7).pairs == {3}
+
+
+@pytest.mark.parametrize(
+    "recovery", [((7, 3),), ((7, 7),), ((9, 4),), ((7, 4), (7, 5)), ((3, 4), (7, 4)), ((7, 5), (3, 4))]
+)
+def test_recovery_slots_that_contradict_the_roster_are_refused(recovery: tuple[tuple[int, int], ...]) -> None:
+    with pytest.raises(Malformed):
+        open_roster(recovering(*recovery), DEVICE)
+
+
+def test_the_size_does_not_tell_of_recovery_slots() -> None:
+    assert len(seal_roster(TWO.with_recovery(7, 4), DEVICE)) == len(seal_roster(TWO, DEVICE))
