@@ -208,14 +208,8 @@ def find_item(vault: Vault, case_name: str | None, reference: str) -> tuple[Case
     return found[0]
 
 
-def choose_items(
-    vault: Vault, everything: str | None, case_name: str | None, references: list[str]
-) -> list[tuple[Case, list[Item]]]:
-    """The items to copy out, by case: all of one case, or those that were named. Raises NotFound, Ambiguous."""
-    if everything is not None:
-        case = find_case(vault, everything)
-        with open_store(vault, case) as store:
-            return [(case, list(store.index.items()))]
+def choose_items(vault: Vault, case_name: str | None, references: list[str]) -> list[tuple[Case, list[Item]]]:
+    """The items that were named, by case. Raises NotFound, Ambiguous."""
     chosen: dict[bytes, tuple[Case, dict[ItemId, Item]]] = {}
     for reference in references:
         case, item = find_item(vault, case_name, reference)

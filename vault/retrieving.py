@@ -8,8 +8,9 @@ its pack and their SHA-256 compared.
 from __future__ import annotations
 
 import os
+import struct
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from gettext import gettext as _
 
 from vault.errors import Damaged, VaultError, Wiped
 from vault.intake import Filed
-from vault.model import EVENT_COPIED_OUT, EVENT_MOVED, Event, Item, ItemId
+from vault.model import EVENT_COPIED_OUT, EVENT_MOVED, ID_SIZE, Event, Item
 from vault.names import SafePath, marked
 from vault.outside import OutFolder, OutWriter
 from vault.sources import FileIncoming, Problem, reason_of
@@ -38,8 +39,12 @@ class CopiedOut:
     path: str
 
 
-_Work = tuple[Item, bytes]
+_Work = tuple[bytes, Item | None, int]
+"""An id, the item, if it is still there, and how its path is spelled."""
 _Result = CopiedOut | Problem
+_PLACE = struct.Struct(">IIB16s")
+"""Of an item: in which pack of those seen so far, from which chunk on, how its path is spelled, and its id. Sorted as
+bytes, these are in the order in which the items lie, and a million of them take 70 MB."""
 
 
 def get(
@@ -47,47 +52,47 @@ def get(
     progress: Callable[[int, int], None] = lambda documents, size: None,
 ) -> Iterator[CopiedOut | Problem]:  # fmt: skip
     """Write documents below ``folder`` under the paths they were filed with; each result as it is done, in the order
-    in which they lie in the packs: then each block is unpacked once.
+    in which they lie in the packs: then each block is unpacked once. ``items`` may be of any number; none is kept.
 
-    Two documents of one path (two versions) both come out: the later one with its id in its name.
+    Two documents of one path (two versions) both come out: the later one of ``items`` with its id in its name.
     The copies are noted in the custody record when the last one is done. Raises DiskFailed.
     """
     out = OutFolder(folder)
     work = partial(_copy_batch, store, out, force)
-    copied: list[ItemId] = []
+    copied = bytearray()
     with ThreadPoolExecutor(WORKERS) as pool:
-        for result in _in_order(pool, work, _batches(_by_place(_apart(items)))):
+        for result in _in_order(pool, work, _batches(_found_again(store, sorted(_places(items))))):
             if isinstance(result, CopiedOut):
-                copied.append(ItemId(result.item.id))
+                copied += result.item.id
                 progress(1, result.item.size)
             yield result
     if copied:
-        store.record(Event(store.now(), EVENT_COPIED_OUT, tuple(copied), ""))
+        ids = tuple(bytes(copied[i : i + ID_SIZE]) for i in range(0, len(copied), ID_SIZE))
+        store.record(Event(store.now(), EVENT_COPIED_OUT, ids, ""))
 
 
-def _apart(items: Iterable[Item]) -> Iterator[tuple[Item, bytes]]:
-    """Each item with the path it gets: no two the same."""
-    taken: set[bytes] = set()
-    for item in items:
-        path, digits = item.name, item.id.hex()
-        if path in taken:
-            path = marked(item.name, b"." + digits[:8].encode())
-        if path in taken:
-            path = marked(item.name, b"." + digits.encode())
-        taken.add(path)
-        yield item, path
-
-
-def _by_place(work: Iterable[_Work]) -> list[_Work]:
+def _places(items: Iterable[Item]) -> Iterator[bytes]:
+    """Where each item lies, and how its path is spelled so that no two are the same."""
     ranks: dict[bytes, int] = {}
+    taken: set[int] = set()  # hashes of 64 bits instead of paths: one that seems taken only gets a longer name
+    for item in items:
+        spelling = next((n for n in range(2) if hash(_spelled(item, n)) not in taken), 2)
+        taken.add(hash(_spelled(item, spelling)))
+        first = item.extents[0] if item.extents else None
+        rank = ranks.setdefault(first.pack, len(ranks) + 1) if first else 0
+        yield _PLACE.pack(rank, first.first if first else 0, spelling, item.id)
 
-    def place(one: _Work) -> tuple[int, int]:
-        if not one[0].extents:
-            return -1, 0
-        first = one[0].extents[0]
-        return ranks.setdefault(first.pack, len(ranks)), first.first
 
-    return sorted(work, key=place)
+def _spelled(item: Item, spelling: int) -> bytes:
+    digits = item.id.hex().encode()
+    return item.name if spelling == 0 else marked(item.name, b"." + (digits[:8] if spelling == 1 else digits))
+
+
+def _found_again(store: CaseStore, places: Sequence[bytes]) -> Iterator[_Work]:
+    for start in range(0, len(places), BATCH_DOCUMENTS):
+        some = [_PLACE.unpack(place) for place in places[start : start + BATCH_DOCUMENTS]]
+        items = store.index.items_by_id([place[3] for place in some])
+        yield from ((place[3], items.get(place[3]), place[2]) for place in some)
 
 
 def _batches(work: Iterable[_Work]) -> Iterator[list[_Work]]:
@@ -96,7 +101,7 @@ def _batches(work: Iterable[_Work]) -> Iterator[list[_Work]]:
     size = 0
     for one in work:
         batch.append(one)
-        size += one[0].size
+        size += one[1].size if one[1] else 0
         if len(batch) >= BATCH_DOCUMENTS or size >= BATCH_BYTES:
             yield batch
             batch, size = [], 0
@@ -123,14 +128,18 @@ def _in_order(
 
 def _copy_batch(store: CaseStore, out: OutFolder, force: bool, batch: list[_Work]) -> list[_Result]:
     with out.writer() as writer:
-        return [_copy_out(store, writer, force, item, path) for item, path in batch]
+        return [_copy_out(store, writer, force, one) for one in batch]
 
 
-def _copy_out(store: CaseStore, out: OutWriter, force: bool, item: Item, path: bytes) -> _Result:
+def _copy_out(store: CaseStore, out: OutWriter, force: bool, work: _Work) -> _Result:
+    item_id, item, spelling = work
+    if item is None:
+        return Problem(item_id.hex().encode(), _("it was removed meanwhile"))
     try:
         where = out.write(
-            SafePath.parse(path), lambda sink: read_whole(store, item, sink), force=force, mtime_ns=item.mtime_ns
-        )
+            SafePath.parse(_spelled(item, spelling)), partial(read_whole, store, item), force=force,
+            mtime_ns=item.mtime_ns,
+        )  # fmt: skip
     except Wiped:
         raise  # it is not this document: the others would fail one by one
     except VaultError as exc:

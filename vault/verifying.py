@@ -335,7 +335,7 @@ def _verify_item(store: CaseStore, wanted: ItemId) -> Iterator[DamagedItem]:
 def read_whole(store: CaseStore, item: Item, sink: Callable[[bytes], Any]) -> None:
     """Send a document's bytes to ``sink``, then check size and SHA-256. Raises DamagedPack."""
     hasher, size = hashlib.sha256(), 0
-    for data in store.read(item):
+    for data in store.read(item, hashed_later=True):
         hasher.update(data)
         size += len(data)
         sink(data)

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,12 +25,14 @@ from tests.support.newsroom import (
     unlock,
     write_pack,
 )
+from vault.cases import find_case
 from vault.errors import DiskFailed, VaultError
 from vault.filing import Outcome
-from vault.model import EVENT_COPIED_OUT, EVENT_MOVED
+from vault.model import EVENT_COPIED_OUT, EVENT_MOVED, Item
 from vault.names import SafePath
 from vault.outside import OutFolder
-from vault.retrieving import CopiedOut, remove_originals
+from vault.removing import remove
+from vault.retrieving import CopiedOut, get, remove_originals
 from vault.sources import Problem
 from vault.store import CaseStore
 from vault.vaults import Vault
@@ -373,3 +375,25 @@ def test_only_files_under_our_temporary_names_are_swept(tmp_path: Path) -> None:
     OutFolder(str(out)).write(SafePath.parse(b"new"), lambda sink: sink(b"x"))
     assert {path.name for path in out.iterdir()} == before | {"new"}
     assert precious.read_text() == "x"
+
+
+def test_copying_out_any_number_keeps_none_of_them(vault: Vault, store: CaseStore, tmp_path: Path) -> None:
+    """What is asked for is consumed once, and held as a few bytes each; one that is removed meanwhile is named."""
+    file(store, {b"d/%d" % n: b"%d" % n for n in range(300)})
+    everything = listing(store)
+    gone = everything[7]
+
+    def asked() -> Iterator[Item]:
+        yield from everything
+        remove(vault, find_case(vault, "Mine"), [gone], reason="")
+        store.catch_up()
+
+    results = list(get(store, asked(), str(tmp_path / "out")))
+    assert {one.item.name for one in results if isinstance(one, CopiedOut)} == {i.name for i in everything} - {
+        gone.name
+    }
+    assert [(one.name, one.reason) for one in results if isinstance(one, Problem)] == [
+        (gone.id.hex().encode(), "it was removed meanwhile")
+    ]
+    (copied,) = [row.event for row in store.index.events("copied out")]
+    assert set(copied.items) == {item.id for item in everything} - {gone.id}

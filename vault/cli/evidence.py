@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,6 +37,7 @@ from vault.terminal import say, size_text, time_text
 
 if TYPE_CHECKING:
     from vault import filing
+    from vault.cases import Case
     from vault.ledger import Entry, Ledger
     from vault.model import Item
     from vault.retrieving import CopiedOut
@@ -339,7 +341,7 @@ def get_items(
     Into a folder, under the paths they were filed with; `-o -` writes one document to standard output.
     """
     from vault import filing
-    from vault.cases import open_store
+    from vault.cases import find_case, open_store
     from vault.retrieving import CopiedOut, get
 
     if not output or bool(references) == bool(everything):
@@ -349,25 +351,40 @@ def get_items(
             raise BadInput(_("standard output takes exactly one document, and nothing else"))
         _to_stdout(references, case_name, vault, passphrase_file, token)
         return
-    copied: list[CopiedOut] = []
     problems: list[Problem] = []
+    done = 0
     with opened(vault, passphrase_file, token) as unlocked, terminal.progress(_("copying out")) as advance:
-        for case, items in filing.choose_items(unlocked, everything, case_name, references):
-            with open_store(unlocked, case) as store:
-                for result in get(store, items, output, force=force, progress=advance):
-                    if isinstance(result, CopiedOut):
-                        copied.append(result)
-                    else:
-                        problems.append(result)
-    answer(
-        {"copied": [{"id": c.item.id.hex(), "path": shown_path(c.path)} for c in copied],
-         "problems": _problem_documents(problems)},
-        as_json=as_json,
-        lines=(_("copied out {count} document(s) into {output}, in clear").format(
-            count=len(copied), output=printable(output)
-        ),),
-    )  # fmt: skip
-    _name_problems(problems, done=len(copied))
+        chosen: list[tuple[Case, list[Item] | None]] = []
+        if everything:
+            chosen.append((find_case(unlocked, everything), None))
+        else:
+            chosen += filing.choose_items(unlocked, case_name, references)
+
+        def rows() -> Iterator[CopiedOut]:
+            nonlocal done
+            for case, items in chosen:
+                with open_store(unlocked, case) as store:
+                    wanted = store.index.items() if items is None else items
+                    for result in get(store, wanted, output, force=force, progress=advance):
+                        if isinstance(result, CopiedOut):
+                            done += 1
+                            yield result
+                        else:
+                            problems.append(result)
+
+        if as_json:
+            print_json(
+                "copied", rows(), lambda one: {"id": one.item.id.hex(), "path": shown_path(one.path)},
+                lambda: {"problems": _problem_documents(problems)},
+            )  # fmt: skip
+        else:
+            deque(rows(), maxlen=0)
+            print(
+                _("copied out {count} document(s) into {output}, in clear").format(
+                    count=done, output=printable(output)
+                )
+            )
+    _name_problems(problems, done=done)
 
 
 def _to_stdout(

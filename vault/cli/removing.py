@@ -82,7 +82,7 @@ def remove_items(
     check_reason(reason)
     done: list[Removed] = []
     with opened(vault, passphrase_file, token) as unlocked:
-        chosen = choose_items(unlocked, None, case_name, references)
+        chosen = choose_items(unlocked, case_name, references)
         if not yes and not _agreed(chosen):
             say(_("nothing was removed"))
             raise typer.Exit(exits.FAILED)
