@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 
 from keys.errors import MalformedRecord
+from keys.layout import PAIRS_PER_COMPARTMENT
 from keys.names import fold_name
 from keys.record import Id, Key, Name, Nanoseconds
 from keys.secret import Secret
@@ -46,6 +47,8 @@ class ShareSet:
     """16 random bytes."""
     made_ns: int
     threshold: int
+    place: int
+    """The pair of the recovery slot, 0 to 15: so that it is found also where an older roster was put back."""
     holders: tuple[Holder, ...]
 
     def holder(self, name: str) -> tuple[int, Holder] | None:
@@ -74,6 +77,7 @@ class ShareSetRecord(msgspec.Struct, forbid_unknown_fields=True):
     set: Id
     made_ns: Nanoseconds
     threshold: Count
+    place: Annotated[int, msgspec.Meta(ge=0, lt=PAIRS_PER_COMPARTMENT)]
     holders: Annotated[tuple[HolderRecord, ...], msgspec.Meta(min_length=LEAST_THRESHOLD, max_length=MAX_SHARES)]
 
 
@@ -82,7 +86,7 @@ def to_record(shares: ShareSet) -> ShareSetRecord:
     holders = tuple(
         HolderRecord(h.name, h.fingerprint, h.check_key.expose(), h.challenge, h.checked_ns) for h in shares.holders
     )
-    return ShareSetRecord(shares.set_id, shares.made_ns, shares.threshold, holders)
+    return ShareSetRecord(shares.set_id, shares.made_ns, shares.threshold, shares.place, holders)
 
 
 def from_record(record: ShareSetRecord) -> ShareSet:
@@ -92,4 +96,4 @@ def from_record(record: ShareSetRecord) -> ShareSet:
     holders = tuple(
         Holder(h.name, h.fingerprint, Secret(h.check_key), h.challenge, h.checked_ns) for h in record.holders
     )
-    return ShareSet(record.set, record.made_ns, record.threshold, holders)
+    return ShareSet(record.set, record.made_ns, record.threshold, record.place, holders)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -116,7 +116,7 @@ def split(
             holders.append(Holder(person.name, person.card.fingerprint, check_key(share, set_id)))
         _write_new(folder, contents)
         try:
-            _put_slot(vault, secret, ShareSet(set_id, now, threshold, tuple(holders)))
+            _put_slot(vault, secret, lambda place: ShareSet(set_id, now, threshold, place, tuple(holders)))
         except BaseException:
             _take_away(contents)
             raise
@@ -142,8 +142,8 @@ def forget(vault: Vault) -> bool:
     entry = roster.by_pair(pair)
     if (entry is None or entry.recovery is None) and book.shares is None:
         return False
+    _erase(vault, _places(vault, roster, book))
     if entry is not None:
-        erase_slot(vault, vault.home[0], entry)
         _save_roster(vault, roster.with_recovery(pair, None))
     _save_book(vault, replace(book, shares=None))
     return True
@@ -220,7 +220,7 @@ def _short_name(name: str) -> str:
     return tidy
 
 
-def _put_slot(vault: Vault, secret: Secret, shares: ShareSet) -> None:
+def _put_slot(vault: Vault, secret: Secret, shares_at: Callable[[int], ShareSet]) -> None:
     with vault.changing():
         roster, book = vault.roster(), vault.book()
         compartment, pair = vault.opened.home
@@ -237,13 +237,31 @@ def _put_slot(vault: Vault, secret: Secret, shares: ShareSet) -> None:
             _save_roster(vault, roster.with_recovery(pair, place))
         if book.shares is not None:
             _save_book(vault, replace(book, shares=None))
-        keyring.erase(vault.keyring_file, vault.opened, (compartment, place))
+        _erase(vault, {place, *_places(vault, roster, book)})
         payload = RecoverySlot(vault.opened.journalist, pair)
         keyring.place(
             vault.keyring_file, vault.header, vault.opened, (compartment, place), payload, slot_passphrase(secret),
             vault.outside_half, floor=vault.floor,
         )  # fmt: skip
-        _save_book(vault, replace(book, shares=shares))
+        _save_book(vault, replace(book, shares=shares_at(place)))
+
+
+def _places(vault: Vault, roster: Roster, book: Book) -> set[int]:
+    """The pairs in which one's recovery slot may lie: where the roster says, and where one's own book does.
+
+    They differ where somebody put an older one of the two back. A pair that now is a journalist's, or another's
+    recovery slot, was written over when it was given to them.
+    """
+    pair = vault.home[1]
+    mine = roster.by_pair(pair)
+    named = set() if mine is None or mine.recovery is None else {mine.recovery}
+    remembered = set() if book.shares is None else {book.shares.place}
+    return named | (remembered - {pair, *roster.pairs})
+
+
+def _erase(vault: Vault, places: set[int]) -> None:
+    for place in places:
+        keyring.erase(vault.keyring_file, vault.opened, (vault.home[0], place))
 
 
 def _find(vault: Vault, name: str) -> tuple[ShareSet, int, Holder]:

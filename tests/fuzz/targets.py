@@ -305,7 +305,7 @@ def books() -> Iterator[bytes]:
     contact = Contact("editor", SENDER.card(), CLOCK, CLOCK)
     entry = CaseEntry(bytes(16), "Тинтүү", 1, (SENDER.signing_public,), SENDER.recipient.raw)
     holders = (Holder("one", bytes(32), Secret(bytes(32))), Holder("two", bytes(32), Secret(bytes(32)), "a b", CLOCK))
-    with_shares = Book(shares=ShareSet(ID, CLOCK, 2, holders))
+    with_shares = Book(shares=ShareSet(ID, CLOCK, 2, 9, holders))
     for book in (Book(), Book().with_contact(contact), Book(cases=(entry,)), with_shares):
         yield body_of(seal_book(book, EDITOR))
 

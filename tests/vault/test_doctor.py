@@ -246,7 +246,7 @@ def test_the_open_vault_tells_what_is_only_here_and_who_was_not_compared(tmp_pat
 
 def test_shares_that_nobody_asked_for_a_year_are_worth_a_look() -> None:
     """And shares that were begun and not finished are weak; that there are none is not mentioned."""
-    shares = ShareSet(bytes(16), 0, 2, (Holder("A", bytes(32), Secret(bytes(32))),
+    shares = ShareSet(bytes(16), 0, 2, 9, (Holder("A", bytes(32), Secret(bytes(32))),
                                         Holder("B", bytes(32), Secret(bytes(32)), None, 10)))  # fmt: skip
     assert [f.level for f in inside.judge_shares(shares, inside.ASK_AGAIN_NS, unfinished=False)] == [Level.GOOD]
     (late,) = inside.judge_shares(shares, inside.ASK_AGAIN_NS + 5, unfinished=False)

@@ -460,6 +460,36 @@ def test_a_recovery_works_where_the_list_of_journalists_is_damaged(folder: str, 
         recovered(folder, shares[:2])
 
 
+def test_an_older_list_of_journalists_hides_no_slot_from_its_owner(folder: str, tmp_path: Path) -> None:
+    """Somebody put the list back as it was before the shares: taking them back, and new ones, end them all the same."""
+    with unlock(folder) as vault:
+        roster = Path(folder) / "rosters" / f"{vault.home[0]}.age"
+    before = roster.read_bytes()
+    for number, end in enumerate((sharing.revoke, lambda vault: made(vault, tmp_path / "again"))):
+        with unlock(folder) as vault:
+            shares = made(vault, tmp_path / str(number))
+        roster.write_bytes(before)
+        recovered(folder, shares[:2]).close()
+        with unlock(folder) as vault:
+            end(vault)
+        with pytest.raises(DoesNotOpen):
+            recovered(folder, shares[:2])
+
+
+def test_a_place_that_was_given_to_somebody_meanwhile_is_left_alone(folder: str, tmp_path: Path) -> None:
+    """With an older list, somebody new may be put on top of a recovery slot: that ends it, and nothing ends them."""
+    with unlock(folder) as vault:
+        roster = Path(folder) / "rosters" / f"{vault.home[0]}.age"
+        before = roster.read_bytes()
+        made(vault, tmp_path / "out")
+        roster.write_bytes(before)
+        for number in range(15):  # every place there is
+            vault.add_journalist(f"j{number}", Secret(f"passphrase number {number}".encode()))
+        sharing.revoke(vault)
+        assert sharing.standing(vault) == (None, False)
+    assert all(opens(folder, f"passphrase number {number}") for number in range(15))
+
+
 def test_a_sheet_of_codes_holds_what_the_file_holds(folder: str, tmp_path: Path) -> None:
     """Read back by another program, from the picture."""
     zbar = need("zbarimg")

@@ -66,7 +66,7 @@ def main() -> None:
         Holder("Редактор", editor.card().fingerprint, keys[0], challenge, 9),
         *(Holder(f"h{n}", fixed(f"fingerprint {n}", 32), keys[n]) for n in (1, 2)),
     )
-    book = Book(shares=ShareSet(set_id, 8, 2, holders)).with_contact(Contact("Редактор", editor.card(), 1, 2))
+    book = Book(shares=ShareSet(set_id, 8, 2, 9, holders)).with_contact(Contact("Редактор", editor.card(), 1, 2))
     (HERE / "book-2.age").write_bytes(seal_book(book, me))
     roster = Roster().with_entry(5, "Гүлнара", me.card(), 6).with_recovery(5, 9)
     (HERE / "roster-2.age").write_bytes(seal_roster(roster, Secret(fixed("device", 32))))
