@@ -32,7 +32,6 @@ _BEGIN = "-----BEGIN SSH SIGNATURE-----"
 _END = "-----END SSH SIGNATURE-----"
 _LINE_WIDTH = 70  # sshbuf_dtob64 with wrapping; PROTOCOL.sshsig says 76, ssh-keygen writes 70
 _NAMESPACE = re.compile(rf"[!-~]{{1,{MAX_NAMESPACE_CHARS}}}")
-_PRINCIPAL = re.compile(r"[A-Za-z0-9@._+-]{1,128}")  # no white space, quotes, wildcards or commas (ssh-keygen(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +96,6 @@ def fingerprint(public: bytes) -> str:
 def public_line(public: bytes) -> str:
     """The key as one line of a ``.pub`` file, without a comment and without a newline."""
     return f"{KEY_TYPE.decode('ascii')} {base64.b64encode(_key_blob(public)).decode('ascii')}"
-
-
-def authorized_line(public: bytes, principal: str, namespace: str | None = None) -> str:
-    """One line, without its newline, of an ``allowed_signers`` file (ssh-keygen(1), ALLOWED SIGNERS)."""
-    if not _PRINCIPAL.fullmatch(principal):
-        raise Malformed(_("a principal is made of letters, digits and @ . _ + - only"))
-    if namespace is None:
-        return f"{principal} {public_line(public)}"
-    if '"' in _checked_namespace(namespace) or "," in namespace:
-        raise Malformed(_("this namespace cannot be written into an allowed_signers file"))
-    return f'{principal} namespaces="{namespace}" {public_line(public)}'
 
 
 def _text(untrusted: str | bytes) -> str:

@@ -60,12 +60,6 @@ def _parity_rows(source: _Source, shape: Shape) -> Iterator[list[bytes]]:
         yield code.encode(data, wanted)
 
 
-def read_head(pack: bytes, parity_path: str) -> Head:
-    """What a parity file says: its first head, else its second. Raises Damaged, NewerFormat, OSError."""
-    with _opened(parity_path) as parity:
-        return _head(pack, parity)
-
-
 def check_parity(pack: bytes, path: str, parity_path: str, percent: int) -> None:
     """Return when the file is whole, and what ``write_parity`` would make. Raises Damaged, NewerFormat, OSError."""
     with _opened(path) as source, _opened(parity_path) as parity:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from keys import primitives, sshsig
 from keys.errors import BadSignature, KeysError, Malformed, MalformedSignature
 from keys.secret import Secret
+from tests.support.openssh import allowed_signer
 
 NAMESPACE = "bundle.v1@sandyk"
 SEED = Secret(bytes(range(32)))
@@ -33,7 +34,7 @@ def _run(*args: str, stdin: bytes = b"", cwd: Path) -> subprocess.CompletedProce
 @needs_openssh
 def test_ssh_keygen_verifies_what_we_sign(tmp_path: Path) -> None:
     (tmp_path / "sig").write_text(sshsig.sign(MESSAGE, NAMESPACE, SEED))
-    (tmp_path / "allowed").write_text(sshsig.authorized_line(PUBLIC, "sender", NAMESPACE) + "\n")
+    (tmp_path / "allowed").write_text(allowed_signer(PUBLIC, "sender", NAMESPACE))
     verify = ("ssh-keygen", "-Y", "verify", "-f", "allowed", "-I", "sender", "-n", NAMESPACE, "-s", "sig")
     good = _run(*verify, stdin=MESSAGE, cwd=tmp_path)
     assert good.returncode == 0, good.stderr
@@ -44,7 +45,7 @@ def test_ssh_keygen_verifies_what_we_sign(tmp_path: Path) -> None:
 @needs_openssh
 def test_an_allowed_signer_without_the_namespace_is_refused_by_ssh_keygen(tmp_path: Path) -> None:
     (tmp_path / "sig").write_text(sshsig.sign(MESSAGE, NAMESPACE, SEED))
-    (tmp_path / "allowed").write_text(sshsig.authorized_line(PUBLIC, "sender", "other@sandyk") + "\n")
+    (tmp_path / "allowed").write_text(allowed_signer(PUBLIC, "sender", "other@sandyk"))
     args = ("ssh-keygen", "-Y", "verify", "-f", "allowed", "-I", "sender", "-n", NAMESPACE, "-s", "sig")
     assert _run(*args, stdin=MESSAGE, cwd=tmp_path).returncode != 0
 
@@ -158,12 +159,6 @@ def test_any_bytes_in_the_armor_are_our_error_or_reencode_to_themselves(blob: by
 def test_a_huge_text_is_refused_before_it_is_decoded() -> None:
     with pytest.raises(MalformedSignature, match="longer"):
         sshsig.parse("A" * (sshsig.MAX_ARMOR_CHARS + 1))
-
-
-@pytest.mark.parametrize("principal", ["", "a b", 'a"b', "a,b", "*", "a\nb"])
-def test_a_principal_cannot_smuggle_options(principal: str) -> None:
-    with pytest.raises(Malformed):
-        sshsig.authorized_line(PUBLIC, principal)
 
 
 @pytest.mark.parametrize("namespace", ["", "a b", "a\n", "ф", "n" * 129])

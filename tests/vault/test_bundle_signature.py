@@ -13,6 +13,7 @@ import pytest
 from keys import mldsa, sshsig
 from keys.card import encode
 from tests.support.bundles import DOCUMENTS, EDITOR, OTHER, SENDER, SIGNED_PLAIN, Change, retag, rewritten
+from tests.support.openssh import allowed_signer
 from tests.support.tools import need
 from vault import bundle_layout as layout
 from vault.bundle import TarBundleReader, key_digest
@@ -102,8 +103,8 @@ def test_either_signature_alone_refuses_it(change: Change) -> None:
 @each_bound
 def test_ssh_keygen_sees_it_too(change: Change, tmp_path: Path) -> None:
     ssh_keygen = need("ssh-keygen")
-    allowed = sshsig.authorized_line(SENDER.signing_public, "sender", layout.NAMESPACE)
-    (tmp_path / "allowed").write_text(allowed + "\n")
+    allowed = allowed_signer(SENDER.signing_public, "sender", layout.NAMESPACE)
+    (tmp_path / "allowed").write_text(allowed)
 
     def verify(plaintext: bytes) -> int:
         files = files_of(plaintext)

@@ -16,6 +16,7 @@ from keys.card import Card
 from keys.identity import Identity
 from keys.secret import Secret
 from tests.support.newsroom import DAY, add_paths, files_below, newsroom, store_of, unlock
+from tests.support.openssh import allowed_signer
 from tests.support.tools import need
 from vault.bundle_layout import NAMESPACE
 from vault.cases import find_case, grant, revoke
@@ -118,7 +119,7 @@ def test_stock_ssh_keygen_checks_it_with_the_key_of_the_case(here: Vault, abroad
     sealed_for(here, abroad, tmp_path / "out.age")
     folder = Path(opened(abroad, tmp_path / "out.age", tmp_path / "out").place)
     key = find_case(here, "Mine").keys.current.signing_public
-    (tmp_path / "allowed").write_text(sshsig.authorized_line(key, "newsroom", NAMESPACE) + "\n")
+    (tmp_path / "allowed").write_text(allowed_signer(key, "newsroom", NAMESPACE))
     command = [ssh_keygen, "-Y", "verify", "-f", str(tmp_path / "allowed"), "-I", "newsroom", "-n", NAMESPACE]
     manifest = (folder / "tagmanifest-sha256.txt").read_bytes()
     run = subprocess.run(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.stopping import Stopped, StoppingDisk, count_steps
 from vault.disk import Disk
 from vault.errors import BadInput, Damaged, DamagedPack, NewerFormat
-from vault.mending import Unmendable, check_parity, mend, read_head, write_parity
+from vault.mending import Unmendable, check_parity, mend, write_parity
 from vault.parity import BLOCK_SIZE, MAGIC, MAX_HEAD_SIZE, MAX_PACK_FILE, MAX_ROWS, Head, encode_head, parse_head
 from vault.parity import shape_for as shape_of
 
@@ -40,6 +40,11 @@ class Place:
         held = bytearray(Path(self.path).read_bytes())
         held[start : start + length] = bytes(b ^ 0xFF for b in held[start : start + length])
         Path(self.path).write_bytes(held)
+
+    def head(self) -> Head:
+        """What the parity file says at its beginning."""
+        held = Path(self.parity).read_bytes()
+        return parse_head(held, PACK, len(held))
 
     def mend(self) -> int:
         return mend(Disk(), PACK, self.path, self.parity, accept)
@@ -84,7 +89,7 @@ def test_other_percentages_are_refused(percent: int) -> None:
 def test_the_code_is_the_one_of_the_document(tmp_path: Path) -> None:
     """Computed byte by byte in GF(2^8), without zfec, from what docs/format-bundle.md §10.2 says."""
     place = Place(tmp_path, 3 * BLOCK_SIZE, 100)
-    shape = read_head(PACK, place.parity).shape
+    shape = place.head().shape
     assert (shape.rows, shape.parity, shape.columns) == (3, 3, 1)
     exp, log = [0] * 512, [0] * 256
     x = 1
@@ -223,7 +228,7 @@ def test_another_pack_s_parity_is_refused(tmp_path: Path) -> None:
 def test_parity_that_promises_something_else_mends_nothing(tmp_path: Path) -> None:
     """A head whose seal is right, as anybody can make it, over a digest of another file."""
     place = Place(tmp_path, 5000)
-    head = read_head(PACK, place.parity)
+    head = place.head()
     forged = encode_head(Head(PACK, bytes(32), head.shape, head.digests))
     held = Path(place.parity).read_bytes()
     Path(place.parity).write_bytes(forged + held[len(forged) : -len(forged)] + forged)
