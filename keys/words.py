@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Words for people: passphrases to remember, fingerprints to read aloud.
 
-Owns the word list (EFF large list, 7776 words, 12.92 bits each; licence in the file) and the
-one way in which a typed passphrase becomes bytes. It judges only the length of a typed
-passphrase: how guessable it is nobody can compute, which is why generated ones are offered.
+Owns the word lists and the one way in which a typed passphrase becomes bytes. English is the EFF large list,
+7776 words, 12.92 bits each; Kyrgyz, Russian and Uzbek have lists of 1296 words, 10.34 bits each, that need no
+letter beyond the plain Russian or Latin keyboard (licences in the files, reasons in
+docs/decisions/0050-languages.md). What is compared by voice is English for everybody: both sides must see the
+same words. It judges only the length of a typed passphrase: how guessable it is nobody can compute, which is
+why generated ones are offered.
 """
 
 from __future__ import annotations
@@ -20,22 +23,28 @@ from keys.secret import Secret
 WORDS = 7776
 LEAST_WORDS = 7
 """90 bits: with Argon2id in front, out of reach of anybody who guesses offline."""
+LIST_OF = {
+    "en": "eff_large_wordlist.txt", "ky": "words_ky.txt", "ru": "words_ru.txt", "uz": "words_uz.txt",
+}  # fmt: skip
+"""The lists by language, in ``keys/data``."""
+SHORT_WORDS = 1296
+LEAST_SHORT_WORDS = 9
+"""93 bits, of the lists with 1296 words."""
 LEAST_CHARACTERS = 12
 FINGERPRINT_WORDS = 10
 DIGEST_SIZE = 32
 
 
-def generate_passphrase(words: int = LEAST_WORDS) -> Secret:
-    """So many random words with single spaces between them, 12.92 bits a word, as UTF-8.
+def generate_passphrase(words: int | None = None, language: str = "en") -> Secret:
+    """So many random words with single spaces between them, as UTF-8; without a number as few as are enough.
 
-    Raises WeakPassphrase for fewer than 7 words.
+    12.92 bits a word in English, 10.34 in ``ky``, ``ru`` and ``uz``. Raises WeakPassphrase below 7 words, or 9.
     """
-    if words < LEAST_WORDS:
-        raise WeakPassphrase(
-            _("a generated passphrase has at least {least_words} words").format(least_words=LEAST_WORDS)
-        )
-    listed = _list()
-    return Secret(" ".join(listed[secrets.randbelow(WORDS)] for __ in range(words)).encode("ascii"))
+    least = LEAST_WORDS if language == "en" else LEAST_SHORT_WORDS
+    count = least if words is None else words
+    if count < least:
+        raise WeakPassphrase(_("a generated passphrase has at least {least_words} words").format(least_words=least))
+    return Secret(" ".join(secrets.choice(_list(language)) for __ in range(count)).encode())
 
 
 def fingerprint_words(digest32: bytes) -> tuple[str, ...]:
@@ -106,6 +115,6 @@ def _encode(tidy: str) -> Secret:
 
 
 @cache
-def _list() -> tuple[str, ...]:
-    text = resources.files("keys").joinpath("data/eff_large_wordlist.txt").read_text("ascii")
+def _list(language: str = "en") -> tuple[str, ...]:
+    text = resources.files("keys").joinpath("data", LIST_OF[language]).read_text("utf-8")
     return tuple(line for line in text.splitlines() if not line.startswith("#"))

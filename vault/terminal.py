@@ -41,11 +41,11 @@ def ask_passphrase(prompt: str = "", hint: str = "") -> Secret:
     return normalise(_read_hidden(prompt or _("Passphrase: "), hint))
 
 
-def ask_new_passphrase(generate: Callable[[], Secret]) -> Secret:
-    """Ask for a new passphrase, twice; an empty answer has one generated and shown once."""
+def ask_new_passphrase(generate: Callable[[], Secret], how_to_type: str) -> Secret:
+    """Ask for a new passphrase, twice; an empty answer has one generated and shown once, with how to type it."""
     first = _read_hidden(_("New passphrase (press Enter and one is made for you): "))
     if not first:
-        return _show_generated(generate())
+        return _show_generated(generate(), how_to_type)
     new = normalise_new(first)
     if normalise(_read_hidden(_("The same once more: "))) != new:
         raise BadInput(_("the two passphrases differ"), _("nothing was changed; run the command again"))
@@ -66,9 +66,12 @@ def expect_somebody(*hints: str) -> None:
         return
 
 
-def _show_generated(passphrase: Secret) -> Secret:
+def _show_generated(passphrase: Secret, how_to_type: str) -> Secret:
     show_once(
-        _("Your passphrase:"), passphrase, _("Learn it by heart; it is not shown again, and nobody can recover it.")
+        _("Your passphrase:"),
+        passphrase,
+        _("Learn it by heart; it is not shown again, and nobody can recover it."),
+        how_to_type,
     )
     for __ in range(5):
         if normalise(_read_hidden(_("Type it once, so that you know it is right: "))) == passphrase:

@@ -16,6 +16,7 @@ from vault.cli.session import (
     PassphraseOption,
     TokenOption,
     VaultOption,
+    WordsOption,
     answer,
     folder_of,
     hinting_at_token,
@@ -104,6 +105,7 @@ def journalist_duress(
     duress_passphrase_file: Annotated[
         str | None, typer.Option("--duress-passphrase-file", metavar="FILE", help=WORD, show_default=False)
     ] = None,
+    words: WordsOption = None,
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     token: TokenOption = None,
@@ -129,10 +131,10 @@ def journalist_duress(
         label = unlocked.my_entry().label if name is None else given_name(name)
         if decoy_passphrase_file is None:
             say(_("now the decoy passphrase: it opens the decoy and destroys nothing"))
-        decoy = read_new_passphrase(decoy_passphrase_file)
+        decoy = read_new_passphrase(decoy_passphrase_file, words)
         if duress_passphrase_file is None:
             say(_("now the duress passphrase: it destroys, then opens the decoy"))
-        duress = read_new_passphrase(duress_passphrase_file)
+        duress = read_new_passphrase(duress_passphrase_file, words)
         try:
             decoys.set_up(unlocked, mine, decoy, duress, label)
         finally:

@@ -21,6 +21,7 @@ from vault.cli.session import (
     PassphraseOption,
     TokenOption,
     VaultOption,
+    WordsOption,
     answer,
     folder_of,
     opened,
@@ -77,6 +78,7 @@ def init(
     ] = "first",
     vault: VaultOption = None,
     new_passphrase_file: NewPassphraseOption = None,
+    words: WordsOption = None,
     new_token_file: NewTokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -88,7 +90,7 @@ def init(
     harden()
     folder, name = folder_of(vault), given_name(name)
     refuse_taken(folder)
-    passphrase = read_new_passphrase(new_passphrase_file)
+    passphrase = read_new_passphrase(new_passphrase_file, words)
     with new_token(new_token_file) as token:
         found(folder, passphrase, token, disk=Disk(), label=name, now_ns=time.time_ns())
     cautions, caution_lines = surroundings(folder)
@@ -136,6 +138,7 @@ def journalist_add(
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     new_passphrase_file: NewPassphraseOption = None,
+    words: WordsOption = None,
     token: TokenOption = None,
     new_token_file: NewTokenOption = None,
     as_json: JsonOption = False,
@@ -152,7 +155,7 @@ def journalist_add(
             raise AlreadyThere(_("a journalist of this name is there already"))
         if new_passphrase_file is None:
             say(_("now the new passphrase of {name}, who should type it:").format(name=printable(name)))
-        passphrase = read_new_passphrase(new_passphrase_file)
+        passphrase = read_new_passphrase(new_passphrase_file, words)
         with new_token(new_token_file) as half:
             entry = unlocked.add_journalist(name, passphrase, half)
         answer(
@@ -193,12 +196,13 @@ def journalist_passwd(
     vault: VaultOption = None,
     passphrase_file: PassphraseOption = None,
     new_passphrase_file: NewPassphraseOption = None,
+    words: WordsOption = None,
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change your passphrase. The old one is overwritten in place."""
     with opened(vault, passphrase_file, token, afresh=True) as unlocked:
-        unlocked.change_passphrase(read_new_passphrase(new_passphrase_file))
+        unlocked.change_passphrase(read_new_passphrase(new_passphrase_file, words))
         answer(
             {"changed": True},
             as_json=as_json,

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from enum import Enum
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ from vault import terminal
 from vault.cli import exits
 from vault.disk import Disk
 from vault.errors import BadInput, DoesNotOpen
+from vault.language import spoken
 from vault.names import json_safe, printable
 from vault.place import NoPlace, vault_folder
 from vault.refusals import refusal
@@ -51,6 +53,21 @@ TokenOption = Annotated[
         help="The file with the outside half, on a stick, or tpm:INDEX; else SANDYK_TOKEN.",
     ),
 ]  # fmt: skip
+class WordsChoice(str, Enum):  # noqa: UP042  # Typer shows the values of a str Enum
+    """The languages that have words for passphrases."""
+
+    en = "en"
+    ky = "ky"
+    ru = "ru"
+    uz = "uz"
+
+
+WordsOption = Annotated[
+    WordsChoice | None,
+    typer.Option(
+        "--words", show_default=False, help="Language of a passphrase that is made for you; else the one spoken."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -142,17 +159,27 @@ def read_passphrase(passphrase_file: str | None) -> Secret:
     return terminal.ask_passphrase()
 
 
-def read_new_passphrase(passphrase_file: str | None) -> Secret:
-    """A new passphrase: from the file, or typed twice, or generated. Raises BadInput, NoTerminal."""
+def read_new_passphrase(passphrase_file: str | None, words: WordsChoice | None = None) -> Secret:
+    """A new passphrase: from the file, or typed twice, or generated of words of a language; else of the one spoken.
+
+    Raises BadInput, NoTerminal.
+    """
     from keys.errors import WeakPassphrase
     from keys.words import generate_passphrase, normalise_new
 
     try:
         if passphrase_file is not None:
             return normalise_new(terminal.read_passphrase_file(passphrase_file).expose().decode())
-        return terminal.ask_new_passphrase(generate_passphrase)
+        language = spoken() if words is None else words.value
+        return terminal.ask_new_passphrase(lambda: generate_passphrase(language=language), _how_to_type(language))
     except WeakPassphrase as exc:
         raise BadInput(str(exc), _("nothing was changed; a few words that mean nothing together are good")) from exc
+
+
+def _how_to_type(language: str) -> str:
+    if language in ("ky", "ru"):
+        return _("Every letter of it is on the plain Russian keyboard: switch to that to type it.")
+    return _("Every letter of it is on a plain Latin keyboard: switch to that to type it.")
 
 
 def read_token(path: str | None) -> Secret | None:
