@@ -112,6 +112,7 @@ def _gathered(files: list[str]) -> list[Share]:
             raise SharesMissing(_short_of(shares)) from exc
         except SharesMissing as exc:
             say(str(exc))
+            say(_("if one of those before is the wrong one: Ctrl-C, and once more from the first"))
             continue
         shares.append(another)
         say(_short_of(shares))
