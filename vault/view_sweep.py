@@ -54,9 +54,10 @@ def end(folder: str) -> str:
     """End whatever belongs to one view's folder and remove it; "" or why something is left."""
     holder = folder + view_places.HELD
     number = runtime.number_of_holder(holder)
+    end_programs(folder)
     if number is not None:
         _end_process(number, lambda: runtime.number_of_holder(holder) == number)
-    end_programs(folder)
+        end_programs(folder)  # what it may have started in between
     problem = remove(folder)
     if not problem:
         _forget(holder)

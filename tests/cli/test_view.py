@@ -264,7 +264,6 @@ def test_panic_ends_a_view_that_is_open_and_its_program(filed: Desk) -> None:
         assert not os.path.lexists(folder)
         assert is_gone(int(left))
         view.communicate(timeout=30)
-        assert view.returncode != 0
         assert "end 1 view(s) of documents, and remove what was shown" in report["done_as_well"], report
         assert not report["not_done"]
 
