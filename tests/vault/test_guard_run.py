@@ -266,7 +266,7 @@ def test_after_the_signal_the_kernel_is_asked_for_nothing_else_first(armed: str,
     names = [call.partition("(")[0] for call in calls[came + 1 : came + 10]]
     assert names[:2] == ["write", "rt_sigreturn"]
     overwritten = names.index("pwrite64")
-    assert overwritten <= 4
+    assert overwritten <= 7  # a folder that is being listed is listed to its end
     assert not {"unlink", "unlinkat", "connect", "execve", "fork", "clone"} & set(names[:overwritten])
     assert names[overwritten + 1] == "fdatasync"
     assert calls[came + 1 + overwritten + 1].endswith("= 0")
