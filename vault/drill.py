@@ -74,7 +74,7 @@ def make_throw_away(folder: str, disk: Disk) -> None:
     sizes = {KEYRING: KEYRING_SIZE, f"{case}/{INDEX}": _SEALED_SIZE, f"{case}/{ACCESS}/000001.age": _SEALED_SIZE}
     sizes |= {f"{ROSTERS}/{i}.age": _SEALED_SIZE for i in range(COMPARTMENTS)}
     sizes |= {f"{BOOKS}/{i:02}.age": _SEALED_SIZE for i in range(COMPARTMENTS * PAIRS_PER_COMPARTMENT)}
-    sizes |= {f"{case}/{PACKS}/{os.urandom(16).hex()}.age": _PACK_SIZE for _ in range(PACKS_MADE)}
+    sizes |= {f"{case}/{PACKS}/{os.urandom(16).hex()}.age": _PACK_SIZE for __ in range(PACKS_MADE)}
     for name, size in sizes.items():
         _write(disk, os.path.join(folder, name), os.urandom(size))
     _write(disk, os.path.join(folder, COUNTER), Counter().encode())

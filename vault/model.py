@@ -105,10 +105,10 @@ class Event(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
 
 EVENT_FILED = later("filed")
-EVENT_TAKEN_IN = "taken in"
+EVENT_TAKEN_IN = later("taken in")
 EVENT_CLEANED = later("clean copy made")
 """Of two items, the original and the copy."""
-EVENT_COPIED_OUT = "copied out"
+EVENT_COPIED_OUT = later("copied out")
 EVENT_EXPORTED = later("exported")
 EVENT_RECEIPT = later("receipt taken")
 """An editor's receipt was verified and names these items."""
@@ -118,9 +118,9 @@ EVENT_REVOKED = later("access revoked")
 EVENT_CREATED = later("case created")
 EVENT_MENDED = later("pack mended")
 """A damaged pack was made whole again from its parity."""
-EVENT_PUT_ASIDE = "pack put aside"
+EVENT_PUT_ASIDE = later("pack put aside")
 """A pack that did not read was moved to the quarantine; of the items that it alone listed."""
-EVENT_PUT_BACK = "pack put back"
+EVENT_PUT_BACK = later("pack put back")
 EVENT_SAVED = later("filed again")
 """Documents that still read, in a pack that was put aside, became new items."""
 EVENT_REMOVED = later("removed")

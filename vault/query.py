@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from vault.errors import BadInput
 from vault.spelling import APOSTROPHES, WORD, fold, other_script, spellings, words
@@ -100,12 +101,12 @@ def parse(typed: Sequence[str]) -> Query:
     Raises BadInput.
     """
     if sum(map(len, typed)) > MAX_QUERY:
-        raise BadInput(f"a search has at most {MAX_QUERY:,} characters")
+        raise BadInput(_("a search has at most {count} characters").format(count=f"{MAX_QUERY:,}"))
     terms = tuple(term for argument in typed for term in _terms(argument.translate(_QUOTES)))
     if not terms:
-        raise BadInput("there is nothing to look for", "`sandyk list` lists all documents")
+        raise BadInput(_("there is nothing to look for"), _("`sandyk list` lists all documents"))
     if len(terms) > MAX_TERMS:
-        raise BadInput(f"a search has at most {MAX_TERMS} words and phrases")
+        raise BadInput(_("a search has at most {count} words and phrases").format(count=MAX_TERMS))
     return Query(terms)
 
 

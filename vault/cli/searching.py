@@ -192,7 +192,7 @@ def index(
 
     ocr = None if no_ocr else installed()
     done: list[Indexed] = []
-    with opened(vault, passphrase_file, token) as unlocked, terminal.progress("reading") as advance:
+    with opened(vault, passphrase_file, token) as unlocked, terminal.progress(_("reading")) as advance:
         chosen, unusable = _cases(unlocked, case_name)
         for case in chosen:
             with open_store(unlocked, case) as store:

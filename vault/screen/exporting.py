@@ -20,7 +20,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Button, Input
 
-from vault import exporting, working_copies
+from vault import exporting, overheard, working_copies
 from vault.carriers import file_size
 from vault.cases import Case
 from vault.exporting import Exported, InParts
@@ -195,7 +195,9 @@ def _lines(sealed: Sealed) -> list[str]:
     if done.parts is not None:
         lines.append(_("in {count} part(s); all of them are needed, in any order").format(count=len(done.parts.parts)))
     lines += [
-        _("not cleaned: {name}: {reason}").format(name=printable(one.name), reason=printable(_(one.reason)))
+        _("not cleaned: {name}: {reason}").format(
+            name=printable(one.name), reason=printable(overheard.reason(one.reason))
+        )
         for one in sealed.not_cleaned
     ]
     lines += [

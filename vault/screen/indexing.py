@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from gettext import gettext as _
 
+from vault import overheard
 from vault.cases import Case, open_store
 from vault.errors import NotAllowed
 from vault.extracting.answer import EMPTY, READ, WAITING
@@ -39,7 +40,7 @@ def _lines(done: Indexed) -> list[str]:
     if count := done.states[WAITING]:
         lines.append(_("{count} document(s) show pictures that only tesseract can read").format(count=count))
     for problem in done.problems[:SHOWN]:
-        name, reason = printable(problem.name), printable(_(problem.reason))
+        name, reason = printable(problem.name), printable(overheard.reason(problem.reason))
         lines.append(_("not read: {name}: {reason}").format(name=name, reason=reason))
     if len(done.problems) > SHOWN:
         lines.append(_("and {count} more that were not read").format(count=len(done.problems) - SHOWN))
