@@ -205,13 +205,13 @@ def table(rows: Sequence[Row], document_bytes: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_into(page: Path, text: str) -> None:
+def write_into(page: Path, text: str, markers: tuple[str, str] = (BEGIN, END)) -> None:
     """Put the table between the page's markers. Raises ValueError when it has none."""
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = page.read_text(encoding="utf-8").partition(markers[0])
+    _, end, after = rest.partition(markers[1])
     if not begin or not end:
-        raise ValueError(f"{page} has no place for the figures: {BEGIN} … {END}")
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+        raise ValueError(f"{page} has no place for the figures: {markers[0]} … {markers[1]}")
+    page.write_text(f"{before}{begin}\n\n{text}\n{end}{after}", encoding="utf-8")
 
 
 _WIDTH, _HEIGHT, _MARGIN, _LEGEND = 760, 420, 60, 170

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench import corpora, report, rounds, scale, single
+from bench import corpora, report, rounds, scale, searching, single
 from bench.measure import Failed, run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,6 +86,23 @@ def test_a_page_without_a_place_for_the_figures_is_left_as_it_is(tmp_path: Path)
     with pytest.raises(report.NoMarkers):
         report.write_into(page, "figures")
     assert page.read_text() == "nothing to see\n"
+
+
+# --- searching ------------------------------------------------------------------------------------------------------
+
+
+def test_the_benchmark_of_searching_runs_through_and_its_answers_agree(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{searching.BEGIN}\nold\n{searching.END}\nafter\n")
+    words = ["--documents", "40", "--words", "30", "--read", "5", "--times", "1", "--work", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.searching", *words, "--write", str(page)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    text = page.read_text()
+    assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
+    assert "| a rare word | 1 |" in text and "40 documents" in text
 
 
 # --- how cost grows ------------------------------------------------------------------------------------------------

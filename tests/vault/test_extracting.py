@@ -161,8 +161,8 @@ def endless_pdf(content: bytes, pages: int = 1) -> bytes:
         b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count %d/Kids[3 0 R 2 0 R]>>" % pages,
         b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R/Resources<</XObject<</X 5 0 R>>>>>>",
         b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
-        b"<</Type/XObject/Subtype/Form/BBox[0 0 99 99]/Resources<</XObject<</X 5 0 R>>>>/Length 12>>stream\n/X Do /X Do "
-        b"\nendstream",
+        b"<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 5 0 R>>>>/Length 5>>"
+        b"stream\n/X Do\nendstream",
     ]  # fmt: skip
     whole = b"%PDF-1.7\n" + b"".join(b"%d 0 obj\n%s\nendobj\n" % (n, one) for n, one in enumerate(objects, 1))
     return whole + b"trailer\n<</Root 1 0 R/Size 6>>\n%%EOF\n"
