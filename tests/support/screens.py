@@ -65,7 +65,7 @@ def sit(folder: str, act: Act, *, size: tuple[int, int] = (80, 24), opened: Vaul
         way = Way(folder, lambda secret: unlock(folder, secret.expose().decode()), opened=opened, **more)
         app = Browse(way)
         try:
-            async with app.run_test(size=size) as pilot:
+            async with app.run_test(size=size, notifications=True) as pilot:
                 seat = Seat(app, pilot)
                 await seat.settle()
                 await act(seat)

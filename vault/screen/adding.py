@@ -58,10 +58,11 @@ class Adding(Screen[bool]):
         yield Words(_("Add documents to {case}").format(case=printable(self._case.name)), classes="heading")
         yield Chooser(self._desk, os.path.expanduser("~"), files=True)
         yield Words("", id="chosen", classes="wide")
-        for name, label in (("note", _("Note:")), ("source", _("Source:")), ("tags", _("Tags, with spaces:"))):
+        for name, label in (("note", _("Note:")), ("source", _("Source:")), ("tags", _("Tags:"))):
             with Horizontal(classes="field"):
                 yield Words(label)
-                yield Input(id=name, select_on_focus=False)
+                hint = _("single words, with spaces in between") if name == "tags" else ""
+                yield Input(id=name, placeholder=hint, select_on_focus=False)
         with Horizontal(classes="buttons"):
             yield Button(Content(_("Add")), id="add")
             yield Button(Content(_("Back")), id="back")

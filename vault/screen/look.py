@@ -112,5 +112,6 @@ Curtain { background: $background; align: left bottom; }
 
 Browse.-ascii #cases-box, Browse.-ascii #documents-box { border: ascii $panel; }
 Browse.-ascii #cases-box:focus-within, Browse.-ascii #documents-box:focus-within { border: ascii $primary; }
+Browse.-ascii Toast { border: none; }
 Browse.-ascii .box { border: ascii $primary; }
 """

@@ -21,13 +21,13 @@ def show(way: Way) -> Ending:
     browse = Browse(way, insist=leaving.insist)
     try:
         browse.run()
-        wiped = browse.ending.left in (Left.WIPED, Left.GONE)
-        if wiped:
+        if browse.ending.left in (Left.WIPED, Left.GONE):
             leaving.clear_terminal()
         if browse.ending.left is Left.LOCKED:
             locking.lock(way.folder)
     finally:
-        browse.desk.close(CLOSING_SECONDS)
+        # After a wipe there is nothing left that an unfinished job could spoil.
+        browse.desk.close(0 if browse.ending.left in (Left.WIPED, Left.GONE) else CLOSING_SECONDS)
         if way.opened is not None:
             way.opened.close()
     return browse.ending
