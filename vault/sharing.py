@@ -48,6 +48,7 @@ from vault.errors import (
     NotAllowed,
     NotFound,
     NotTrusted,
+    UnknownSigner,
 )
 from vault.founding import book_number, book_path, roster_path, write_person_file
 from vault.names import printable
@@ -65,6 +66,8 @@ class Recipient:
 
     name: str
     card: Card
+    here: bool = False
+    """Whether they are a journalist of this same vault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,26 @@ class SharesMade:
     """Share 1, 2, …"""
     replaced: bool
     """Whether there were shares before, which open nothing any more."""
+
+
+def recipients(vault: Vault, names: Sequence[str], *, unverified: bool) -> list[Recipient]:
+    """Whom these names mean. Raises what ``contacts.person`` raises.
+
+    Raises UnknownSigner for a contact whose words were not compared, unless ``unverified``: their share might go to
+    whoever put another card in the place of theirs.
+    """
+    from vault.contacts import person  # which needs vault.vaults, and that needs this module
+
+    found, roster = [], vault.roster()
+    for name in names:
+        known, card, verified = person(vault, name)
+        if not verified and not unverified:
+            raise UnknownSigner(
+                _("the words of {name} were not compared: nothing was made").format(name=printable(known)),
+                _("first: sandyk contact verify {name}; or say --unverified").format(name=printable(known)),
+            )
+        found.append(Recipient(known, card, roster.by_label(known) is not None))
+    return found
 
 
 def split(

@@ -18,7 +18,7 @@ import pytest
 
 from keys.armor import looks_armored
 from tests.support.cli_docs import documented_fields, fields_of
-from tests.support.commands import SCRIPT, Desk, copied, desk, exchange_cards, scratch
+from tests.support.commands import SCRIPT, Desk, colleague, copied, desk, exchange_cards, scratch
 
 NEW = "a new passphrase that she will keep"
 
@@ -185,6 +185,13 @@ def test_a_contact_whose_words_were_not_compared_gets_no_share(abroad: tuple[Des
     assert not (bermet.home / "out").exists()
     assert bermet.json("key", "list")["shares"] == []
     bermet.run(*words, "--unverified")
+
+
+def test_a_share_for_a_colleague_in_the_same_vault_is_remarked_on(abroad: tuple[Desk, list[Desk]]) -> None:
+    bermet, _ = abroad
+    colleague(bermet, "Бакыт")
+    done = bermet.run("key", "split", "--threshold", "2", "--to", "h1", "--to", "Бакыт", "-o", "out")
+    assert "the keys of Бакыт are in this same vault" in done.err
 
 
 def test_the_number_of_shares_must_be_that_of_the_people(abroad: tuple[Desk, list[Desk]]) -> None:

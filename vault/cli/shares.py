@@ -20,7 +20,7 @@ from vault.cli.session import (
     read_text,
     table,
 )
-from vault.errors import BadInput, NotAllowed, UnknownSigner
+from vault.errors import BadInput, NotAllowed
 from vault.names import printable
 from vault.terminal import say, time_text
 
@@ -78,7 +78,7 @@ def split(
     For a forgotten passphrase: enough holders read you their words, and you choose a new one. After an emergency wipe
     no share opens anything. Shares made before open nothing from then on.
     """
-    from vault import contacts, sharing
+    from vault import sharing
 
     if count is not None and count != len(to):
         raise BadInput(
@@ -86,17 +86,11 @@ def split(
             _("each person gets one share: name each with --to"),
         )
     with opened(vault, passphrase_file, token, afresh=True) as unlocked:
-        people = []
-        for who in to:
-            known, card, verified = contacts.person(unlocked, who)
-            if not verified and not unverified:
-                raise UnknownSigner(
-                    _("the words of {name} were not compared: nothing was made").format(name=printable(known)),
-                    _("sandyk contact verify {name}; or, if you know better, --unverified").format(
-                        name=printable(known)
-                    ),
-                )
-            people.append(sharing.Recipient(known, card))
+        people = sharing.recipients(unlocked, to, unverified=unverified)
+        for person in people:
+            if person.here:
+                text = _("note: the keys of {name} are in this same vault, and go when yours go")
+                say(text.format(name=printable(person.name)))
         made = sharing.split(unlocked, people, threshold, output, name=name, sheets=qr)
         needs_half = unlocked.needs_outside_half
     answer(
