@@ -46,11 +46,14 @@ class ViewFolder:
 
 
 def places() -> tuple[str, ...]:
-    """The folders in which views have theirs, the best one first; each may be missing, or be on a disk."""
+    """The folders in which views have theirs, the best one first; each may be missing, or be on a disk.
+
+    None of them is one in which agents have their sockets: those are hidden from the programs of views.
+    """
     if os.name != "posix":
         return ()
     user = os.geteuid()
-    return f"/run/user/{user}/sandyk", f"/dev/shm/sandyk-{user}", f"/tmp/sandyk-{user}"  # noqa: S108
+    return f"/run/user/{user}/sandyk-views", f"/dev/shm/sandyk-{user}", f"/tmp/sandyk-views-{user}"  # noqa: S108
 
 
 def home_of(folder: str) -> str:
@@ -152,11 +155,9 @@ def _make_own(place: str) -> None:
 
 
 def leave(folder: str) -> None:
-    """Remove the place in which a view's folder was, if nothing is in it any more and it is for views alone."""
-    place = os.path.dirname(folder)
-    if place.startswith("/dev/shm/"):  # noqa: S108  # the others are those of agents and guards, too
-        with suppress(OSError):
-            os.rmdir(place)
+    """Remove the place in which a view's folder was, if nothing is in it any more."""
+    with suppress(OSError):
+        os.rmdir(os.path.dirname(folder))
 
 
 def found(mark: str | None, *, among: tuple[str, ...] | None = None) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from gettext import gettext as _
@@ -49,6 +49,7 @@ class Held:
     files: bool
     network: bool
     tcp: bool
+    hidden: bool
 
 
 def environment(view: ViewFolder, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -76,10 +77,12 @@ def _ways_to_the_desktop(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def show(
-    view: ViewFolder, document: str, words: list[str], *, network: bool,
+    view: ViewFolder, document: str, words: list[str], *, network: bool, hide: Sequence[str],
     started: Callable[[Held], None], handed_over: Callable[[], None],
 ) -> int:  # fmt: skip
     """Run the program on the document until it, and all that it started, has ended; the exit code of the first.
+
+    ``hide`` are folders that the program is to find empty: the vault's, and those with the sockets of agents.
 
     ``started`` is told what the system holds it to. ``handed_over`` is called, and may wait for the person, when it
     ended at once, or when a program that was running already has the document open. Whatever happens, what it started
@@ -87,11 +90,12 @@ def show(
     """
     for name in ("home", "tmp", "run"):
         os.mkdir(os.path.join(view.path, name), 0o700)
+    os.mkdir(os.path.join(view.path, viewer_start.NOTHING), 0o500)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     began = time.monotonic()
     try:
-        process, held = _start(view, document, words, network=network)
+        process, held = _start(view, document, words, network=network, hide=hide)
         started(held)
         code = _wait(process)
         quick = time.monotonic() - began < _AT_ONCE and code == 0
@@ -103,10 +107,12 @@ def show(
         _end_children()
 
 
-def _start(view: ViewFolder, document: str, words: list[str], *, network: bool) -> tuple[subprocess.Popen[bytes], Held]:
+def _start(
+    view: ViewFolder, document: str, words: list[str], *, network: bool, hide: Sequence[str]
+) -> tuple[subprocess.Popen[bytes], Held]:
     reader, writer = os.pipe()
     launcher = [sys.executable, "-I", "-S", "-B", "-c", _START, _SOURCE]
-    launcher += [str(writer), str(os.getpid()), "yes" if network else "no", view.path]
+    launcher += [str(writer), str(os.getpid()), "yes" if network else "no", view.path, str(len(hide)), *hide]
     try:
         process = subprocess.Popen(
             [*launcher, *words, document], env=environment(view), cwd=view.home, pass_fds=(writer,), close_fds=True

@@ -18,8 +18,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
-SIGNS = {"files": b"F", "network": b"N", "tcp": b"T"}
-"""What took hold, as it is said: no file elsewhere, no network, no TCP."""
+SIGNS = {"files": b"F", "network": b"N", "tcp": b"T", "hidden": b"H"}
+"""What took hold, as it is said: no file elsewhere, no network, no TCP, folders that are hidden."""
+NOTHING = "nothing"
+"""An empty folder in the view's, which is laid over what is hidden."""
 FAILED = b"!"
 """Before the number of the error for which the program did not start."""
 
@@ -45,21 +47,22 @@ _DEVICES = (
 
 
 def main(words: list[str]) -> None:
-    """``words``: descriptor to report on, parent's number, ``yes`` or ``no`` to the network, folder, program and its
-    arguments. Never returns."""
-    report, parent, network, folder, *command = words
+    """``words``: descriptor to report on, parent's number, ``yes`` or ``no`` to the network, folder, how many folders
+    to hide, these, program and its arguments. Never returns."""
+    report, parent, network, folder, count, *rest = words
+    hide, command = rest[: int(count)], rest[int(count) :]
     fd = int(report)
     os.set_inheritable(fd, False)
     try:
         if sys.platform == "linux":
-            os.write(fd, b"".join(give_up(int(parent), folder, command[0], network=network == "yes")))
+            os.write(fd, b"".join(give_up(int(parent), folder, command[0], hide, network=network == "yes")))
         os.execvp(command[0], command)  # noqa: S606  # what the user named, without a shell in between
     except OSError as error:
         os.write(fd, FAILED + struct.pack("!I", error.errno or 0))
     os._exit(127)
 
 
-def give_up(parent: int, folder: str, program: str, *, network: bool) -> Iterator[bytes]:
+def give_up(parent: int, folder: str, program: str, hide: list[str], *, network: bool) -> Iterator[bytes]:
     """Each sign of ``SIGNS`` that took hold."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
@@ -73,9 +76,13 @@ def give_up(parent: int, folder: str, program: str, *, network: bool) -> Iterato
     cut_off = alone and not network
     if cut_off:
         yield SIGNS["network"]
+    # Mounts of its own stay its own; without that nothing below is hidden from it alone.
+    alone = alone and libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None) == 0
+    if alone and _hide(libc, hide, os.path.join(folder, NOTHING)):
+        yield SIGNS["hidden"]
     # Not where that would hide what it is about: the view itself, or the program.
-    hidden = any(path.startswith("/tmp/") for path in (folder, program))  # noqa: S108
-    own_tmp = alone and not hidden and _take_own_tmp(libc, os.path.join(folder, "tmp"))
+    needed = any(path.startswith("/tmp/") for path in (folder, program))  # noqa: S108
+    own_tmp = alone and not needed and _take_own_tmp(libc, os.path.join(folder, "tmp"))
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
         version = _landlock(libc, folder, network=network, own_tmp=own_tmp)
         if version:
@@ -96,11 +103,15 @@ def _leave(libc: ctypes.CDLL, also: int) -> bool:
     return True
 
 
+def _hide(libc: ctypes.CDLL, folders: list[str], empty: str) -> bool:
+    """Lay an empty folder over each of these that is there."""
+    there = [folder for folder in folders if os.path.isdir(folder)]
+    return all(libc.mount(os.fsencode(empty), os.fsencode(one), None, _MS_BIND, None) == 0 for one in there)
+
+
 def _take_own_tmp(libc: ctypes.CDLL, tmp: str) -> bool:
     """The view's ``tmp`` in the place of /tmp: office suites lay sockets there, whatever TMPDIR says. X11's stay."""
     display = "/tmp/.X11-unix"  # noqa: S108
-    if libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None) != 0:
-        return False
     if os.path.isdir(display):
         os.mkdir(tmp + "/.X11-unix", 0o700)
         if libc.mount(display.encode(), os.fsencode(tmp) + b"/.X11-unix", None, _MS_BIND, None) != 0:

@@ -22,6 +22,7 @@ from gettext import gettext as _
 from types import FrameType
 
 from vault import kinds, view_places, view_sweep
+from vault.agent import asking, runtime
 from vault.confined.protocol import Job, Limits
 from vault.confined.worker import run
 from vault.decoding import Text, decode
@@ -143,6 +144,24 @@ def _picture(untrusted: bytes, columns: int, rows: int) -> Picture:
     if not (0 < found_width <= width and 0 < found_height <= height) or len(pixels) != 3 * found_width * found_height:
         raise ConfinedFailed(_("the process that read it crashed or answered nonsense"))
     return Picture(found_width, found_height, pixels)
+
+
+def to_hide(folder: str) -> tuple[str, ...]:
+    """What a program that shows a document has no business with: the vault, and wherever an agent may listen."""
+    with suppress(OSError, NotAllowed):
+        runtime.place_of(folder)  # made now, so that it is hidden also from who unlocks meanwhile
+    bases = []
+    with suppress(OSError, NotAllowed):
+        bases += [place.base for place in runtime.places(folder)]
+    return (os.path.realpath(folder), *dict.fromkeys(bases))
+
+
+def agent_answers(folder: str) -> bool:
+    """Whether an agent holds the keys of the vault, or nobody can tell."""
+    try:
+        return asking.place_of_agent(folder) is not None
+    except (OSError, NotAllowed):
+        return True
 
 
 def swap_note(medium: Medium) -> str | None:

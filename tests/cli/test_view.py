@@ -180,6 +180,24 @@ def test_an_office_suite_opens_a_document(filed: Desk) -> None:
     assert views(filed) == ()
 
 
+def test_the_program_finds_neither_the_vault_nor_the_agent(filed: Desk, elsewhere: Path) -> None:
+    """Whoever reaches the agent's socket has the keys: a document that takes its viewer over must not."""
+    probe = subprocess.run(["unshare", "--user", "--mount", "true"], capture_output=True, check=False)
+    if probe.returncode:
+        pytest.skip("user namespaces are not allowed here")
+    filed.more["XDG_RUNTIME_DIR"] = str(elsewhere)
+    filed.run("unlock")
+    try:
+        base = str(elsewhere / "sandyk")
+        assert [name for name in os.listdir(base) if name.endswith(".sock")]
+        code = f"import os; print(os.listdir({str(filed.vault)!r}), os.listdir({base!r}))"
+        python = filed.home / "python"  # a program below /tmp, so that /tmp as a whole is not hidden
+        python.symlink_to(sys.executable)
+        assert filed.run("view", "informant.PDF", "--with", shlex.join([str(python), "-c", code])).out == "[] []\n"
+    finally:
+        lock(filed)
+
+
 def test_the_program_has_no_network_unless_it_is_given(filed: Desk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         code = f"""
@@ -334,7 +352,7 @@ def test_nothing_is_opened_for_writing_outside_of_memory_but_in_the_vault_itself
     writing = [line for line in begun if not reading.search(line)]
     changed = [unescaped(re.findall(r'"([^"]*)"', line)[0]) for line in writing]
     assert any(path.endswith("/document.txt") for path in changed)
-    allowed = (str(filed.vault), "/dev/", "/run/user/", "/proc/self/")
+    allowed = (str(filed.vault), filed.environment()["XDG_RUNTIME_DIR"], "/dev/", "/run/user/", "/proc/self/")
     assert [path for path in changed if not path.startswith(allowed)] == []
 
 
@@ -380,7 +398,7 @@ def test_on_a_disk_it_says_what_stays_and_notes_the_copy_and_removes_it(filed: D
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     path = json.loads(done.stdout)["path"]
-    assert path.startswith(f"/tmp/sandyk-{os.geteuid()}/")
+    assert path.startswith(f"/tmp/sandyk-views-{os.geteuid()}/")
     assert not os.path.lexists(os.path.dirname(path))
     assert "the document lies in clear on the disk" in done.stderr
     assert "the disk may keep old copies" in done.stderr

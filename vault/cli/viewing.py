@@ -155,9 +155,10 @@ def _with_program(
             with open_store(unlocked, case) as store:
                 path = viewing.write(store, item, view)
         _say_where(view)  # the vault is closed: nobody needs its keys while the program runs
+        folder = folder_of(vault)
         code = viewer.show(
-            view, path, words, network=network,
-            started=lambda held: _say_what_holds(held, network), handed_over=_wait_for_person,
+            view, path, words, network=network, hide=viewing.to_hide(folder),
+            started=lambda held: _say_what_holds(held, network, folder), handed_over=_wait_for_person,
         )  # fmt: skip
     say(_("closed: the document, and what the program wrote beside it, are removed"))
     return code
@@ -185,7 +186,11 @@ def _say_where(view: ViewFolder) -> None:
         say(_("note: {text}").format(text=one_line(note)))
 
 
-def _say_what_holds(held: Held, network: bool) -> None:
+def _say_what_holds(held: Held, network: bool, folder: str) -> None:
+    from vault.viewing import agent_answers
+
+    if not held.hidden and agent_answers(folder):
+        say(_("note: an agent holds the keys, and the program could ask it for them: sandyk lock, and view it again"))
     if held.files:
         say(_("the system lets the program write to no file elsewhere; what it tells other programs is not held back"))
     else:
