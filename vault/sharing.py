@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shares of a key: making them, asking whether they still open, taking them back (docs/decisions/0054-key-shares.md).
+"""Shares of a key: making them, and taking them back (docs/decisions/0054-key-shares.md).
 
 Owns the order: the files first, then the roster's line, then the slot, then the book, so that no slot opens with shares
 that nobody has, and a slot that is not finished is named by the roster. The shares of before open nothing from the
@@ -8,7 +8,6 @@ moment the new slot is begun. A set of shares is a way past a forgotten passphra
 
 from __future__ import annotations
 
-import hmac
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -32,9 +31,7 @@ from keys.shares import (
     LEAST_THRESHOLD,
     MAX_SHARES,
     SECRET_SIZE,
-    answer,
     check_key,
-    new_challenge,
     slot_passphrase,
 )
 from keys.shares import split as split_secret
@@ -47,7 +44,6 @@ from vault.errors import (
     NewerFormat,
     NotAllowed,
     NotFound,
-    NotTrusted,
     UnknownSigner,
 )
 from vault.founding import book_number, book_path, roster_path, write_person_file
@@ -193,35 +189,6 @@ def erase_slot(vault: Vault, compartment: int, entry: RosterEntry) -> None:
         keyring.erase(vault.keyring_file, vault.opened, (compartment, entry.recovery))
 
 
-def ask(vault: Vault, name: str) -> tuple[int, str]:
-    """A new challenge for the holder of this name, and the number of their share. It replaces one not answered yet."""
-    shares, number, holder = _find(vault, name)
-    asked = replace(holder, challenge=new_challenge())
-    _remember(vault, shares, number, asked)
-    return number, str(asked.challenge)
-
-
-def take_answer(vault: Vault, name: str, untrusted: str) -> int:
-    """Remember that the holder's share still opens; its number. Raises NotTrusted when this is not the answer."""
-    shares, number, holder = _find(vault, name)
-    if holder.challenge is None:
-        raise BadInput(
-            _("{name} was not asked anything").format(name=printable(holder.name)),
-            _("first: sandyk key ask {name}").format(name=printable(holder.name)),
-        )
-    expected = answer(holder.check_key, holder.challenge)
-    if not hmac.compare_digest(expected.encode("utf-8"), " ".join(untrusted.casefold().split()).encode("utf-8")):
-        raise NotTrusted(
-            _("this is not the answer: it does not show that the share of {name} still opens").format(
-                name=printable(holder.name)
-            ),
-            _("they were asked: {challenge}").format(challenge=holder.challenge),
-            _("let them read it once more; if it stays wrong, that share is lost: make new ones with sandyk key split"),
-        )
-    _remember(vault, shares, number, replace(holder, challenge=None, checked_ns=vault.clock()))
-    return number
-
-
 def _expect_sound(vault: Vault, people: Sequence[Recipient], threshold: int) -> None:
     if not LEAST_THRESHOLD <= len(people) <= MAX_SHARES:
         raise BadInput(_("shares are for 2 to 16 people: name each with --to"))
@@ -285,27 +252,6 @@ def _places(vault: Vault, roster: Roster, book: Book) -> set[int]:
 def _erase(vault: Vault, places: set[int]) -> None:
     for place in places:
         keyring.erase(vault.keyring_file, vault.opened, (vault.home[0], place))
-
-
-def _find(vault: Vault, name: str) -> tuple[ShareSet, int, Holder]:
-    shares = vault.book().shares
-    if shares is None:
-        raise NotFound(_("you have no shares of a key out"), _("`sandyk key split` makes them"))
-    found = shares.holder(name)
-    if found is None:
-        raise NotFound(
-            _("{name} has no share of your key").format(name=printable(name)), _("`sandyk key list` shows who has one")
-        )
-    return shares, *found
-
-
-def _remember(vault: Vault, shares: ShareSet, number: int, holder: Holder) -> None:
-    def change(book: Book) -> Book:
-        if book.shares is None or book.shares.set_id != shares.set_id:
-            raise NotFound(_("other shares were made meanwhile"))
-        return replace(book, shares=book.shares.with_holder(number, holder))
-
-    vault.change_book(change)
 
 
 def _save_roster(vault: Vault, roster: Roster) -> None:

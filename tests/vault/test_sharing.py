@@ -21,7 +21,7 @@ from keys.share_text import open_share
 from keys.shares import Share, answer, check_key, parse_share, split
 from tests.support.newsroom import CHEAP, DAY, PASSPHRASE, newsroom, unlock
 from tests.support.tools import need
-from vault import decoys, qr, qr_text, sharing
+from vault import asking, decoys, qr, qr_text, sharing
 from vault.contacts import keep
 from vault.disk import Disk
 from vault.errors import AlreadyThere, BadInput, Damaged, DiskFailed, DoesNotOpen, NotAllowed, NotFound, NotTrusted
@@ -547,35 +547,35 @@ def test_a_holder_answers_and_an_old_answer_is_none(folder: str, tmp_path: Path)
         )
         received = receive(editor, Path(done.files[0].path).read_bytes())
         with pytest.raises(BadInput, match="not asked"):
-            sharing.take_answer(vault, "Editor", "abacus abdomen abdominal abide")
-        number, challenge = sharing.ask(vault, "EDITOR")
+            asking.take_answer(vault, "Editor", "abacus abdomen abdominal abide")
+        number, challenge = asking.ask(vault, "EDITOR")
         reply = received.answer(f"  {challenge.upper()} ")
         with pytest.raises(NotTrusted):
-            sharing.take_answer(vault, "Editor", challenge)
-        assert sharing.take_answer(vault, "Editor", f" {reply.upper()}\n") == number == 1
+            asking.take_answer(vault, "Editor", challenge)
+        assert asking.take_answer(vault, "Editor", f" {reply.upper()}\n") == number == 1
         shares, _ = sharing.standing(vault)
         assert shares is not None and shares.holders[0].checked_ns and shares.holders[1].checked_ns is None
-        sharing.ask(vault, "Editor")
+        asking.ask(vault, "Editor")
         with pytest.raises(NotTrusted):
-            sharing.take_answer(vault, "Editor", reply)
+            asking.take_answer(vault, "Editor", reply)
 
 
 def test_the_answer_of_another_holder_is_none(folder: str, tmp_path: Path) -> None:
     with unlock(folder) as vault:
         done = sharing.split(vault, PEOPLE[:3], 2, str(tmp_path / "out"), name=None)
-        _, challenge = sharing.ask(vault, "holder 1")
+        _, challenge = asking.ask(vault, "holder 1")
         other = answer(check_key(opened(done)[1], done.set_id), challenge)
         with pytest.raises(NotTrusted):
-            sharing.take_answer(vault, "holder 1", other)
+            asking.take_answer(vault, "holder 1", other)
         with pytest.raises(NotFound):
-            sharing.ask(vault, "nobody")
+            asking.ask(vault, "nobody")
 
 
 def test_nothing_in_the_vault_gives_a_share_away(folder: str, tmp_path: Path) -> None:
     """Whoever opens the vault finds no words of a share in the book, the roster or the slot."""
     with unlock(folder) as vault:
         shares = made(vault, tmp_path / "out")
-        sharing.ask(vault, "holder 1")
+        asking.ask(vault, "holder 1")
         text = repr(vault.book()) + repr(vault.roster()) + repr(vault.opened)
     for share in shares:
         words = share.words.expose().decode().split()

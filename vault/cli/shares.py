@@ -186,11 +186,11 @@ def ask(
     Four words to read to them, new each time; with --answer the four words that their `key check` gave. Nothing of the
     share is said.
     """
-    from vault import sharing
+    from vault import asking
 
     with opened(vault, passphrase_file, token) as unlocked:
         if answered is None:
-            number, challenge = sharing.ask(unlocked, holder)
+            number, challenge = asking.ask(unlocked, holder)
             document = {"holder": holder, "number": number, "challenge": challenge, "opens": None}
             lines = [
                 _("read to {name}, who has share {number}: {challenge}").format(
@@ -200,7 +200,7 @@ def ask(
                 _("then: sandyk key ask {name} --answer WORDS").format(name=printable(holder)),
             ]
         else:
-            number = sharing.take_answer(unlocked, holder, answered)
+            number = asking.take_answer(unlocked, holder, answered)
             document = {"holder": holder, "number": number, "challenge": None, "opens": True}
             lines = [
                 _("whoever answered has share {number}, and it opens").format(number=number),
