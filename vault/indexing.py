@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from vault import text_files
 from vault.cases import Case
 from vault.errors import VaultError, Wiped
-from vault.extracting.answer import FAILED, LARGE, STATES, WAITING
+from vault.extracting.answer import FAILED, LARGE, READ, STATES, WAITING
 from vault.extracting.reader import Reader, Reading
 from vault.model import Item, ItemId
 from vault.sources import Problem
@@ -38,7 +38,8 @@ BATCH_PICTURES = 8
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """What a run did. ``states``: how many documents came out in each state; ``problems``: which were not read.
+    """What a run did. ``states``: how many documents came out in each state; ``problems``: which were not read;
+    ``partly``: of which something was not.
 
     One whose bytes could not be had from the vault is a problem in no state: it is tried again next time.
     """
@@ -46,6 +47,7 @@ class Indexed:
     case: str
     states: dict[str, int]
     problems: tuple[Problem, ...]
+    partly: tuple[Problem, ...]
 
 
 def index_case(
@@ -63,6 +65,7 @@ def index_case(
         todo = list(_todo(texts, store, readers[0], again=again))
         states = dict.fromkeys(STATES, 0)
         problems: list[Problem] = []
+        partly: list[Problem] = []
         batch: list[Text] = []
         pictures = 0
         for item, reading in _read_all(store, readers, todo):
@@ -73,6 +76,8 @@ def index_case(
             states[reading.state] += 1
             if reading.state in (FAILED, LARGE):
                 problems.append(Problem(item.name, reading.detail))
+            elif reading.state == READ and reading.detail:
+                partly.append(Problem(item.name, reading.detail))
             pictures += reading.pictures
             size = sum(len(text.body) for text in batch)
             if len(batch) >= BATCH or size >= BATCH_CHARACTERS or pictures >= BATCH_PICTURES:
@@ -80,7 +85,7 @@ def index_case(
                 pictures = 0
             progress(1, item.size)
         _remember(store, texts, batch)
-    return Indexed(case.name, states, tuple(problems))
+    return Indexed(case.name, states, tuple(problems), tuple(partly))
 
 
 def _usable_texts(vault: Vault, store: CaseStore) -> Texts:

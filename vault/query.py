@@ -122,7 +122,7 @@ def _terms(argument: str) -> Iterator[Term]:
             yield Term(_inside(text), tuple((one,) for one in found), len(row[0]) >= LEAST_BEGINNING)
         elif row:
             other = tuple(other_script(one) for one in plain)
-            yield Term(_inside(text), tuple(dict.fromkeys((row, other))), False)
+            yield Term(_inside(text), tuple(dict.fromkeys((row, other) if all(other) else (row,))), False)
         elif text:
             yield Term((fold(text),), (), False)
 
@@ -130,7 +130,9 @@ def _terms(argument: str) -> Iterator[Term]:
 def _inside(text: str) -> tuple[str, ...]:
     """The text, folded, and each of its words in the other alphabet, with every apostrophe that people write."""
     found: dict[str, None] = {}
-    for one in (fold(text), WORD.sub(lambda m: other_script(m.group()), text)):
+    for one in (fold(text), fold(WORD.sub(lambda m: other_script(m.group()), text)).strip()):
+        if not one:
+            continue  # a soft sign alone is nothing in Latin letters, and nothing is in every name
         found[one] = None
         if _ANY_APOSTROPHE.search(one):
             found |= dict.fromkeys(_ANY_APOSTROPHE.sub(sign, one) for sign in _WRITTEN_APOSTROPHES)

@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 
 from vault import kinds, text_files
 from vault.cases import Case, open_store
 from vault.errors import NewerFormat
-from vault.extracting.answer import WAITING
+from vault.extracting.answer import FAILED, LARGE, WAITING
 from vault.model import Item
 from vault.query import Finder, Query
 from vault.rows import fold
@@ -28,7 +28,8 @@ from vault.vaults import Vault
 NAME, NOTE, SOURCE, TAG, TEXT = "name", "note", "source", "tag", "text"
 _AROUND = 60
 """Characters of the text before and after what was found."""
-_PAGE = 500
+_FIRST, _PAGE = 20, 500
+"""Documents that are looked at together: few at first, because few are shown."""
 _BLANKS = re.compile(r"\s+")
 
 
@@ -74,11 +75,13 @@ class Hit:
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """Documents of a case that a search could not look into. ``unread``: nobody read them yet; ``waiting``: they show
-    pictures that only tesseract could read; ``damaged``: the case's texts do not open, for this reason."""
+    pictures that only tesseract could read; ``failed``: they could not be read; ``damaged``: why the case's texts do
+    not open, if they do not."""
 
     case: str
     unread: int
-    waiting: int
+    waiting: int = 0
+    failed: int = 0
     damaged: str = ""
 
 
@@ -116,10 +119,12 @@ def search(
 
 
 def _backlog(case: Case, store: CaseStore, texts: Texts | None, damaged: str) -> Backlog:
-    count = store.index.totals()[0]
+    count = store.index.count()
     if texts is None:
-        return Backlog(case.name, count, 0, damaged)
-    return Backlog(case.name, max(0, count - texts.count()), texts.states().get(WAITING, 0))
+        return Backlog(case.name, count, damaged=damaged)
+    states = texts.states()
+    failed = states.get(FAILED, 0) + states.get(LARGE, 0)
+    return Backlog(case.name, max(0, count - sum(states.values())), states.get(WAITING, 0), failed)
 
 
 class _Search:
@@ -144,13 +149,11 @@ class _Search:
             yield self._hit(item, document, in_text=True)
 
     def _wanted(self, items: Iterable[Item]) -> Iterator[tuple[Item, Document | None]]:
-        """Those that the filters take, with what is known of their texts. The first ones come one at a time: whoever
-        looks at ten results does not wait for five hundred."""
+        """Those that the filters take, with what is known of their texts."""
         items = iter(items)
-        for size in chain((20,), iter(lambda: _PAGE, 0)):
-            page = list(islice(items, size))
-            if not page:
-                return
+        size = _FIRST
+        while page := list(islice(items, size)):
+            size = min(2 * size, _PAGE)
             known = self._texts.documents([item.id for item in page]) if self._texts else {}
             for item in page:
                 document = known.get(item.id)

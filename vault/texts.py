@@ -224,10 +224,6 @@ class Texts:
         """The ids of all documents that are known here."""
         return {row[0] for row in self._rows("SELECT item FROM documents")}
 
-    def count(self) -> int:
-        """How many documents are known here."""
-        return int(self._rows("SELECT count(*) FROM documents")[0][0])
-
     def states(self) -> dict[str, int]:
         """How many documents are in each state."""
         return dict(self._rows("SELECT state, count(*) FROM documents GROUP BY state ORDER BY state"))

@@ -159,7 +159,8 @@ def test_the_fields_of_each_document_are_the_documented_ones(bundle: tuple[Desk,
     run(one, "status", "--cases", "--passphrase-file", str(one.passphrase), code=3)
     run(one, "list", code=3)
     one.write("in/old.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
-    run(one, "add", "Road works", str(one.home / "in/old.doc"))
+    one.write("in/cut.txt", "word " * 900_000)
+    run(one, "add", "Road works", str(one.home / "in/old.doc"), str(one.home / "in/cut.txt"))
     run(one, "index", code=3)
     run(one, "search", "no utf-8", code=3)
     name = "in/no utf-8 \udcff.txt"

@@ -155,7 +155,15 @@ def test_what_was_not_read_is_tried_again_when_it_is_asked_for(vault: Vault) -> 
     assert [(p.name, "before 2007" in p.reason) for p in first.problems] == [(b"old.doc", True)]
     assert sum(read_all(vault).states.values()) == 0
     assert read_all(vault, again=True).states[FAILED] == 1
-    assert results(vault, "слово").backlog[0].waiting == 1
+    left = results(vault, "слово").backlog[0]
+    assert (left.unread, left.waiting, left.failed) == (0, 1, 1)
+
+
+def test_what_was_read_in_part_is_named_with_what_is_missing(vault: Vault) -> None:
+    fill(vault, {"a.zip": papers.package({"a.txt": "слово", "b.doc": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"})})
+    (partly,) = read_all(vault).partly
+    assert partly.name == b"a.zip" and partly.reason.startswith("something inside: an Office format from before 2007")
+    assert names(vault, "слово") == ["a.zip"]
 
 
 def test_killed_in_the_middle_it_goes_on_where_it_was(folder: str) -> None:

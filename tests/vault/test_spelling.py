@@ -98,6 +98,12 @@ def test_a_word_of_three_letters_stands_for_all_that_begin_with_it_and_a_shorter
     assert [term.beginning for term in parse(["жол", "по", '"жол"']).terms] == [True, False, False]
 
 
+@pytest.mark.parametrize("typed", ["ь", "Ъ", "ь ъ", "''"])
+def test_nothing_in_the_other_alphabet_is_not_looked_for(typed: str) -> None:
+    assert all(all(any_of) for any_of in parse([typed]).inside)
+    assert all(all(all(row) for row in term.spellings) for term in parse([typed]).terms)
+
+
 @pytest.mark.parametrize("typed", [[], [""], ['""', "  "], ["x" * (MAX_QUERY + 1)], ["a"] * (MAX_TERMS + 1)])
 def test_what_is_no_search_is_refused(typed: list[str]) -> None:
     with pytest.raises(BadInput):

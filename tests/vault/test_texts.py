@@ -8,14 +8,17 @@ import hmac
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlcipher3 import dbapi2 as sqlite
 
 from keys.secret import Secret
-from vault.errors import NewerFormat
+from vault.errors import BadInput, NewerFormat
 from vault.model import ItemId
 from vault.query import parse
 from vault.texts import Document, Text, Texts, TextsUnusable
@@ -71,6 +74,18 @@ def test_words_are_found_by_their_beginnings_in_all_spellings_and_all_must_occur
         assert numbers(texts, "счет") == numbers(texts, "СЧЁТ") == [5]
         assert numbers(texts, "строительстве дороги") == [1]
         assert numbers(texts, "дороги строительстве") == []
+
+
+@given(st.lists(st.text(max_size=30), min_size=1, max_size=3))
+def test_fts5_takes_whatever_is_typed(typed: list[str]) -> None:
+    with suppress(BadInput):
+        match = parse(typed).match
+        if match is not None:
+            _EMPTY.execute("SELECT rowid FROM words WHERE words MATCH ?", (match,)).fetchall()
+
+
+_EMPTY = sqlite.connect(":memory:")
+_EMPTY.execute("CREATE VIRTUAL TABLE words USING fts5(about, body, prefix='3')")
 
 
 def test_a_document_that_is_remembered_again_is_found_by_its_new_text_alone(tmp_path: Path) -> None:

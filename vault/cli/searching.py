@@ -34,6 +34,7 @@ from vault.terminal import say, size_text, time_text
 if TYPE_CHECKING:
     from vault.indexing import Indexed
     from vault.searching import Backlog, Hit, Part, Results
+    from vault.sources import Problem
     from vault.vaults import Vault
 
 DEFAULT_LIMIT = 50
@@ -96,7 +97,7 @@ def search(
         {
             "items": [_hit_document(hit) for hit in found.hits], "more": found.more,
             "unread": sum(one.unread for one in found.backlog), "waiting": sum(one.waiting for one in found.backlog),
-            "unusable": unusable_documents(unusable),
+            "failed": sum(one.failed for one in found.backlog), "unusable": unusable_documents(unusable),
         },
         as_json=as_json,
         lines=_hit_lines(found, with_case=case_name is None),
@@ -167,6 +168,9 @@ def _tell_what_is_missing(backlog: tuple[Backlog, ...], more: bool, limit: int) 
         if one.waiting:
             say(_("note: {case}: {count} document(s) show pictures that nobody read yet: install tesseract, "
                   "then sandyk index").format(case=case, count=one.waiting))  # fmt: skip
+        if one.failed:
+            say(_("note: {case}: {count} document(s) could not be read: sandyk index --again names them").format(
+                case=case, count=one.failed))  # fmt: skip
 
 
 def index(
@@ -201,8 +205,8 @@ def index(
                 done.append(index_case(unlocked, case, store, lambda: Reader(ocr), again=again, progress=advance))
     document = {
         "cases": [
-            {"case": one.case, "states": one.states,
-             "problems": [{"name": shown_path(p.name), "reason": p.reason} for p in one.problems]}
+            {"case": one.case, "states": one.states, "problems": _problems(one.problems),
+             "partly": _problems(one.partly)}
             for one in done
         ],
         "ocr": list(ocr.languages) if ocr else [],
@@ -219,12 +223,18 @@ def index(
         raise typer.Exit(exits.PARTLY)
 
 
+def _problems(problems: tuple[Problem, ...]) -> list[dict[str, str]]:
+    return [{"name": shown_path(problem.name), "reason": problem.reason} for problem in problems]
+
+
 def _indexed_lines(one: Indexed) -> list[str]:
     from vault.extracting.answer import EMPTY, READ, WAITING
 
     lines = [
         _("{case}: {count} document(s) read").format(case=printable(one.case), count=one.states[READ]),
     ]
+    if one.partly:
+        lines.append(_("{count} of them only in part: --json says which, and why").format(count=len(one.partly)))
     if count := one.states[EMPTY]:
         lines.append(_("{count} document(s) hold no text").format(count=count))
     if count := one.states[WAITING]:
