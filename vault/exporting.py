@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from gettext import gettext as _
 from typing import Any
@@ -15,18 +15,21 @@ from keys.errors import KeysError
 from keys.secret import Secret
 from vault import abroad, counter, tar
 from vault.ahead import read_in_order
-from vault.bundle import BundleItem, BundleSummary, IdentitySigner, compose, file_name_of, new_bundle_id
+from vault.bundle import BundleItem, BundleSummary, Composed, IdentitySigner, compose, file_name_of, new_bundle_id
 from vault.cases import Case, open_store
 from vault.catalogue_words import kind_of
 from vault.contacts import person
+from vault.disk import Disk
 from vault.elsewhere import expect_outside_vaults
-from vault.errors import Ambiguous, BadInput, DamagedPack, NotFound, ReadFailed
+from vault.errors import Ambiguous, BadInput, DamagedPack, DiskFailed, NotFound, ReadFailed
 from vault.exported_custody import told
 from vault.language import later
+from vault.layout import PACKS
 from vault.model import EVENT_EXPORTED, Event, Item
 from vault.names import printable
 from vault.part_writer import WrittenSet, write_parts
 from vault.parts import cut
+from vault.room import held
 from vault.sealing import write_sealed
 from vault.store import CaseStore
 from vault.thumbnails import Thumbnailer
@@ -42,6 +45,9 @@ MAX_RECIPIENTS_FILE = 256 << 10
 """More than 32 people, the most that a bundle is sealed to, with a comment each."""
 MAX_PICTURE_BYTES = 64 << 20
 """Larger pictures get no thumbnail: decoding one would keep the sender waiting for a stamp-sized copy."""
+ROOM = 1 << 20
+ROOM_PER_ITEM = 512
+"""Bytes that recording an export takes at most: a pack with 16 for each item, and rows of the index, twice."""
 MAX_THUMBNAIL_BYTES = 48 << 20
 """Of all together; a reader takes 64 MiB of such files (docs/format-bundle.md §5)."""
 
@@ -83,8 +89,16 @@ class Exported:
 
 
 def addressees(vault: Vault, names: Sequence[str]) -> list[Addressee]:
-    """The people by these names, contacts or journalists of this vault. Raises NotFound, BadInput."""
-    return [_addressee(vault, name) for name in names]
+    """The people by these names, contacts or journalists of this vault, each once. Raises NotFound, BadInput."""
+    return each_once([_addressee(vault, name) for name in names])
+
+
+def each_once(people: Sequence[Addressee]) -> list[Addressee]:
+    """Without those whose key was there before: by two names, or once as a contact and once as a recipient."""
+    first: dict[Recipient, Addressee] = {}
+    for one in people:
+        first.setdefault(one.recipient, one)
+    return list(first.values())
 
 
 def _addressee(vault: Vault, name: str) -> Addressee:
@@ -150,7 +164,7 @@ def export(
     vault: Vault, case: Case, references: list[str], to: list[Addressee], path: str, *,
     as_newsroom: bool = False, sources: bool = True, folders: bool = True, thumbnails: bool = True,
     force: bool = False, in_parts: InParts | None = None, zip_passphrase: Secret | None = None,
-    stamp: Callable[[bytes], bytes] | None = None,
+    stamp: Callable[[bytes], bytes] | None = None, before_record: Callable[[str], None] = lambda path: None,
     progress: Callable[[int, int], None] = lambda documents, size: None,
 ) -> Exported:  # fmt: skip
     """Seal a case, or the items that were named, for people. ``path`` is a file, or a folder to name one in.
@@ -161,64 +175,35 @@ def export(
     is missing. With ``zip_passphrase`` it becomes a ZIP, for nobody in particular. ``stamp`` gives a time stamp over
     the signature; when it raises, nothing is exported.
 
+    ``before_record`` is called with the path when the file is whole and before the case's record says that it was sent;
+    when that raises, the file is removed, and nothing is recorded.
+
     Raises NotFound, BadInput, DamagedPack, AlreadyThere, LibraryMissing, DiskFailed; nothing is left behind then, but
-    for a whole file of which the case's record does not know, when the vault's own disk fails after it was written.
+    for a whole file of which the case's record does not know, when the vault is wiped or its disk fails after it was
+    written. Room for the record is held from the beginning.
     """
-    if not to and zip_passphrase is None:
-        raise BadInput(_("nobody to seal it for"), _("say who: --to CONTACT, or --recipient age1pq1…"))
+    to = each_once(to)
     mine = any(person.recipient == vault.me.recipient for person in to)
-    if as_newsroom and mine:
-        raise BadInput(
-            _("a bundle that the newsroom signs is not sealed for you: it would name your key among its recipients"),
-            _("leave yourself out of --to and --recipient: you have the case itself"),
-        )
+    _expect_somebody_to_seal_for(to, mine=mine, as_newsroom=as_newsroom, as_zip=zip_passphrase is not None)
     expect_outside_vaults(path)
     identity, card = (case.keys.current, case.keys.card()) if as_newsroom else (vault.me, vault.me.card())
     bundle_id = new_bundle_id()
     if os.path.isdir(path) and in_parts is None:
         path = os.path.join(path, file_name_of(bundle_id, "age" if zip_passphrase is None else "zip"))
     with open_store(vault, case) as store:
-        named = {item.id: item for item in map(store.find, references)}
-        items = list(named.values()) if references else list(store.index.items())
-        if not items:
-            raise BadInput(_("there is nothing in this case yet"))
+        items = _chosen(store, references)
         sealed_before = _sealed_before(store)
         custody = told(store.index.events(), {item.id for item in items}, by_newsroom=as_newsroom)
         described = [_described(item, custody.get(item.id, ()), sources=sources, folders=folders) for item in items]
-
         bundle = compose(
             [a.recipient for a in to], described, signer=IdentitySigner(identity, card), clock_ns=vault.clock(),
             bundle_id=bundle_id, title=case.name, thumbnails=_thumbnails(store, items) if thumbnails else {},
             by_passphrase=zip_passphrase is not None, stamp=stamp,
         )  # fmt: skip
-        crowd = bundle.crowd() if zip_passphrase is None else []
-
-        def write(sink: tar.Sink) -> None:
-            with closing(read_in_order(store, items)) as documents:
-
-                def content(_: int) -> Iterator[bytes]:
-                    yield from next(documents)[1]
-                    progress(1, 0)
-
-                bundle.write(sink, content, progress=lambda size: progress(0, size))
-
-        parts = None
-        try:
-            if zip_passphrase is not None:
-                passphrase = zip_passphrase
-                write_sealed(path, lambda sink: _zip(sink, passphrase, write), disk=vault.disk, force=force)
-            elif in_parts is None:
-                write_sealed(path, lambda sink: _seal(sink, crowd, write), disk=vault.disk, force=force)
-            else:
-                how = cut(bundle.size, crowd, in_parts.part_size, in_parts.repair)
-                parts = write_parts(
-                    path, how, bundle.crowd, write, disk=vault.disk, progress=lambda size: progress(0, size)
-                )
-        except ReadFailed as exc:
-            raise DamagedPack(
-                _("a document does not read back: {reason}").format(reason=exc), _("`sandyk verify` names it")
-            ) from exc
-        summary = bundle.summary(len(crowd))
+        with _room_for_record(store, len(items)):
+            stanzas, parts = _write(bundle, store, items, path, in_parts, zip_passphrase, force, vault.disk, progress)
+            _before_record(before_record, path, parts, vault.disk)
+        summary = bundle.summary(stanzas)
         note = ExportNote(bundle_id, summary.tag_manifest_sha256, tuple(a.known_as for a in to) or (WHOEVER,))
         event = Event(vault.clock(), EVENT_EXPORTED, tuple(item.id for item in items), str(note))
         store.record(event)
@@ -228,6 +213,85 @@ def export(
         counter.change(vault.folder, vault.disk, sealed=new, day=counter.day_of(event.at_ns))
     size = os.path.getsize(path) if parts is None else parts.part_size * len(parts.parts)
     return Exported(path, summary, size, only_here, " ".join(card.words), mine, parts)
+
+
+def _expect_somebody_to_seal_for(to: Sequence[Addressee], *, mine: bool, as_newsroom: bool, as_zip: bool) -> None:
+    if not to and not as_zip:
+        raise BadInput(_("nobody to seal it for"), _("say who: --to CONTACT, or --recipient age1pq1…"))
+    if as_newsroom and mine:
+        raise BadInput(
+            _("a bundle that the newsroom signs is not sealed for you: it would name your key among its recipients"),
+            _("leave yourself out of --to and --recipient: you have the case itself"),
+        )
+
+
+def _chosen(store: CaseStore, references: Sequence[str]) -> list[Item]:
+    named = {item.id: item for item in map(store.find, references)}
+    items = list(named.values()) if references else list(store.index.items())
+    if not items:
+        raise BadInput(_("there is nothing in this case yet"))
+    return items
+
+
+@contextmanager
+def _room_for_record(store: CaseStore, items: int) -> Iterator[None]:
+    """Hold the room that recording an export takes. On a medium that is not written, nothing can be held."""
+    with ExitStack() as stack:
+        if store.writes:
+            try:
+                stack.enter_context(held(store.disk, os.path.join(store.folder, PACKS), ROOM + items * ROOM_PER_ITEM))
+            except OSError as exc:
+                store.check_alive()
+                raise DiskFailed(
+                    _("the vault's disk has no room to record what is sent: {reason}").format(
+                        reason=(exc.strerror or str(exc)).lower()
+                    ),
+                    _("nothing was sealed; make room, then run the command again"),
+                ) from exc
+        yield
+
+
+def _before_record(tell: Callable[[str], None], path: str, parts: WrittenSet | None, disk: Disk) -> None:
+    try:
+        tell(path)
+    except BaseException:
+        for written in [path] if parts is None else [part.path for part in parts.parts]:
+            with suppress(OSError):
+                disk.unlink(written)
+        raise
+
+
+def _write(
+    bundle: Composed, store: CaseStore, items: Sequence[Item], path: str, in_parts: InParts | None,
+    zip_passphrase: Secret | None, force: bool, disk: Disk, progress: Callable[[int, int], None],
+) -> tuple[int, WrittenSet | None]:  # fmt: skip
+    """Seal the bundle into a file, or into a folder of parts. Returns how many stanzas a file has, and the parts."""
+
+    def write(sink: tar.Sink) -> None:
+        with closing(read_in_order(store, items)) as documents:
+
+            def content(_index: int) -> Iterator[bytes]:
+                yield from next(documents)[1]
+                progress(1, 0)
+
+            bundle.write(sink, content, progress=lambda size: progress(0, size))
+
+    try:
+        if zip_passphrase is not None:
+            write_sealed(path, lambda sink: _zip(sink, zip_passphrase, write), disk=disk, force=force)
+            return 0, None
+        crowd = bundle.crowd()
+        if in_parts is None:
+            write_sealed(path, lambda sink: _seal(sink, crowd, write), disk=disk, force=force)
+            return len(crowd), None
+        how = cut(bundle.size, crowd, in_parts.part_size, in_parts.repair)
+        return len(crowd), write_parts(
+            path, how, bundle.crowd, write, disk=disk, progress=lambda size: progress(0, size)
+        )
+    except ReadFailed as exc:
+        raise DamagedPack(
+            _("a document does not read back: {reason}").format(reason=exc), _("`sandyk verify` names it")
+        ) from exc
 
 
 def _zip(sink: Sink, passphrase: Secret, write: Callable[[tar.Sink], None]) -> None:

@@ -20,7 +20,7 @@ from keys.secret import Secret
 from vault import catalogue, timestamp
 from vault.bundle import NotABundle, Tags, TarBundleReader
 from vault.cases import Case, list_cases, open_store
-from vault.errors import BadInput, DiskFailed, LibraryMissing
+from vault.errors import BadInput, BrokenTimestamp, DiskFailed, LibraryMissing
 from vault.intake import Intake
 from vault.model import EVENT_TAKEN_IN, ORIGIN_AGE, ORIGIN_BUNDLE, ORIGIN_DROP, Event, Item
 from vault.names import bag_name, printable
@@ -31,7 +31,7 @@ from vault.refusals import refusal
 from vault.sealed_files import PlainStream, Sealed, Zipped, is_zip, open_plain, plain_name, reading
 from vault.senders import Sender, sender_of
 from vault.sources import About, Incoming, StreamIncoming
-from vault.timestamp import Stamp
+from vault.timestamp import Roots, Stamp
 from vault.vaults import Vault
 
 PIECE = 1 << 20
@@ -106,17 +106,18 @@ def what_to_open(
 
 
 def open_into_folder(
-    sealed: Sealed, identities: Sequence[age.Identity], folder: str, vault: Vault | None, *, progress: Progress
-) -> Opened:
+    sealed: Sealed, identities: Sequence[age.Identity], folder: str, vault: Vault | None, *,
+    roots: Roots = (), progress: Progress,
+) -> Opened:  # fmt: skip
     """Open a sealed file, or a bundle in parts, and write what is inside below ``folder``.
 
-    A bundle becomes the folder ``bundle-<8 hex>``, exactly as stock age and tar would leave it. Raises
-    DoesNotOpen, DamagedBundle, BrokenSignature, Resealed, AlreadyThere, DiskFailed; for parts also PartsMissing and
-    LibraryMissing.
+    A bundle becomes the folder ``bundle-<8 hex>``, exactly as stock age and tar would leave it. With ``roots``, only
+    one with a time stamp that one of them vouches for is opened. Raises DoesNotOpen, DamagedBundle, BrokenSignature,
+    BrokenTimestamp, Resealed, AlreadyThere, DiskFailed; for parts also PartsMissing; LibraryMissing.
     """
     if isinstance(sealed, PartSet):
-        return _joined(sealed, lambda parts: _into_folder(parts, identities, folder, vault, progress))
-    return _into_folder(sealed, identities, folder, vault, progress)
+        return _joined(sealed, lambda parts: _into_folder(parts, identities, folder, vault, roots, progress))
+    return _into_folder(sealed, identities, folder, vault, roots, progress)
 
 
 def _joined(parts: PartSet, attempt: Callable[[PartSet], Opened]) -> Opened:
@@ -129,17 +130,19 @@ def _joined(parts: PartSet, attempt: Callable[[PartSet], Opened]) -> Opened:
 
 
 def _into_folder(
-    sealed: Sealed, identities: Sequence[age.Identity], folder: str, vault: Vault | None, progress: Progress
-) -> Opened:
+    sealed: Sealed, identities: Sequence[age.Identity], folder: str, vault: Vault | None, roots: Roots,
+    progress: Progress,
+) -> Opened:  # fmt: skip
     out = PartialFolder(folder)
     try:
         try:
             with reading(sealed, identities, out.append, skipping=may_go_on(folder)) as reader:
-                return _bundle_into_folder(reader, out, vault, progress)
+                return _bundle_into_folder(reader, out, vault, roots, progress)
         except NotABundle:
             out.discard()
             if not isinstance(sealed, str):
                 raise
+            _expect_no_roots(roots)
             with open_plain(sealed, identities) as plain:
                 return _plain_into_folder(sealed, plain, out, progress)
     except (OSError, DiskFailed) as exc:
@@ -166,8 +169,10 @@ def _disk_failed(exc: OSError | DiskFailed, folder: str, kept: str | None) -> Di
     )
 
 
-def _bundle_into_folder(reader: TarBundleReader, out: PartialFolder, vault: Vault | None, progress: Progress) -> Opened:
-    tags, stamp = reader.tags, _stamp(reader.tags)
+def _bundle_into_folder(
+    reader: TarBundleReader, out: PartialFolder, vault: Vault | None, roots: Roots, progress: Progress
+) -> Opened:
+    tags, stamp = reader.tags, _stamp(reader.tags, roots)
     out.go_on()
     _distrust_page(tags, out)
     kept = place_documents(reader, out, progress)
@@ -213,20 +218,22 @@ def _plain_into_folder(path: str, plain: PlainStream, out: PartialFolder, progre
     return Opened("age", place, "", None, (Arrived(name, os.path.join(place, inside), size, digest.digest()),))
 
 
-def open_into_case(vault: Vault, case: Case, sealed: Sealed, *, progress: Progress) -> Opened:
+def open_into_case(
+    vault: Vault, case: Case, sealed: Sealed, *, roots: Roots = (), progress: Progress
+) -> Opened:  # fmt: skip
     """Take what is sealed in a file, or in parts, into a case: all of it, or, when anything is wrong, nothing.
 
-    Raises DoesNotOpen, DamagedBundle, BrokenSignature, Resealed, DiskFailed; for parts also PartsMissing and
-    LibraryMissing.
+    ``roots`` as for ``open_into_folder``, and what is raised too.
     """
     identities = identities_for(vault, case)
     if isinstance(sealed, PartSet):
-        return _joined(sealed, lambda parts: _sealed_into_case(vault, case, parts, identities, progress))
+        return _joined(sealed, lambda parts: _sealed_into_case(vault, case, parts, identities, roots, progress))
     try:
-        return _sealed_into_case(vault, case, sealed, identities, progress)
+        return _sealed_into_case(vault, case, sealed, identities, roots, progress)
     except NotABundle:
         if not isinstance(sealed, str):
             raise
+        _expect_no_roots(roots)
         with open_plain(sealed, identities) as plain:
             one = StreamIncoming(plain_name(sealed), plain, None, ORIGIN_AGE)
             intake = _take_in(vault, case, iter([one]), "age file, unsigned", progress)
@@ -234,10 +241,10 @@ def open_into_case(vault: Vault, case: Case, sealed: Sealed, *, progress: Progre
 
 
 def _sealed_into_case(
-    vault: Vault, case: Case, sealed: Sealed, identities: Sequence[age.Identity], progress: Progress
+    vault: Vault, case: Case, sealed: Sealed, identities: Sequence[age.Identity], roots: Roots, progress: Progress
 ) -> Opened:
     with reading(sealed, identities, None) as reader:
-        return _bundle_into_case(vault, case, reader, progress)
+        return _bundle_into_case(vault, case, reader, roots, progress)
 
 
 def identities_for(vault: Vault, case: Case) -> list[age.Identity]:
@@ -245,9 +252,11 @@ def identities_for(vault: Vault, case: Case) -> list[age.Identity]:
     return [*(epoch.age for epoch in reversed(case.keys.epochs)), vault.me.age]
 
 
-def _bundle_into_case(vault: Vault, case: Case, reader: TarBundleReader, progress: Progress) -> Opened:
+def _bundle_into_case(
+    vault: Vault, case: Case, reader: TarBundleReader, roots: Roots, progress: Progress
+) -> Opened:  # fmt: skip
     tags = reader.tags
-    sender, stamp = _sender(vault, tags), _stamp(tags)
+    sender, stamp = _sender(vault, tags), _stamp(tags, roots)
     signed = f"signed by {sender.words}" if sender else "unsigned"
     incoming = _from_bundle(reader, ORIGIN_BUNDLE if tags.signer else ORIGIN_DROP)
     intake = _take_in(vault, case, incoming, f"{_kind(tags)} {tags.bundle_id.hex()}, {signed}", progress)
@@ -262,17 +271,29 @@ def _filed(kind: str, case: Case, intake: Intake, sender: Sender | None = None, 
     return Opened(kind, case.name, tags.title if tags else "", sender, documents, before, tags)
 
 
-def _stamp(tags: Tags) -> Stamp | None:
+def _stamp(tags: Tags, roots: Roots) -> Stamp | None:
     """A time stamp that comes along. One that is not over the signature is refused; none can be read without a library.
 
-    Raises BrokenTimestamp.
+    With ``roots`` there must be one, and one of them must vouch for it. Raises BrokenTimestamp; with ``roots``
+    LibraryMissing too.
     """
     if tags.untrusted_timestamp is None:
+        _expect_no_roots(roots)
         return None
     try:
-        return timestamp.judge(tags.untrusted_timestamp, tags.signature)
+        return timestamp.judge(tags.untrusted_timestamp, tags.signature, roots=roots)
     except LibraryMissing:
+        if roots:
+            raise
         return None
+
+
+def _expect_no_roots(roots: Roots) -> None:
+    if roots:
+        raise BrokenTimestamp(
+            _("no time stamp came with it, and --tsa-ca asks for one: nothing was opened"),
+            _("without --tsa-ca it opens"),
+        )
 
 
 def _from_bundle(reader: TarBundleReader, origin: str) -> Iterator[Incoming]:

@@ -57,6 +57,8 @@ class PartialFolder:
         self._path = ""
         self._lock = -1
         self._leftovers: list[_Leftover] = []
+        self._made: list[str] = []
+        """Folders that were not there before, the innermost first."""
         self.root = ""
         """The folder that everything lies in, once the first file is known."""
         self.holds_documents = False
@@ -124,6 +126,10 @@ class PartialFolder:
         """Remove everything that was written. Leftovers stay, as far as nothing was moved from them."""
         if self._path:
             shutil.rmtree(self._path, ignore_errors=True)
+        for made in self._made:
+            with suppress(OSError):  # somebody has put something there
+                os.rmdir(made)
+        self._made = []
         self._let_go()
         self._close_leftovers()
         self._path = self.root = ""
@@ -132,6 +138,7 @@ class PartialFolder:
         if self.root:
             return
         self._expect_free(os.path.join(self._folder, root))
+        self._made = _missing(self._folder)
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         path = os.path.join(self._folder, f"{root}-{secrets.token_hex(4)}{SUFFIX}")
         os.mkdir(path, 0o700)
@@ -168,6 +175,15 @@ class PartialFolder:
         for leftover in self._leftovers:
             leftover.close()
         self._leftovers = []
+
+
+def _missing(folder: str) -> list[str]:
+    """This folder and those above it that are not there, the innermost first."""
+    missing, folder = [], os.path.abspath(folder)
+    while not os.path.lexists(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    return missing
 
 
 class _Leftover:

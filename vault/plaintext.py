@@ -72,9 +72,14 @@ class SkippingPlaintext:
         self._position += size
 
 
+def again_hint() -> str:
+    """What to do about a sealed file that does not open whole."""
+    return _("copy it once more from where you had it from, or ask the sender to send it again")
+
+
 def _damaged_start() -> DamagedSeal:
-    return DamagedSeal(_("the sealed file is damaged, or is no age file"))
+    return DamagedSeal(_("the sealed file is damaged, or is no age file"), again_hint())
 
 
 def _damaged() -> DamagedSeal:
-    return DamagedSeal(_("the sealed file was changed or cut off"))
+    return DamagedSeal(_("the sealed file was changed or cut off"), again_hint())

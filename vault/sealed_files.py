@@ -22,7 +22,7 @@ from vault.bundle import BundleReader, TarBundleReader, own_keys
 from vault.errors import BadInput, DamagedBundle, DiskFailed, DoesNotOpen
 from vault.names import printable
 from vault.part_reader import JoinedParts, PartSet
-from vault.plaintext import SkippingPlaintext
+from vault.plaintext import SkippingPlaintext, again_hint
 from vault.refusals import refusal
 
 WORKERS = 2
@@ -94,7 +94,9 @@ class PlainStream:
         try:
             return self._opener.read(size)
         except KeysError as exc:
-            raise DamagedBundle(_("the sealed file was changed or cut off: {reason}").format(reason=exc)) from exc
+            raise DamagedBundle(
+                _("the sealed file was changed or cut off: {reason}").format(reason=exc), again_hint()
+            ) from exc
 
 
 def plain_name(path: str) -> bytes:
@@ -115,12 +117,18 @@ def _begins(path: str, magic: bytes) -> bool:
 @contextmanager
 def _file(path: str) -> Iterator[_SealedFile]:
     try:
-        f = open(path, "rb", buffering=0)  # noqa: SIM115  # closed below; its opening has an error of its own
+        # Closed below; its opening has an error of its own.
+        f = open(path, "rb", buffering=0, opener=_without_waiting)  # noqa: SIM115
     except OSError as exc:
         raise BadInput(
             _("{path} cannot be read: {reason}").format(path=printable(path), reason=refusal(exc).lower())
         ) from exc
     with f:
+        if not stat.S_ISREG(os.fstat(f.fileno()).st_mode):
+            raise BadInput(
+                _("{path} is no regular file: a pipe, a socket or a device").format(path=printable(path)),
+                _("write what comes out of it into a file, and open that"),
+            )
         try:
             yield _SealedFile(f, path)
         except NoMatch as exc:
@@ -128,6 +136,11 @@ def _file(path: str) -> Iterator[_SealedFile]:
                 _("{path} is sealed for somebody else").format(path=printable(path)),
                 _("ask the sender whom they sealed it for"),
             ) from exc
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe that nobody writes into does not make it wait."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 class _SealedFile:
@@ -181,7 +194,5 @@ class _SealedFile:
             yield
         except OSError as exc:
             raise DiskFailed(
-                _("{path} cannot be read: {reason}").format(
-                    path=printable(self._path), reason=refusal(exc).lower()
-                )
+                _("{path} cannot be read: {reason}").format(path=printable(self._path), reason=refusal(exc).lower())
             ) from exc

@@ -20,6 +20,7 @@ from keys.words import generate_passphrase
 from vault import bundle_layout as layout
 from vault.bundle_reader import TarBundleReader
 from vault.errors import DamagedBundle, DoesNotOpen, Resealed, VaultError
+from vault.plaintext import again_hint
 from vault.tar import Sink
 
 if TYPE_CHECKING:
@@ -156,7 +157,9 @@ class _Plaintext:
         try:
             data = self._member.read(size)
         except (BadZipFile, EOFError) as exc:
-            raise DamagedBundle(_("the ZIP was changed or cut off, or this is not its passphrase")) from exc
+            raise DamagedBundle(
+                _("the ZIP was changed or cut off, or this is not its passphrase"), again_hint()
+            ) from exc
         assert isinstance(data, bytes)
         return data
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from enum import StrEnum
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated
@@ -104,14 +105,22 @@ def export(
     with opened(vault, passphrase_file, token) as unlocked:
         known = exporting.addressees(unlocked, to or ())
         _say_who_is_not_verified(known, strangers)
-        people = [*known, *strangers]
+        people = exporting.each_once([*known, *strangers])
         case = find_case(unlocked, case_name)
         working = copies.make(unlocked, case, item or (), clean=clean, clean_only=clean_only)
-        with terminal.progress(_("sealing")) as advance:
+        with ExitStack() as bar:
+            advance = bar.enter_context(terminal.progress(_("sealing")))
+
+            def before_record(_path: str) -> None:
+                bar.close()
+                if zip_passphrase and not as_json:
+                    receivers.show_zip_passphrase(zip_passphrase)
+
             done = exporting.export(
                 unlocked, case, working.references, people, output, as_newsroom=sign_as is SignAs.NEWSROOM,
                 sources=not no_sources, folders=not clean_only, thumbnails=not no_thumbnails, force=force,
-                in_parts=in_parts, zip_passphrase=zip_passphrase, stamp=stamper, progress=advance,
+                in_parts=in_parts, zip_passphrase=zip_passphrase, stamp=stamper,
+                before_record=before_record, progress=advance,
             )  # fmt: skip
     for note in receivers.notes(classic=classic, as_zip=as_zip):
         say(note)
@@ -144,8 +153,6 @@ def export(
             *_still_only_here(case.name, done.only_here),
         ),
     )  # fmt: skip
-    if zip_passphrase and not as_json:
-        receivers.show_zip_passphrase(zip_passphrase, done.path)
     working.end()
 
 

@@ -26,7 +26,7 @@ from vault.cli.session import (
     shown_path,
 )
 from vault.cli.signers import say_how_to_trust, signer_document
-from vault.cli.stamps import stamp_document, stamp_lines
+from vault.cli.stamps import RootsOption, roots_in, stamp_document, stamp_lines
 from vault.errors import BadInput, VaultError
 from vault.names import printable
 from vault.terminal import say
@@ -64,6 +64,7 @@ def open_command(
         ),
     ] = None,
     zip_passphrase_file: ZipPassphraseOption = None,
+    tsa_ca: RootsOption = None,
     receipt: Annotated[
         str | None,
         typer.Option(
@@ -98,6 +99,7 @@ def open_command(
         raise BadInput(_("standard input cannot be both passphrases"))
     if receipt is not None:
         receipts.check_place(receipt)
+    roots = roots_in(tsa_ca)
     zip_passphrase = partial(receivers.ask_zip_passphrase, zip_passphrase_file)
     no_receipt: VaultError | None = None
     way = nullcontext(None) if identity is not None else opened(vault, passphrase_file, token)
@@ -106,15 +108,17 @@ def open_command(
             harden()
             keys = opening.read_identity_file(identity or "")
             sealed = opening.what_to_open(files, keys, receivers.no_zip_passphrase)
-            result = opening.open_into_folder(sealed, keys, output or ".", None, progress=advance)
+            result = opening.open_into_folder(sealed, keys, output or ".", None, roots=roots, progress=advance)
         elif into is not None:
             case = find_case(unlocked, into)
             sealed = opening.what_to_open(files, opening.identities_for(unlocked, case), zip_passphrase)
-            result = opening.open_into_case(unlocked, case, sealed, progress=advance)
+            result = opening.open_into_case(unlocked, case, sealed, roots=roots, progress=advance)
         else:
             keys = opening.identities_of(unlocked)
             sealed = opening.what_to_open(files, keys, zip_passphrase)
-            result = opening.open_into_folder(sealed, keys, output or ".", unlocked, progress=advance)
+            result = opening.open_into_folder(
+                sealed, keys, output or ".", unlocked, roots=roots, progress=advance
+            )  # fmt: skip
         if unlocked is not None and receipt is not None:
             try:
                 receipts.give(unlocked, result, receipt, in_folder=into is None)
@@ -129,6 +133,7 @@ def open_command(
             "timestamp": stamp_document(result.stamp),
             "receipt": receipt if no_receipt is None else None,
             "parts": joined_document(result.joined),
+            "not_examined": [shown_path(name) for name in _not_examined(result)],
             "items": [
                 {"name": shown_path(d.name), "path" if output else "id": d.place or None, "bytes": d.size,
                  "sha256": d.sha256.hex()}
@@ -150,6 +155,10 @@ def open_command(
         raise typer.Exit(exits.NOT_TRUSTED)
     if no_receipt is not None:
         raise typer.Exit(exits.PARTLY)
+
+
+def _not_examined(result: Opened) -> tuple[str, ...]:
+    return result.tags.not_examined if result.tags else ()
 
 
 def _receipt_lines(path: str, result: Opened) -> list[str]:
@@ -190,6 +199,12 @@ def _opened_lines(result: Opened, filed: bool) -> list[str]:
             )
         )
     lines += stamp_lines(result.stamp, result.tags)
+    if unknown := _not_examined(result):
+        lines.append(
+            _("not known to this version, so only their SHA-256 was compared: {names}").format(
+                names=", ".join(map(printable, unknown))
+            )
+        )
     if result.sender is None:
         lines.append(_("unsigned: nothing in it shows who made it"))
     elif result.sender.name is None:

@@ -32,6 +32,7 @@ ZipPassphraseOption = Annotated[
     ),
 ]  # fmt: skip
 
+
 def expect_one_way(
     *, to: list[str] | None, recipients: list[str], classic: bool, as_zip: bool, in_parts: bool
 ) -> None:  # fmt: skip
@@ -59,7 +60,13 @@ def new_zip_passphrase(wanted: bool, *, as_json: bool) -> Secret | None:
     from vault.zipped import new_words
 
     if not as_json:
-        terminal.expect_somebody(_("with --json the passphrase is in the document"))
+        try:
+            terminal.expect_somebody()
+        except NoTerminal:
+            raise NoTerminal(
+                _("there is no terminal to show the passphrase of the ZIP on, so nothing was sealed"),
+                _("in a script: --json, and the passphrase is in the document"),
+            ) from None
     return new_words()
 
 
@@ -105,16 +112,14 @@ def outside_lines(*, as_zip: bool, me_too: bool) -> list[str]:
     ]
 
 
-def show_zip_passphrase(words: Secret, path: str) -> None:
-    """Show the passphrase of the ZIP, once. Raises NoTerminal."""
+def show_zip_passphrase(words: Secret) -> None:
+    """Show the passphrase of the ZIP, once. Raises NoTerminal; then nobody can open the ZIP, and it must not stay."""
     try:
         terminal.show_once(_("The passphrase of the ZIP:"), words, _("It is not shown again, and is stored nowhere."))
     except NoTerminal as exc:
         raise NoTerminal(
-            _("the terminal went away before the passphrase was shown: nobody can open {path}").format(
-                path=printable(path)
-            ),
-            _("remove it, and make another"),
+            _("the terminal went away before the passphrase of the ZIP was shown"),
+            _("the ZIP was removed, and the record says nothing of it; run the command again at a terminal"),
         ) from exc
 
 
