@@ -163,7 +163,7 @@ def decode(untrusted: bytes) -> Manifest:
 def _refuse_newer(untrusted: bytes) -> None:
     try:
         version = _versions.decode(untrusted).version
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return
     if version > NEWEST:
         raise NewerPack(_("its list was made by a newer sandyk than this one; that is no damage"))
