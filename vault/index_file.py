@@ -8,8 +8,6 @@ and the write-ahead log is encrypted like the file (SQLCipher design, "Security 
 
 from __future__ import annotations
 
-import os
-import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +19,7 @@ from sqlcipher3 import dbapi2 as sqlite
 
 from keys.secret import Secret
 from vault.errors import Busy, Damaged, DiskFailed
+from vault.sqlcipher import Trouble, is_file_or_made, trouble
 
 SCHEMA_VERSION = 4
 PAGE = 1000
@@ -52,7 +51,8 @@ CREATE INDEX events_pack ON events(pack);
 CREATE TABLE marks(mark BLOB PRIMARY KEY, item INTEGER NOT NULL) WITHOUT ROWID;
 """
 """``elsewhere``: items with chunks in packs that do not list them. It may name an item too many, never one too few.
-``items_listing`` has what a search of names looks through: half the time of reading whole rows. ``items_name``: the end of a name tells nearly all apart, and takes a fraction of the room."""
+``items_listing`` has what a search of names looks through: half the time of reading whole rows.
+``items_name``: the end of a name tells nearly all apart, and takes a fraction of the room."""
 TABLES = ("packs", "tables", "moves", "chunks", "items", "elsewhere", "events", "marks")
 
 Waiting = Callable[[], None]
@@ -136,7 +136,7 @@ class IndexFile:
             try:
                 return self._db.execute(statement, values)
             except sqlite.OperationalError as exc:
-                if not _is_busy(exc) or time.monotonic() - start > self._limit:
+                if trouble(exc) is not Trouble.BUSY or time.monotonic() - start > self._limit:
                     raise
             if not told:
                 told = True
@@ -164,16 +164,8 @@ class IndexFile:
 
 
 def _create_or_check(path: str) -> None:
-    """A file of ours to open: SQLite would make it with the umask's mode, follow a link and wait for a pipe."""
-    try:
-        if not stat.S_ISREG(os.lstat(path).st_mode):
-            raise IndexUnusable(_("something that is no file lies in the index's place"))
-    except FileNotFoundError:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
-
-
-def _is_busy(error: sqlite.OperationalError) -> bool:
-    return "locked" in str(error) or "busy" in str(error)
+    if not is_file_or_made(path):
+        raise IndexUnusable(_("something that is no file lies in the index's place"))
 
 
 @contextmanager
@@ -181,18 +173,16 @@ def _translated() -> Iterator[None]:
     """The one door at which SQLite's errors become ours."""
     try:
         yield
-    except sqlite.OperationalError as exc:
-        text = str(exc)
-        if _is_busy(exc):
-            raise Busy(
-                _("another process keeps the index busy"), _("wait for it to end, then run this again")
-            ) from exc
-        if "full" in text or "readonly" in text or "I/O" in text or "unable to open" in text:
-            raise DiskFailed(
-                _("the index cannot be written: {reason}").format(reason=text),
-                _("what was filed before is safe: packs hold it, and the index is made from them"),
-                _("is the disk full, or read-only? make room, then run this again"),
-            ) from exc
-        raise IndexUnusable(_("the index is not usable: {reason}").format(reason=text)) from exc
     except sqlite.DatabaseError as exc:
+        match trouble(exc):
+            case Trouble.BUSY:
+                raise Busy(
+                    _("another process keeps the index busy"), _("wait for it to end, then run this again")
+                ) from exc
+            case Trouble.DISK:
+                raise DiskFailed(
+                    _("the index cannot be written: {reason}").format(reason=exc),
+                    _("what was filed before is safe: packs hold it, and the index is made from them"),
+                    _("is the disk full, or read-only? make room, then run this again"),
+                ) from exc
         raise IndexUnusable(_("the index does not open: {reason}").format(reason=exc)) from exc

@@ -14,8 +14,9 @@ from vault.errors import DamagedPack
 from vault.index_file import PAGE, IndexFile
 from vault.model import Chunk, Event, Extent, Item, ItemId, Move, PackId
 from vault.replacing import follow
-from vault.rows import EventRow, PackRow, Standing, event_of, fold, item_of
+from vault.rows import EventRow, PackRow, Standing, event_of, item_of
 from vault.sources import About
+from vault.spelling import fold
 
 LONGEST_LEAP = 1_000_000
 """More packs than any machine ever lost from one chain."""

@@ -6,7 +6,6 @@ Values in, values out; the tables are ``vault.index``'s.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,6 +14,7 @@ from typing import Any
 from vault import manifest as manifests
 from vault.model import Event, Extent, Item, ItemId, Move, PackId
 from vault.replacing import follow
+from vault.spelling import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,6 @@ class Standing:
     sha256: bytes
     extents: tuple[Extent, ...]
     listed: bool
-
-
-def fold(text: str) -> str:
-    """Text as it is compared in a search: compatibility forms and case made equal, ё as е."""
-    return unicodedata.normalize("NFKC", text).casefold().replace("ё", "е")
 
 
 def fold_item(item: Item) -> str:

@@ -20,7 +20,7 @@ from vault.errors import NewerFormat
 from vault.extracting.answer import FAILED, LARGE, WAITING
 from vault.model import Item
 from vault.query import Finder, Query
-from vault.rows import fold
+from vault.spelling import fold
 from vault.store import CaseStore
 from vault.texts import Document, Texts, TextsUnusable
 from vault.vaults import Vault
