@@ -25,6 +25,7 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parents[1]
 LOCALE = ROOT / "vault" / "locale"
 TEMPLATE = LOCALE / "sandyk.pot"
+DOMAIN = "sandyk"
 LANGUAGES = ("ky", "ru", "uz")
 KEYWORDS: dict[str, Any] = {"_": None, "later": None}
 COMMENT = "TRANSLATORS:"

@@ -77,14 +77,19 @@ def speak_now() -> None:
 
 
 def speak(language: str) -> None:
-    """Have ``gettext.gettext`` answer in this language from now on."""
-    _spoken[:] = [language]
+    """Have ``gettext.gettext`` answer in this language from now on; in English, if its catalogue cannot be read."""
     if language == ENGLISH:
         return
-    os.environ["LANGUAGE"] = language  # gettext(3) asks it first
     import gettext
 
-    gettext.bindtextdomain(DOMAIN, os.path.join(os.path.dirname(os.path.abspath(__file__)), "locale"))
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "locale")
+    try:
+        gettext.translation(DOMAIN, folder, [language])
+    except Exception:  # whatever is wrong with a file of words
+        return
+    _spoken[:] = [language]
+    os.environ["LANGUAGE"] = language  # gettext(3) asks it first
+    gettext.bindtextdomain(DOMAIN, folder)
     gettext.textdomain(DOMAIN)
 
 
@@ -94,16 +99,10 @@ def spoken() -> str:
 
 
 def said(text: str) -> str:
-    """``gettext.gettext`` for modules that the emergency wipe loads: gettext is loaded when it is needed, if it is.
-
-    A catalogue that cannot be read stops nothing: what it would say is said in English.
-    """
-    try:
-        speak_now()
-        if spoken() == ENGLISH:
-            return text
-        from gettext import gettext
-
-        return gettext(text)
-    except Exception:  # whatever is wrong with a file of words
+    """``gettext.gettext`` for modules that the emergency wipe loads: gettext is loaded when it is needed, if it is."""
+    speak_now()
+    if spoken() == ENGLISH:
         return text
+    from gettext import gettext
+
+    return gettext(text)
