@@ -60,8 +60,9 @@ def get(
     out = OutFolder(folder)
     work = partial(_copy_batch, store, out, force)
     copied = bytearray()
+    places = sorted(_places(items))
     with ThreadPoolExecutor(WORKERS) as pool:
-        for result in _in_order(pool, work, _batches(_found_again(store, sorted(_places(items))))):
+        for result in _in_order(pool, work, _batches(_found_again(store, places))):
             if isinstance(result, CopiedOut):
                 copied += result.item.id
                 progress(1, result.item.size)
@@ -76,8 +77,11 @@ def _places(items: Iterable[Item]) -> Iterator[bytes]:
     ranks: dict[bytes, int] = {}
     taken: set[int] = set()  # hashes of 64 bits instead of paths: one that seems taken only gets a longer name
     for item in items:
-        spelling = next((n for n in range(2) if hash(_spelled(item, n)) not in taken), 2)
-        taken.add(hash(_spelled(item, spelling)))
+        spelling, path = 0, hash(item.name)
+        while path in taken and spelling < 2:
+            spelling += 1
+            path = hash(_spelled(item, spelling))
+        taken.add(path)
         first = item.extents[0] if item.extents else None
         rank = ranks.setdefault(first.pack, len(ranks) + 1) if first else 0
         yield _PLACE.pack(rank, first.first if first else 0, spelling, item.id)
@@ -89,6 +93,7 @@ def _spelled(item: Item, spelling: int) -> bytes:
 
 
 def _found_again(store: CaseStore, places: Sequence[bytes]) -> Iterator[_Work]:
+    """Asked for only now: packs may have been written anew since."""
     for start in range(0, len(places), BATCH_DOCUMENTS):
         some = [_PLACE.unpack(place) for place in places[start : start + BATCH_DOCUMENTS]]
         items = store.index.items_by_id([place[3] for place in some])
