@@ -380,7 +380,7 @@ def test_only_files_under_our_temporary_names_are_swept(tmp_path: Path) -> None:
 def test_what_is_removed_or_written_anew_meanwhile_costs_nothing_else(
     vault: Vault, store: CaseStore, tmp_path: Path
 ) -> None:
-    """One document is removed after it was asked for, and the pack of all of them written anew by that: one is named."""
+    """One document is removed after it was asked for, and the pack of all of them written anew by that."""
     file(store, {b"d/%d" % n: b"%d" % n for n in range(300)})
     everything = listing(store)
     gone = everything[7]
