@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from textual.widgets import Button, Input
 
 from keys.identity import Identity
 from keys.secret import Secret
-from tests.support.newsroom import add_paths, contents, newsroom, pack_paths, store_of, unlock
+from tests.support.newsroom import add_paths, contents, file, newsroom, pack_paths, store_of, unlock
 from tests.support.screens import Seat, sit
 from vault import contacts, opening
 from vault.errors import DiskFailed
@@ -23,6 +24,7 @@ from vault.screen.exporting import Exporting
 from vault.screen.home import Home
 from vault.screen.jobs import Job
 from vault.vaults import Vault
+from vault.verifying import verify
 
 
 def with_an_editor(folder: str, *, verified: bool = True) -> Identity:
@@ -289,8 +291,6 @@ def test_what_the_vault_wants_to_tell_is_shown_once(room: str) -> None:
 
 
 def test_closing_the_desk_zeroes_the_keys_also_when_a_job_does_not_end(room: str) -> None:
-    import threading
-
     vault: Vault = unlock(room)
     hold = threading.Event()
 
@@ -326,3 +326,26 @@ def test_documents_that_another_command_filed_are_there_after_the_next_look(room
         assert seat.names == ["late.txt"]
 
     sit(room, act, opened=unlock(room))
+
+
+def test_checking_that_is_stopped_reads_no_further_packs(tmp_path: Path) -> None:
+    folder = newsroom(tmp_path / "vault")
+    with unlock(folder) as vault, store_of(vault) as store:
+        for number in range(12):
+            file(store, {b"%d" % number: os.urandom(1000)})
+        opened: list[object] = []
+        never = threading.Event()
+        open_pack = store.open_pack
+
+        def counting(*words: object) -> object:
+            opened.append(words)
+            if len(opened) > 1:
+                never.wait(0.1)  # a slow disk
+            return open_pack(*words)  # type: ignore[arg-type]
+
+        store.open_pack = counting  # type: ignore[method-assign,assignment]
+        job = Job(lambda job: verify(store, progress=job.advance), lambda _done: None, shown=True, behind=False)
+        job.stop()
+        with pytest.raises(KeyboardInterrupt):
+            verify(store, progress=job.advance)
+        assert len(opened) < 12

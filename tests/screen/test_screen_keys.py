@@ -4,19 +4,25 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.newsroom import PASSPHRASE, unlock
-from tests.support.screens import Seat, sit
-from vault.errors import NoVault, Wiped
+from tests.support.screens import Seat, signals_put_back, sit
+from vault.disk import Disk
+from vault.errors import DoesNotOpen, NoVault, Wiped
+from vault.panic import panic
+from vault.report import Report
+from vault.screen import leaving
 from vault.screen.app import Browse
 from vault.screen.curtain import Curtain
+from vault.screen.dialogs import KeyBar
 from vault.screen.documents import Documents
 from vault.screen.home import Home
-from vault.screen.leaving import Left
+from vault.screen.leaving import Ending, Left
 from vault.screen.twice import HIDE_KEYS, WIPE_KEYS, WIPE_SECONDS, Press, Twice
 from vault.vaults import Vault
 
@@ -24,7 +30,7 @@ from vault.vaults import Vault
 def keys_are_there(folder: str) -> bool:
     try:
         unlock(folder).close()
-    except (Wiped, NoVault):
+    except (Wiped, NoVault, DoesNotOpen):
         return False
     return True
 
@@ -35,7 +41,7 @@ def test_the_wipe_key_pressed_twice_wipes_the_vault(room: str) -> None:
 
     ending = sit(room, act, opened=unlock(room))
     assert ending.left is Left.WIPED
-    assert ending.wiped_whole
+    assert ending.not_done == ()
     assert not os.path.exists(os.path.join(room, "keyring"))
 
 
@@ -45,6 +51,64 @@ def test_it_needs_no_passphrase(room: str) -> None:
 
     assert sit(room, act).left is Left.WIPED
     assert not keys_are_there(room)
+
+
+def test_a_wipe_that_fails_in_this_process_is_done_by_another(room: str) -> None:
+    def fails(*_: object, **__: object) -> Report:
+        raise ZeroDivisionError
+
+    assert leaving.wipe(room, None, lambda: None, act=fails) == Ending(Left.WIPED)
+    assert not keys_are_there(room)
+    assert leaving.wipe(room, None, lambda: None, act=fails).not_done == ("`sandyk panic` ended with 10",)
+
+
+def test_what_a_wipe_could_not_do_is_told(room: str) -> None:
+    class Stubborn(Disk):
+        def unlink(self, path: str) -> None:
+            raise PermissionError(path)
+
+    with signals_put_back():
+        ending = leaving.wipe(room, None, lambda: None, act=partial(panic, disk=Stubborn()))
+    assert ending.left is Left.WIPED
+    assert ending.not_done
+    assert not keys_are_there(room)
+
+
+async def click_on(seat: Seat, words: str) -> None:
+    """Click where these words stand in the last lines."""
+    bar = seat.app.screen.query_one(KeyBar)
+    for y in range(bar.size.height):
+        x = bar.render_line(y).text.find(words)
+        if x >= 0:
+            await seat.click(KeyBar, offset=(bar.gutter.left + x, y))
+            return
+    raise AssertionError(words)
+
+
+def test_two_clicks_on_the_word_wipe_and_one_does_not(room: str) -> None:
+    async def once(seat: Seat) -> None:
+        await click_on(seat, "WIPE")
+        assert "the vault is wiped" in seat.text
+
+    async def twice(seat: Seat) -> None:
+        await click_on(seat, "WIPE")
+        await click_on(seat, "WIPE")
+
+    assert sit(room, once, opened=unlock(room)).left is Left.LEFT
+    assert keys_are_there(room)
+    assert sit(room, twice, opened=unlock(room)).left is Left.WIPED
+    assert not keys_are_there(room)
+
+
+def test_every_word_of_the_last_lines_does_what_its_key_does(room: str) -> None:
+    async def act(seat: Seat) -> None:
+        await click_on(seat, "Help")
+        assert "What the keys do" in seat.text
+        await seat.press("escape")
+        await click_on(seat, "Hide")
+        assert isinstance(seat.app.screen, Curtain)
+
+    sit(room, act, opened=unlock(room))
 
 
 @pytest.mark.parametrize("where", ["f2", "f5", "f1", "f7", "f9", "ctrl+n", "enter"])
@@ -142,8 +206,6 @@ def test_when_nobody_pressed_a_key_it_hides_and_then_locks(room: str) -> None:
 
 
 def test_an_open_screen_leaves_when_the_vault_is_wiped_by_somebody_else(room: str) -> None:
-    from vault.panic import panic
-
     async def act(seat: Seat) -> None:
         panic(room, discard=False)
         seat.app._look_around()

@@ -77,12 +77,12 @@ def sit(folder: str, act: Act, *, size: tuple[int, int] = (80, 24), opened: Vaul
 
 
 def _with_signals_put_back(session: Coroutine[Any, Any, Ending]) -> Ending:
-    with _signals_put_back():
+    with signals_put_back():
         return asyncio.run(session)
 
 
 @contextmanager
-def _signals_put_back() -> Iterator[None]:
+def signals_put_back() -> Iterator[None]:
     """A wipe ignores Ctrl-C from then on: right for a process that ends, and not for that of the tests."""
     numbers = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in numbers}

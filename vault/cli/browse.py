@@ -96,9 +96,9 @@ def _end(ending: Ending) -> None:
         case Left.GONE:
             raise Wiped(_("the vault was wiped while it was open; nothing more is written"))
         case Left.WIPED:
-            if ending.report is not None and ending.report.not_done:
+            if ending.not_done:
                 raise VaultError(
-                    _("not everything could be wiped: {what}").format(what="; ".join(ending.report.not_done)),
+                    _("not everything could be wiped: {what}").format(what="; ".join(ending.not_done)),
                     _("run it again: sandyk panic"),
                 )
         case Left.DEFECT:

@@ -269,7 +269,7 @@ class Browse(App[Ending], inherit_bindings=False):
     def _wipe(self) -> None:
         """Nothing comes before the keys: not a question, not a thread, not the screen."""
         ending = leaving.wipe(self._way.folder, self._way.half, lambda: self._blank(leaving.CLEAR_ALL))
-        self._insist(0 if ending.wiped_whole else 1)
+        self._insist(1 if ending.not_done else 0)
         self._leave(ending)
 
     def _leave(self, ending: Ending) -> None:

@@ -97,8 +97,6 @@ class Documents(ScrollView, can_focus=True):
         self.rows, self._case_names = rows, case_names
         self._pages.clear()
         self._asked.clear()
-        shown = set(rows) if self.marks else set()
-        self.marks &= shown
         self.virtual_size = Size(self.size.width, len(rows))
         self.cursor = rows.index(cursor) if cursor in rows else 0
         self._follow()

@@ -23,6 +23,7 @@ from textual.widgets import Button, Input
 from vault import exporting, overheard, working_copies
 from vault.carriers import file_size
 from vault.cases import Case
+from vault.errors import NotAllowed
 from vault.exporting import Exported, InParts
 from vault.names import printable
 from vault.screen.choices import Choices, Chooser
@@ -61,8 +62,12 @@ class Sealed:
 
 
 def seal(vault: Vault, case: Case, order: Order, job: Job) -> Sealed:
-    """Carry it out. Raises what ``exporting.export`` and ``working_copies.make`` raise."""
+    """Carry it out. Raises NotAllowed for somebody whose words were not compared, and what ``exporting.export`` and
+    ``working_copies.make`` raise."""
     people = exporting.addressees(vault, order.to)
+    for person in people:
+        if not person.verified:  # somebody exchanged the contact while this was chosen
+            raise NotAllowed(_("the words of {name} were not compared yet").format(name=printable(person.name)))
     references, copies = list(order.references), Copies()
     if order.clean != "no":
         copies = working_copies.make(vault, case, references, progress=job.advance)

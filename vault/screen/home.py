@@ -286,9 +286,13 @@ class Home(Screen[None]):
         """Seal documents of the case for somebody."""
         case = self._one_case()
         if case is not None:
-            documents = self.query_one(Documents)
-            marked = [row for row in documents.rows if row in documents.marks and row.case == case.id]
-            self.app.push_screen(Exporting(self.desk, case, tuple(marked)), self._changed)
+            marked = tuple(row for row in self.query_one(Documents).marks if row.case == case.id)
+            self.app.push_screen(Exporting(self.desk, case, marked), self._exported)
+
+    def _exported(self, changed: bool | None) -> None:
+        if changed:
+            self.query_one(Documents).marks.clear()
+            self.reload()
 
     def _changed(self, changed: bool | None) -> None:
         if changed:

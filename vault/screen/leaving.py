@@ -3,13 +3,15 @@
 
 The wipe happens in this process, because that is sooner and surer: everything is loaded, and neither a process that
 cannot be started nor a program file on a stick that was just pulled out is in the way. What it will want is imported
-here, at the beginning, for the same reason.
+here, at the beginning, for the same reason. Should it fail in a way that nobody foresaw, `sandyk panic` is started.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +23,8 @@ from vault.report import Report
 
 __all__ = ["CLEAR", "CLEAR_ALL", "Ending", "Left", "clear_terminal", "insist", "wipe"]
 
+_SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+"""The folder that this code came from, so that no other ``vault`` is found."""
 _LOADED = (beside, discard, medium, report, wiping)
 """What ``panic`` imports when it comes to it."""
 
@@ -45,29 +49,40 @@ class Left(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How one left. ``report``: of the wipe, None when there was nothing to wipe. ``where``: of a defect."""
+    """How one left. ``not_done``: what a wipe could not do. ``where``: of a defect."""
 
     left: Left
-    report: Report | None = None
+    not_done: tuple[str, ...] = ()
     where: str = ""
 
-    @property
-    def wiped_whole(self) -> bool:
-        """Whether a wipe did all that it was to do."""
-        return self.report is None or not self.report.not_done
 
-
-def wipe(folder: str, half: str | None, keys_gone: Callable[[], None]) -> Ending:
-    """Wipe the vault now. ``keys_gone`` is called as soon as its keys are overwritten, or could not be."""
+def wipe(
+    folder: str, half: str | None, keys_gone: Callable[[], None], *, act: Callable[..., Report] = panic.panic
+) -> Ending:
+    """Wipe the vault now. ``keys_gone`` is called as soon as its keys are overwritten, or could not be; ``half``: see
+    ``panic``, which is what acts."""
 
     def say(_line: str) -> None:
         _go_on_without_a_terminal()
         keys_gone()
 
     try:
-        return Ending(Left.WIPED, panic.panic(folder, say=say, half=half))
+        return Ending(Left.WIPED, act(folder, say=say, half=half).not_done)
     except panic.NoVaultHere:
         return Ending(Left.GONE)
+    except Exception:  # whatever it is, the keys must not stay because of it
+        keys_gone()
+        return Ending(Left.WIPED, _wipe_anew(folder, half))
+
+
+def _wipe_anew(folder: str, half: str | None) -> tuple[str, ...]:
+    """`sandyk panic` in a process of its own; what could not be done."""
+    words = [sys.executable, "-E", "-s", "-B", "-m", "vault", "panic", "--vault", folder]
+    words += ["--token", half] if half else []
+    code = subprocess.run(
+        words, cwd=_SOURCE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ).returncode
+    return () if code == panic.DONE else (f"`sandyk panic` ended with {code}",)
 
 
 def _go_on_without_a_terminal() -> None:
