@@ -18,6 +18,7 @@ from keys import age
 from vault import timestamp
 from vault.bundle import NotABundle, Tags
 from vault.errors import BrokenTimestamp, DamagedBundle, DiskFailed, LibraryMissing, ReadFailed
+from vault.lanes import Lane
 from vault.names import printable
 from vault.opening import Progress
 from vault.part_reader import BadPart, PartSet
@@ -92,8 +93,14 @@ def _check(
     sealed: Sealed, identities: Sequence[age.Identity], vault: Vault | None, roots: Roots, progress: Progress
 ) -> Checked:
     names: set[str] = set()
+    files: list[SealedFile] = []
     before = _states(sealed)
-    with reading(sealed, identities, lambda name, _: names.add(name)) as reader:
+    # The digest of the sealed file itself is taken meanwhile: what one reads from the drive, the other has in memory.
+    with (
+        Lane("sealed-hash") as beside,
+        reading(sealed, identities, lambda name, _: names.add(name)) as reader,
+    ):
+        beside.do(lambda: files.extend(_file(path, beside) for path in _paths(sealed)))
         tags = reader.tags
         for __, document in reader.payload():
             while piece := document.read(PIECE):
@@ -102,10 +109,9 @@ def _check(
     stamp, problem = _judge_stamp(tags, roots)
     sender = sender_of(vault, tags.signer) if tags.signer else None
     joined = sealed if isinstance(sealed, PartSet) else None
-    files = _files(sealed)
     if _states(sealed) != before:  # else the report could name the digest of one file and the documents of another
         raise ReadFailed(_("a file was changed or exchanged while it was being checked"), _("check it again"))
-    return Checked(_carrier(sealed), files, tags, len(names), sender, stamp, problem, joined)
+    return Checked(_carrier(sealed), tuple(files), tags, len(names), sender, stamp, problem, joined)
 
 
 def _judge_stamp(tags: Tags, roots: Roots) -> tuple[Stamp | None, str | None]:
@@ -145,14 +151,13 @@ def _states(sealed: Sealed) -> list[tuple[int, ...] | None]:
     return found
 
 
-def _files(sealed: Sealed) -> tuple[SealedFile, ...]:
-    return tuple(_file(path) for path in _paths(sealed))
-
-
-def _file(path: str) -> SealedFile:
+def _file(path: str, lane: Lane) -> SealedFile:
+    digest = hashlib.sha256()
     try:
-        with open(path, "rb") as f:
-            return SealedFile(path, os.fstat(f.fileno()).st_size, hashlib.file_digest(f, "sha256").digest())
+        with open(path, "rb", buffering=0) as f:
+            while not lane.dropped and (piece := f.read(PIECE)):
+                digest.update(piece)
+            return SealedFile(path, os.fstat(f.fileno()).st_size, digest.digest())
     except OSError as exc:
         raise DiskFailed(
             _("{path} cannot be read: {reason}").format(path=printable(path), reason=refusal(exc).lower())

@@ -34,7 +34,8 @@ class Lane:
     def __init__(self, name: str) -> None:
         self._waiting: Queue[Callable[[], object] | None] = Queue(AHEAD)
         self._failure: BaseException | None = None
-        self._dropped = False
+        self.dropped = False
+        """Whether the owner gave up: a job that takes long may look, and end."""
         # A daemon, so that one that hangs on a dead disk cannot keep a command from ending.
         self._thread = Thread(target=self._work, name=name, daemon=True)
 
@@ -43,7 +44,7 @@ class Lane:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._dropped = error is not None
+        self.dropped = error is not None
         self._waiting.put(None)
         self._thread.join()
         if error is None:
@@ -69,7 +70,7 @@ class Lane:
             try:
                 if job is None:
                     return
-                if self._failure is None and not self._dropped:
+                if self._failure is None and not self.dropped:
                     job()
             except BaseException as exc:  # whatever it is, its place is in the owner's thread
                 self._failure = exc

@@ -20,6 +20,7 @@ from keys import age
 from keys.errors import KeysError
 from keys.primitives import KEY_SIZE, signing_public
 from keys.secret import Secret
+from vault.appending import Appender
 from vault.disk import TEMPORARY_SUFFIX, Disk
 from vault.errors import BadInput, DiskFailed
 from vault.names import printable
@@ -30,6 +31,8 @@ from vault.tar import Sink
 
 AT_ONCE = 16
 """Repair parts made in one pass over the data parts: so many files and buffers of a megabyte or two are open."""
+WRITTEN_AT_ONCE = 1 << 20
+"""Bytes that a part holds before it writes them: so many are open while repair parts are made."""
 STRIPE_MEMORY = 16 << 20
 """Bytes of all data parts that are held side by side."""
 
@@ -85,9 +88,7 @@ def write_parts(
                 raise
         except OSError as exc:
             raise DiskFailed(
-                _("{folder} cannot be written: {reason}").format(
-                    folder=printable(folder), reason=refusal(exc).lower()
-                ),
+                _("{folder} cannot be written: {reason}").format(folder=printable(folder), reason=refusal(exc).lower()),
                 _("nothing was left behind that looks like a part"),
             ) from exc
 
@@ -167,13 +168,9 @@ class _Part:
     def __init__(self, run: _Run, number: int, fd: int, path: str) -> None:
         self._run, self._number, self._fd, self._path = run, number, fd, path
         self._digest = hashlib.sha256()
-        self._sealer = age.Sealer(self, run.crowd())
+        self._out = Appender(run.disk, fd, path, buffer_size=WRITTEN_AT_ONCE)
+        self._sealer = age.Sealer(self._out, run.crowd())
         self.left = run.terms.body
-
-    def write(self, data: bytes | bytearray | memoryview, /) -> int:
-        """Take sealed bytes: this is the sealer's sink."""
-        self._run.disk.write(self._fd, data, self._path)
-        return len(data)
 
     def add(self, piece: bytes | memoryview) -> None:
         """Append to the body."""
@@ -188,6 +185,7 @@ class _Part:
         trailer = Trailer(self._run.terms, self._number, self._digest.digest())
         self._sealer.write(render_trailer(trailer, self._run.seed))
         self._sealer.finish()
+        self._out.finish()
         self._run.disk.sync(self._fd, self._path)
         self._run.close(self._fd)
         with _as_written():

@@ -72,7 +72,7 @@ def test_what_was_not_begun_when_the_owner_fails_is_dropped_and_what_was_is_fini
     with pytest.raises(Wrong), Lane("outer") as outer:
         outer.do(leave)
         begun.wait()
-        while not lanes[0]._dropped:
+        while not lanes[0].dropped:
             pass
         assert done == []
         go_on.set()
