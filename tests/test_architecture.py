@@ -18,7 +18,8 @@ MODULES = {
 
 JUDGES = ("vault.model", "vault.manifest", "vault.custody", "vault.padding", "vault.names", "vault.bagit", "keys.kdf",
           "vault.guard", "vault.whereabouts", "vault.agent.lease", "vault.timestamp",
-          "vault.bundle_report")  # fmt: skip
+          "vault.bundle_report", "vault.decoding", "vault.halfblocks", "vault.doctor.finding", "vault.doctor.place",
+          "vault.doctor.machine", "vault.doctor.use")  # fmt: skip
 """Modules that decide from values alone."""
 DOING = {"os", "io", "socket", "subprocess", "time", "pathlib", "shutil", "tempfile", "sqlcipher3", "vault.disk"}
 NETWORK = {"socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "asyncio", "requests", "xmlrpc",
