@@ -151,15 +151,19 @@ def verify(
     scattered: list[ItemId] = []
     with ThreadPoolExecutor(WORKERS) as pool:
         results = pool.map(lambda row: _verify_pack(store, row, known, in_part=sample is not None), rows)
-        for row, found in zip(rows, results, strict=True):
-            if found.findings:
-                verdict.broken.append(row.pack)
-                store.index.forget_chunks_of(row.pack)  # so that what is lost can be filed again
-            verdict.packs += 1
-            verdict.findings += found.findings
-            verdict.damaged += found.damaged
-            _count(verdict, scattered, found.here)
-            progress(1, row.size)
+        try:
+            for row, found in zip(rows, results, strict=True):
+                if found.findings:
+                    verdict.broken.append(row.pack)
+                    store.index.forget_chunks_of(row.pack)  # so that what is lost can be filed again
+                verdict.packs += 1
+                verdict.findings += found.findings
+                verdict.damaged += found.damaged
+                _count(verdict, scattered, found.here)
+                progress(1, row.size)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # else Ctrl-C would wait until every pack was read
+            raise
     if verdict.sample_of is None:
         for pack in sorted(store.index.packs_named_elsewhere() - known):
             _count(verdict, scattered, _documents(store, pack, known, in_part=False))
