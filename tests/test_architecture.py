@@ -24,6 +24,8 @@ JUDGES = ("vault.model", "vault.manifest", "vault.custody", "vault.padding", "va
 DOING = {"os", "io", "socket", "subprocess", "time", "pathlib", "shutil", "tempfile", "sqlcipher3", "vault.disk"}
 NETWORK = {"socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "asyncio", "requests", "xmlrpc",
            "socketserver"}  # fmt: skip
+SCREEN = "vault.screen"
+"""Where Textual may be imported, and what one command alone loads."""
 PARSERS = {"PIL", "pikepdf", "lxml", "pypdfium2", "charset_normalizer"}
 CONFINED = {f"vault.cleaning.{name}" for name in ("images", "small", "pixels", "pdf", "office", "office_xml",
                                               "package")}  # fmt: skip
@@ -111,6 +113,15 @@ def test_the_one_module_with_sockets_can_only_reach_this_machine() -> None:
     assert len(names) == len(attributes)
     imported = [ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
     assert [line for line in imported if "socket" in line] == ["import socket"]
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_textual_is_loaded_by_the_screen_alone_and_the_screen_by_its_command_alone(module: str) -> None:
+    if module == SCREEN or module.startswith(f"{SCREEN}."):
+        return
+    named = imports(module)
+    assert not {name for name in named if name.split(".")[0] == "textual"}
+    assert module == "vault.cli.browse" or not {name for name in named if name.startswith(SCREEN)}
 
 
 @pytest.mark.parametrize("module", sorted(m for m in MODULES if not m.startswith("vault.cli")))
