@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import platform
 import socket
@@ -11,6 +12,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.support import papers
 from tests.support.tools import need
@@ -131,6 +133,17 @@ def test_every_form_of_picture_is_read(tesseract: Ocr, form: str) -> None:
     picture = papers.picture("Договор о строительстве", form=form)
     with Reader(tesseract) as reader:
         assert "строительстве" in reader.read(b"x", len(picture), lambda: [picture]).text
+
+
+def test_every_page_of_a_fax_is_read(tesseract: Ocr) -> None:
+    pages = [Image.open(io.BytesIO(papers.picture(word))) for word in ("договор", "протокол", *["акт"] * 7, "решение")]
+    out = io.BytesIO()
+    pages[0].save(out, "TIFF", save_all=True, append_images=pages[1:])
+    with Reader(tesseract) as reader:
+        found = reader.read(b"fax.tif", out.tell(), lambda: [out.getvalue()])
+    assert [word for word in ("договор", "протокол", "решение") if word in found.text.lower()] == [
+        "договор", "протокол", "решение",
+    ]  # fmt: skip
 
 
 def test_pages_of_a_pdf_that_are_pictures_are_read(tesseract: Ocr) -> None:

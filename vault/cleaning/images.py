@@ -72,15 +72,28 @@ def clean_image(untrusted: bytes, *, turn: bool = True) -> Reply:
 def first_frame(untrusted: bytes, within: tuple[int, int]) -> Image.Image:
     """The picture, or the first of several, in sRGB on white, made to fit ``within``. Raises Refused."""
     with _opened(untrusted) as image:
-        if image.width * image.height > MAX_PIXELS:
-            raise Refused(_too_large())
-        image.draft("RGB", (2 * within[0], 2 * within[1]))  # a JPEG is decoded no larger than is needed
-        image.thumbnail((2 * within[0], 2 * within[1]), reducing_gap=2.0)
-        picture = _pixels(image, "PNG", turn=True).convert("RGBA")
-        page = Image.new("RGBA", picture.size, "white")
-        page.alpha_composite(picture)
-        page.thumbnail(within)
-        return page.convert("RGB")
+        return _fitted(image, within)
+
+
+def page(untrusted: bytes, number: int, within: tuple[int, int]) -> Image.Image | None:
+    """The same for any page of a TIFF; None behind the last one. Other pictures have one page. Raises Refused."""
+    with _opened(untrusted) as image:
+        if number >= (getattr(image, "n_frames", 1) if image.format == "TIFF" else 1):
+            return None
+        image.seek(number)
+        return _fitted(image, within)
+
+
+def _fitted(image: Image.Image, within: tuple[int, int]) -> Image.Image:
+    if image.width * image.height > MAX_PIXELS:
+        raise Refused(_too_large())
+    image.draft("RGB", (2 * within[0], 2 * within[1]))  # a JPEG is decoded no larger than is needed
+    image.thumbnail((2 * within[0], 2 * within[1]), reducing_gap=2.0)
+    picture = _pixels(image, "PNG", turn=True).convert("RGBA")
+    paper = Image.new("RGBA", picture.size, "white")
+    paper.alpha_composite(picture)
+    paper.thumbnail(within)
+    return paper.convert("RGB")
 
 
 @contextmanager

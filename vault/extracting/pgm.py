@@ -11,6 +11,8 @@ import re
 MAX_SIDE = 20_000
 MAX_PIXELS = 20_000_000
 """Pixels: a page of A4 at 300 dots per inch has 8.7 million."""
+PAGES_AT_ONCE = 2
+"""Of one document: they are in memory some times over on their way, and reading one takes longer than sending it."""
 _HEAD = re.compile(rb"P5\n([1-9]\d{0,4}) ([1-9]\d{0,4})\n255\n")
 
 

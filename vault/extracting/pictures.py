@@ -9,7 +9,7 @@ from msgspec import msgpack
 from PIL import Image
 
 from vault.cleaning import images
-from vault.extracting.pgm import pgm
+from vault.extracting.pgm import PAGES_AT_ONCE, pgm
 
 _WITHIN = (4400, 4400)
 """Pixels: less than ``MAX_PIXELS``, and a page at 300 dots per inch fits."""
@@ -20,10 +20,19 @@ def warm_up() -> None:
     images.warm_up()
     out = BytesIO()
     Image.new("RGB", (40, 30)).save(out, "JPEG")
-    scan(out.getvalue(), b"")
+    scan(out.getvalue(), msgpack.encode(0))
 
 
-def scan(untrusted: bytes, argument: bytes) -> bytes:  # noqa: ARG001  # every job has these two
-    """The picture, or the first of several, turned as it says, as one PGM in MessagePack. Raises Refused."""
-    grey = images.first_frame(untrusted, _WITHIN).convert("L")
-    return msgpack.encode((pgm(grey.width, grey.height, grey.tobytes(), grey.width),))
+def scan(untrusted: bytes, argument: bytes) -> bytes:
+    """The picture, turned as it says, as PGMs: of a TIFF at most ``PAGES_AT_ONCE`` pages, from the one in the argument.
+
+    Numbers and pictures are in MessagePack. Raises Refused.
+    """
+    first, pictures = msgpack.decode(argument, type=int), []
+    for number in range(first, first + PAGES_AT_ONCE):
+        page = images.page(untrusted, number, _WITHIN)
+        if page is None:
+            break
+        grey = page.convert("L")
+        pictures.append(pgm(grey.width, grey.height, grey.tobytes(), grey.width))
+    return msgpack.encode(pictures)

@@ -21,9 +21,9 @@ from vault import kinds
 from vault.confined.protocol import Job, Limits
 from vault.confined.worker import Worker
 from vault.errors import ConfinedFailed, LibraryMissing
-from vault.extracting.answer import EMPTY, FAILED, LARGE, MAX_TEXT, READ, WAITING, Answer, decode
+from vault.extracting.answer import EMPTY, FAILED, LARGE, MAX_TEXT, MAX_WAITING, READ, WAITING, Answer, decode
 from vault.extracting.ocr import Ocr
-from vault.extracting.pgm import is_plain_pgm
+from vault.extracting.pgm import PAGES_AT_ONCE, is_plain_pgm
 
 READER = "sandyk read 1"
 """A new number when more would be read of the same document."""
@@ -34,8 +34,6 @@ _EXTRACT = Job("vault.extracting.job", "extract")
 _PAGES = Job("vault.extracting.pdf", "pages")
 _SCAN = Job("vault.extracting.pictures", "scan")
 _DRAWING = Limits(seconds=120, cpu_seconds=100, memory=2 << 30)
-_PAGES_AT_ONCE = 8
-"""So many pages at 20 million pixels are less than what a child may answer."""
 _LEFT = "; "
 
 Pieces = Callable[[], Iterable[bytes]]
@@ -141,13 +139,19 @@ class Reader:
     def _pictures(self, answer: Answer, pieces: Pieces) -> Iterator[bytes]:
         """Each page that is a picture, as a PGM. Raises ConfinedFailed."""
         if answer.kind == kinds.IMAGE:
-            yield from _judged(self._run(_SCAN, pieces(), b"", _DRAWING))
-            return
-        for start in range(0, len(answer.pages), _PAGES_AT_ONCE):
-            some = answer.pages[start : start + _PAGES_AT_ONCE]
+            for start in range(0, MAX_WAITING, PAGES_AT_ONCE):
+                pictures = _judged(self._run(_SCAN, pieces(), msgpack.encode(start), _DRAWING))
+                yield from pictures
+                if len(pictures) < PAGES_AT_ONCE:
+                    return
+            raise ConfinedFailed(f"only {MAX_WAITING} pages are read as pictures")
+        for start in range(0, len(answer.pages), PAGES_AT_ONCE):
+            some = answer.pages[start : start + PAGES_AT_ONCE]
             yield from _judged(self._run(_PAGES, pieces(), msgpack.encode(some), _DRAWING))
 
     def _run(self, job: Job, document: Iterable[bytes], argument: bytes, limits: Limits | None = None) -> bytes:
+        if self._closed:
+            raise ConfinedFailed(_("reading was stopped"))
         if job not in self._workers:
             self._workers[job] = self._stack.enter_context(Worker(job, limits or self.limits))
         return self._workers[job].run(document, argument)
@@ -159,6 +163,6 @@ def _judged(untrusted: bytes) -> tuple[bytes, ...]:
         pictures = msgpack.decode(untrusted, type=tuple[bytes, ...])
     except MsgspecError as exc:
         raise ConfinedFailed(_("the process that read it answered nonsense")) from exc
-    if len(pictures) > _PAGES_AT_ONCE or not all(map(is_plain_pgm, pictures)):
+    if len(pictures) > PAGES_AT_ONCE or not all(map(is_plain_pgm, pictures)):
         raise ConfinedFailed(_("the process that read it answered nonsense"))
     return pictures
