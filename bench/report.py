@@ -17,6 +17,7 @@ from bench.rounds import QUIET
 BASE = "restic"
 OURS = "sandyk"
 ARCHIVER = "tar + age"
+ZIPPER = "7zz"
 BEGIN, END = "<!-- begin of measured figures -->", "<!-- end of measured figures -->"
 
 GOALS: dict[str, dict[str, float]] = {
@@ -93,6 +94,9 @@ def _corpus(name: str, corpus: dict[str, Any]) -> Iterator[str]:
             for ours, theirs in _BUNDLE_PHASES.items()
         )
         yield f"| **{OURS}**, processor time | " + " | ".join(used) + " |"
+        if ZIPPER in tools:
+            cells = (_ratio(rounds, OURS, ours, ZIPPER, theirs) for ours, theirs in _BUNDLE_PHASES.items())
+            yield f"| **{OURS}**, beside {ZIPPER} with AES | " + " | ".join(cells) + " |"
 
 
 def _goal_rows(name: str, rounds: list[Any], base: str) -> Iterator[str]:

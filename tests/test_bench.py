@@ -80,6 +80,16 @@ def test_ratios_are_taken_round_by_round(tmp_path: Path) -> None:
     assert "| time to goal | 1.1 × |" in text
 
 
+def test_export_and_open_are_set_beside_every_program_that_seals_an_archive() -> None:
+    def turn(seconds: float) -> dict[str, dict[str, float]]:
+        return {p: {"wall": seconds, "cpu": seconds, "other": 0.0, "rss": 1.0, "stored": 1e6} for p in rounds.PHASES}
+
+    played = [{"sandyk": turn(3), "restic": turn(1), "tar + age": turn(2), "7zz": turn(4)}]
+    text = report.render({"corpora": {"media": {"files": 1, "bytes": 10, "rounds": played}}})
+    assert "| **sandyk** | 1.50 | 1.50 |" in text
+    assert "| **sandyk**, beside 7zz with AES | 0.75 | 0.75 |" in text
+
+
 def test_a_page_without_a_place_for_the_figures_is_left_as_it_is(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("nothing to see\n")
