@@ -199,6 +199,13 @@ def test_more_text_than_is_kept_is_cut_and_that_is_said(extract: Extract) -> Non
     assert "only the first 4 MiB" in found.left[0]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1251", "utf-16-le"])
+def test_a_long_text_is_read_to_a_point_and_a_binary_not_at_all(extract: Extract, encoding: str) -> None:
+    found = extract(("x" + "слово " * 3_000_000).encode(encoding), "a.txt")
+    assert found.text.startswith("xслово слово") and "only the first 4 MiB" in found.left[0]
+    assert extract(os.urandom(30 << 20), "a.txt").text == ""
+
+
 def test_no_control_characters_come_out(extract: Extract) -> None:
     found = extract("\x1b[31mкрас\u00adный\x07 \ufeffдом\u200b".encode(), "a.txt")
     assert found.text == "[31mкрасный дом"

@@ -40,8 +40,11 @@ def warm_up() -> None:
     decode("Проверка текста".encode("cp1251") * 20)
 
 
-def decode(untrusted: bytes, declared: str = "") -> str:
-    """The text. ``declared`` is what somebody says of its encoding. Always an answer; wrong bytes become U+FFFD."""
+def decode(untrusted: bytes, declared: str = "", *, cut: bool = False) -> str:
+    """The text. ``declared`` is what somebody says of its encoding; ``cut``: it may end in the middle of a letter.
+
+    Always an answer; wrong bytes become U+FFFD.
+    """
     for mark, name in _MARKS:
         if untrusted.startswith(mark):
             return untrusted[len(mark) :].decode(name, "replace")
@@ -49,7 +52,7 @@ def decode(untrusted: bytes, declared: str = "") -> str:
     for name in (_utf_16(untrusted[:_SAMPLE]), "utf-8", declared):
         with suppress(UnicodeError, LookupError, ValueError):
             if name:
-                return untrusted.decode(name)
+                return codecs.getincrementaldecoder(name)().decode(untrusted, final=not cut)
     return untrusted.decode(_guess(untrusted[:_SAMPLE]), "replace")
 
 

@@ -7,19 +7,20 @@ By first bytes where these say what it is, by a name's ending where they do not.
 from __future__ import annotations
 
 import re
+import unicodedata
 from contextlib import suppress
 
 from vault import kinds
 from vault.confined.protocol import Refused
 from vault.extracting import encodings, mail, markup, office, packages, pdf
-from vault.extracting.answer import encode
-from vault.extracting.found import Enough, Found
+from vault.extracting.answer import MAX_TEXT, encode
+from vault.extracting.found import CUT, Enough, Found
 
 _HTML = re.compile(rb"(?i)<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]")
 _XML = re.compile(rb"(\xef\xbb\xbf)?\s*<\?xml\s")
-_BINARY = 0.1
-"""Text with more control characters than this share of its beginning is none."""
-_TEXT_CONTROLS = frozenset(b"\t\n\r\f\b\x1b\x1a")
+_BINARY = 0.05
+"""Text with more control characters than this share of its beginning is none: a fifth of random bytes are."""
+_TEXT_CONTROLS = frozenset("\t\n\r\f\b\x1b\x1a")
 _XML_LINES = frozenset(
     ("emphasis", "strong", "a", "style", "sub", "sup", "strikethrough", "code", "b", "i", "span", "em")
 )
@@ -85,16 +86,19 @@ def _read_text(untrusted: bytes, kind: str, found: Found) -> str:
         with suppress(Refused):  # one that is no XML is read as the text that it is
             markup.read_xml(untrusted, found, within_lines=_XML_LINES)
             return kind if kind != kinds.OTHER else kinds.TEXT
-    text = encodings.decode(untrusted)
-    head = text[: kinds.HEAD]
+    head = encodings.decode(untrusted[: kinds.HEAD], cut=len(untrusted) > kinds.HEAD)
     if sum(map(_is_binary, head)) > _BINARY * len(head):
         return kind
-    found.add(text)
+    # No letter takes more than four bytes in any encoding, so this is all that is kept, and a little more.
+    most = 4 * MAX_TEXT
+    found.add(encodings.decode(untrusted[:most], cut=len(untrusted) > most))
+    if len(untrusted) > most:
+        found.leave(CUT)
     return kind if kind != kinds.OTHER else kinds.TEXT
 
 
 def _is_binary(character: str) -> bool:
-    return character == "\ufffd" or (ord(character) < ord(" ") and ord(character) not in _TEXT_CONTROLS)
+    return character == "\ufffd" or (unicodedata.category(character) == "Cc" and character not in _TEXT_CONTROLS)
 
 
 def _read_zip(untrusted: bytes, found: Found) -> str:

@@ -13,13 +13,15 @@ from msgspec import msgpack
 
 from vault.confined.protocol import Refused
 from vault.extracting.found import Found
-from vault.extracting.pgm import MAX_PIXELS, pgm
+from vault.extracting.pgm import MAX_PIXELS, MAX_SIDE, pgm
 
 MAX_PAGES = 20_000
 _PROPERTIES = ("Title", "Author", "Subject", "Keywords")
 _PASSWORD = raw.FPDF_ERR_PASSWORD
 _LEAST_LETTERS = 3
 """A page with fewer is a picture of a page, perhaps with a number on it."""
+_MOST_PIXELS = 0.98 * MAX_PIXELS
+"""Sides are rounded up."""
 _DPI = 300
 """What tesseract's documentation asks for."""
 
@@ -92,7 +94,8 @@ def _draw(untrusted: bytes, numbers: Sequence[int]) -> tuple[bytes, ...]:
         for number in numbers:
             with closing(pdf[number]) as page:
                 width, height = page.get_size()
-                scale = min(_DPI / 72, (MAX_PIXELS / max(1.0, width * height)) ** 0.5)
+                in_all, on_a_side = _MOST_PIXELS / max(1.0, width * height), (MAX_SIDE - 1) / max(1.0, width, height)
+                scale = min(_DPI / 72, in_all**0.5, on_a_side)
                 with closing(page.render(scale=scale, grayscale=True)) as bitmap:
                     drawn.append(pgm(bitmap.width, bitmap.height, bytes(bitmap.buffer), bitmap.stride))
     return tuple(drawn)
