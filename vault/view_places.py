@@ -85,14 +85,15 @@ def _file_system_of(fd: int) -> int:
 
 
 def memory_places(size: int = 0, *, among: tuple[str, ...] | None = None) -> Iterator[str]:
-    """The places in memory that have room for ``size`` bytes, each made if it was missing, ours alone."""
+    """The places in memory that have room for ``size`` bytes. One that is not there yet is not made."""
     for place in places() if among is None else among:
         with suppress(OSError, NotAllowed):
-            if kind_in_memory(os.path.dirname(place)) is None:
-                continue
-            _make_own(place)
-            room = os.statvfs(place)
-            if kind_in_memory(place) is not None and room.f_bavail * room.f_frsize > size:
+            there = os.path.lexists(place)
+            if there:
+                runtime.check_own(place)
+            where = place if there else os.path.dirname(place)
+            room = os.statvfs(where)
+            if kind_in_memory(where) is not None and room.f_bavail * room.f_frsize > size:
                 yield place
 
 
@@ -103,18 +104,21 @@ def make(mark: str, *, size: int = 0, on_disk: bool = False, among: tuple[str, .
     """
     candidates = places() if among is None else among
     place = next(memory_places(size, among=candidates), None)
-    in_memory = place is not None
     if place is None and on_disk and candidates:
         place = candidates[-1]
     if place is None:
         raise NotAllowed(_why_none(candidates))
     try:
         _make_own(place)
-        return _make_in(place, mark, in_memory=in_memory)
+        view = _make_in(place, mark)
     except OSError as exc:
         raise DiskFailed(
             _("no folder could be made to view it in: {reason}").format(reason=exc.strerror or exc)
         ) from exc
+    if not (view.in_memory or on_disk):  # what was asked about a moment ago is another file system now
+        os.close(view.holder)
+        raise NotAllowed(_why_none(candidates))
+    return view
 
 
 def _why_none(candidates: tuple[str, ...]) -> str:
@@ -123,7 +127,7 @@ def _why_none(candidates: tuple[str, ...]) -> str:
     return _("no file system in memory has room for this document")
 
 
-def _make_in(place: str, mark: str, *, in_memory: bool) -> ViewFolder:
+def _make_in(place: str, mark: str) -> ViewFolder:
     for _attempt in range(_TRIES):
         path = os.path.join(place, f"{mark}{_VIEW}{os.urandom(4).hex()}")
         try:
@@ -136,7 +140,7 @@ def _make_in(place: str, mark: str, *, in_memory: bool) -> ViewFolder:
         # Somebody who sweeps may have taken the file away between its making and its lock: then nothing shows it.
         if _is_at(holder, path + HELD):
             os.mkdir(path, 0o700)
-            return ViewFolder(path, in_memory, holder)
+            return ViewFolder(path, kind_in_memory(path) is not None, holder)
         os.close(holder)
     raise DiskFailed(_("no folder could be made to view it in: {reason}").format(reason=_("too many were in the way")))
 

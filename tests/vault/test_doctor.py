@@ -13,7 +13,7 @@ from keys.primitives import DEFAULT, FLOOR
 from keys.secret import Secret
 from keys.share_set import Holder, ShareSet
 from tests.support.newsroom import CHEAP, add_paths, newsroom, unlock
-from vault import view_places
+from vault import view_places, view_sweep
 from vault.agent.process import mark_at
 from vault.counter import Counter
 from vault.doctor import inside, machine, place, probes, use
@@ -215,10 +215,8 @@ def test_what_rehearsals_and_killed_views_left_is_found(tmp_path: Path, home: di
     dead = view_places.make(str(mark_at(f"{folder}/keyring")), on_disk=True)
     os.close(dead.holder)
     found = probes.use_facts(folder, home, floor=CHEAP).left_over
-    for view in (living, dead):
-        os.rmdir(view.path)
-        os.unlink(view.path + view_places.HELD)
-    os.close(living.holder)
+    view_sweep.sweep(mark_at(f"{folder}/keyring"), stale_only=True)
+    view_sweep.clear(living)
     assert found == (str(tmp_path / ".sandyk-drill-0123"), dead.path)
 
 
