@@ -236,7 +236,7 @@ def _indexed_lines(one: Indexed) -> list[str]:
     if one.partly:
         lines.append(_("{count} of them only in part: --json says which, and why").format(count=len(one.partly)))
     if count := one.states[EMPTY]:
-        lines.append(_("{count} document(s) hold no text").format(count=count))
+        lines.append(_("no text was found in {count} document(s)").format(count=count))
     if count := one.states[WAITING]:
         lines.append(_("{count} document(s) show pictures that only tesseract can read").format(count=count))
     return lines

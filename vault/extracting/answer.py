@@ -16,7 +16,7 @@ from vault.errors import ConfinedFailed
 READ = "read"
 """There is text."""
 EMPTY = "empty"
-"""Nothing in it is text."""
+"""No text was found in it: sound, video, nothing at all, or of a kind that is not known here."""
 FAILED = "failed"
 """It could not be read; the detail says why."""
 WAITING = "pictures"

@@ -18,6 +18,8 @@ from vault.extracting.found import CUT, Enough, Found
 
 _HTML = re.compile(rb"(?i)<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]")
 _XML = re.compile(rb"(\xef\xbb\xbf)?\s*<\?xml\s")
+_PROTECTED = "EncryptedPackage".encode("utf-16-le")
+"""The stream in which Office keeps a document with a password ([MS-OFFCRYPTO] 2.3.4.4)."""
 _BINARY = 0.05
 """Text with more control characters than this share of its beginning is none: a fifth of random bytes are."""
 _TEXT_CONTROLS = frozenset("\t\n\r\f\b\x1b\x1a")
@@ -52,6 +54,8 @@ def _read(untrusted: bytes, name: bytes, found: Found) -> str:
     kind = kinds.kind_of(name, head)
     if head.startswith(kinds.ZIP):
         return _read_zip(untrusted, found)
+    if head.startswith(kinds.OLE) and _PROTECTED in untrusted:
+        raise Refused("it is encrypted")
     if head.startswith(kinds.OLE):
         raise Refused("an Office format from before 2007, or a mail of Outlook: save it in a newer one")
     if head.startswith(kinds.RTF):
