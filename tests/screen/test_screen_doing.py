@@ -14,7 +14,8 @@ from keys.identity import Identity
 from keys.secret import Secret
 from tests.support.newsroom import add_paths, contents, file, newsroom, pack_paths, store_of, unlock
 from tests.support.screens import Seat, sit
-from vault import contacts, opening
+from vault import contacts, exporting, opening
+from vault.cases import find_case
 from vault.errors import DiskFailed
 from vault.screen.choices import Choices, Chooser
 from vault.screen.desk import Desk
@@ -349,3 +350,57 @@ def test_checking_that_is_stopped_reads_no_further_packs(tmp_path: Path) -> None
         with pytest.raises(KeyboardInterrupt):
             verify(store, progress=job.advance)
         assert len(opened) < 12
+
+
+def sealed_for_the_case(room: str, out: Path, *, signer_is_known: bool) -> Path:
+    """A bundle from the case "Far" of another vault, for the journalist of this one."""
+    far = newsroom(out / "far", label="Far", case="Far")
+    with unlock(room) as here, unlock(far) as there:
+        contacts.keep(there, "Here", here.me.card())
+        contacts.mark_verified(there, contacts.find(there.book(), "Here"))
+        if signer_is_known:
+            contacts.keep(here, "Aizada", there.me.card())
+            contacts.mark_verified(here, contacts.find(here.book(), "Aizada"))
+        (out / "far.txt").write_text("from far away")
+        add_paths(there, out / "far.txt", case="Far")
+        (out / "mail").mkdir()
+        exporting.export(there, find_case(there, "Far"), [], exporting.addressees(there, ["Here"]), str(out / "mail"))
+    return out / "mail"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_sealed_file_is_taken_into_the_case_and_the_screen_says_who_signed_it(
+    room: str, tmp_path: Path, known: bool
+) -> None:
+    mail = sealed_for_the_case(room, tmp_path, signer_is_known=known)
+
+    async def act(seat: Seat) -> None:
+        await seat.press("ctrl+o")
+        await go_to(seat, mail)
+        await seat.press("space", "ctrl+o")
+        assert "Filed in Mine: 1 document(s)" in seat.text
+        shown = " ".join(seat.text.split())
+        assert ("Signed by Aizada" in shown) == known
+        assert ("nobody you trust vouches for it" in shown) == (not known)
+        await seat.press("enter")
+        assert "far.txt" in seat.names
+
+    sit(room, act, opened=unlock(room))
+
+
+def test_a_file_that_was_changed_on_the_way_is_refused_and_nothing_of_it_filed(room: str, tmp_path: Path) -> None:
+    mail = sealed_for_the_case(room, tmp_path, signer_is_known=True)
+    (path,) = mail.iterdir()
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+
+    async def act(seat: Seat) -> None:
+        await seat.press("ctrl+o")
+        await go_to(seat, mail)
+        await seat.press("space", "ctrl+o")
+        assert isinstance(seat.app.screen, Told)
+        await seat.press("enter", "escape")
+        assert "far.txt" not in seat.names
+
+    sit(room, act, opened=unlock(room))

@@ -19,7 +19,7 @@ def _lines() -> list[str]:
     return [
         _("Arrows, Page up, Page down: move. Tab: to the next part. Enter: open. A mouse does the same."),
         _("Space: mark a document, to export some of them. Escape: back; in the list, no search and no marks."),
-        _("Letters work too: A add, R read, V check, E export, I index, / search, N new case, ? this page."),
+        _("Letters work too: A add, R read, V check, E export, I index, / search, N new case, O open, ? this page."),
         "",
         _("F9, or Escape twice: empties the screen at once. Enter brings it back. The keys stay in memory."),
         _("F10: forgets the keys, also those that sandyk unlock left, and leaves."),

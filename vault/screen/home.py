@@ -29,6 +29,7 @@ from vault.screen.documents import Documents
 from vault.screen.exporting import Exporting
 from vault.screen.help import Help
 from vault.screen.indexing import index_documents
+from vault.screen.opening import Opening
 from vault.screen.reading import Reading
 from vault.screen.shelf import Found
 from vault.screen.verifying import verify_case
@@ -52,11 +53,12 @@ class Home(Screen[None]):
         Binding("f6", "index", show=False),
         Binding("f7", "search", show=False),
         Binding("ctrl+n", "new_case", show=False),
+        Binding("ctrl+o", "open_sealed", show=False),
         Binding("escape", "all_documents", show=False),
     ]
     LETTERS: ClassVar[dict[str, str]] = {
         "?": "help", "a": "add", "r": "read", "v": "verify", "e": "export", "i": "index", "/": "search",
-        "n": "new_case",
+        "n": "new_case", "o": "open_sealed",
     }  # fmt: skip
 
     def __init__(self, desk: Desk) -> None:
@@ -83,7 +85,7 @@ class Home(Screen[None]):
             ("F1", _("Help"), "screen.help"), ("F2", _("Add"), "screen.add"), ("F3", _("Read"), "screen.read"),
             ("F4", _("Check"), "screen.verify"), ("F5", _("Export"), "screen.export"),
             ("F6", _("Index"), "screen.index"), ("F7", _("Search"), "screen.search"),
-            ("Ctrl+N", _("New case"), "screen.new_case"),
+            ("Ctrl+N", _("New case"), "screen.new_case"), ("Ctrl+O", _("Open"), "screen.open_sealed"),
             ("F8", _("Light or dark"), "app.light"), ("F9", _("Hide"), "app.hide"),
             ("F10", _("Lock and leave"), "app.lock"), ("Ctrl+Q", _("Leave"), "app.leave"),
             ("F12 F12", _("WIPE"), "app.wipe_click"),
@@ -281,6 +283,12 @@ class Home(Screen[None]):
         case = self._one_case()
         if case is not None:
             self.app.push_screen(Adding(self.desk, case), self._changed)
+
+    def action_open_sealed(self) -> None:
+        """Take a sealed file into the case."""
+        case = self._one_case()
+        if case is not None:
+            self.app.push_screen(Opening(self.desk, case), self._changed)
 
     def action_export(self) -> None:
         """Seal documents of the case for somebody."""

@@ -98,7 +98,7 @@ Entrance { align: center middle; }
 #chooser-folder { padding: 0 1; }
 Chooser OptionList { padding: 0 1; }
 .form { padding: 0 1; }
-Adding > Words, Exporting > Words, ChooseFolder > Words { padding: 0 1; }
+Adding > Words, Opening > Words, Exporting > Words, ChooseFolder > Words { padding: 0 1; }
 Adding > .buttons, Exporting > .buttons { margin-bottom: 1; }
 .tall { height: 1fr; }
 #reading { height: 1fr; padding: 0 1; }
