@@ -53,7 +53,7 @@ def rehearse(
     make_throw_away(place, disk)
     try:
         wait(secrets.randbelow(1000) / 1000 * (LONGEST_WAIT - 2) + 2)
-        say(_("\x07\nTHEY ARE AT THE DOOR. Type the panic command."))
+        say("\a\n" + _("THEY ARE AT THE DOOR. Type the panic command."))
         began, mistakes = clock(), 0
         while not _is_panic(ask("$ ")):
             mistakes += 1
