@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Room on a disk that is held for what must be written later: so that it fails before the long work, not after it.
+"""Room among packs that is held for what must be written later: so that it fails before the long work, not after it.
 
 What is held is a file of zeros under a name of the kind that the next run sweeps away, if this one is killed.
 """
@@ -19,7 +19,8 @@ _PIECE = 1 << 20
 @contextmanager
 def held(disk: Disk, folder: str, size: int) -> Iterator[None]:
     """Hold ``size`` bytes of the file system of a folder until the ``with`` statement ends. Raises OSError."""
-    path = os.path.join(folder, f"{secrets.token_hex(16)}{TEMPORARY_SUFFIX}")
+    # The name of a pack that is not whole (docs/format.md §1.2): a wipe deletes what it knows, and nothing else.
+    path = os.path.join(folder, f"{secrets.token_hex(16)}.age-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
     fd = disk.create(path)
     try:
         _take(disk, fd, size, path)
