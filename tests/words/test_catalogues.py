@@ -16,7 +16,7 @@ from babel.messages.pofile import read_po
 from tools import words
 
 LANGUAGES = words.LANGUAGES
-COMMANDS = re.compile(r"(?<![\w-])(--[a-z][a-z-]+|-[a-zA-Z](?![\w-])|SANDYK_[A-Z]+|KEYS GONE)")
+COMMANDS = re.compile(r"(?<![\w}-])(--[a-z][a-z-]+|-[a-zA-Z](?![\w‘’-])|SANDYK_[A-Z]+|KEYS GONE)")
 TYPED = re.compile(r"sandyk ((?:[a-z]+ ?){1,3})")
 """`sandyk case grant CASE`: the words in small letters after the program's name."""
 CYRILLIC = ("ky", "ru")
@@ -164,7 +164,9 @@ def latin_words(text: str) -> list[str]:
         if command:
             text = re.sub(rf"sandyk {re.escape(command)}\b", " ", text)
     text = re.sub(
-        r"pip install '[^']*'|\{[^}]*\}|`[^`]*`|https?://\S+|--?[a-z][\w-]*|\S*[/_.:=\d@\\]\S*|[A-Z_]{2,}\w*", " ", text
+        r"OpenSSL|pip install '[^']*'|\{[^}]*\}|`[^`]*`|https?://\S+|--?[a-z][\w-]*|\S*[/_.:=\d@\\]\S*|[A-Z_]{2,}\w*",
+        " ",
+        text,
     )
     return re.findall(r"(?<![\w-])[A-Za-z]{3,}(?![\w-])", text)
 

@@ -91,7 +91,7 @@ def test_help_has_no_english_sentence_and_keeps_to_eighty_columns(command: str, 
     joined = " ".join(shown.split())
     left = [text for text in english_of(language) if " ".join(text.split()) in joined]
     assert not left, left
-    limit = 140 if command == "sandyk panic" else 80  # that one is not wrapped, in English neither
+    limit = 110 if command == "sandyk panic" else 80  # that one is not wrapped, in English neither
     wide = [line for line in shown.splitlines() if len(line) > limit]
     assert not wide, wide
 
@@ -100,6 +100,7 @@ def test_help_has_no_english_sentence_and_keeps_to_eighty_columns(command: str, 
 @pytest.mark.parametrize("command", commands())
 def test_help_has_the_same_options_and_commands_in_every_language(command: str, language: str) -> None:
     def names(text: str) -> set[str]:
+        text = re.sub(r"-\n\s+", "-", text)  # a line may end at a hyphen
         return set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*|^  [a-z-]+(?=  )", text, re.MULTILINE))
 
     assert names(help_in("en", command)) <= names(help_in(language, command))

@@ -83,9 +83,12 @@ def said_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
                     yield from ((node.lineno, text) for text in bare(keyword.value))
 
 
+COMMAND = re.compile(r"sandyk( [a-z]+)+( --?[a-z-]+| [A-Z]+)*")
+
+
 def is_prose(text: str) -> bool:
-    """Whether there are words in it: fields, punctuation and the program's own name are none."""
-    return bool(TEXT.search(re.sub(r"\{\}|^sandyk: |SHA-256|KEYS GONE", "", text)))
+    """Whether there are words in it: fields, punctuation, the program's own name, and a command alone are none."""
+    return not COMMAND.fullmatch(text) and bool(TEXT.search(re.sub(r"\{\}|^sandyk: |SHA-256|KEYS GONE", "", text)))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
