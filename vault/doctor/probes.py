@@ -50,7 +50,7 @@ _KEYS = (
     "~/.config/openbox/rc.xml", "~/.config/xfce4/xfconf/xfce-perchannel-xml/xfce4-keyboard-shortcuts.xml",
     "~/.config/niri/config.kdl", "~/.local/share/applications",
 )  # fmt: skip
-"""Where desktops keep which keys call which programs (docs/guide/panic-key.md). A folder: every file in it."""
+"""Where desktops keep which keys call which programs (docs/guide/en/panic-key.md). A folder: every file in it."""
 _CALLS_THE_WIPE = re.compile(rb"sandyk[^\n\0]{0,200}panic|kill[^\n\0]{0,80}USR1[^\n\0]{0,200}sandyk")
 _MAX_SETTINGS = 16 << 20
 

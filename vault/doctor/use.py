@@ -106,7 +106,7 @@ def _panic_key(path: str | None) -> Finding:
     return look(
         "panic-key", _("no key that calls the wipe was found in the settings of the desktops that are known"),
         _("typing takes seconds that you may not have"),
-        _("the guide says how to set one up: docs/guide/panic-key.md"),
+        _("the guide says how to set one up: docs/guide/en/panic-key.md"),
     )  # fmt: skip
 
 
