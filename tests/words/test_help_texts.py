@@ -100,7 +100,7 @@ def test_help_has_no_english_sentence_and_keeps_to_eighty_columns(command: str, 
 @pytest.mark.parametrize("command", commands())
 def test_help_has_the_same_options_and_commands_in_every_language(command: str, language: str) -> None:
     def names(text: str) -> set[str]:
-        text = re.sub(r"-\n\s+", "-", text)  # a line may end at a hyphen
+        text = re.sub(r"(?<=\w)-\n\s+", "-", text)  # a line may end at a hyphen
         return set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*|^  [a-z-]+(?=  )", text, re.MULTILINE))
 
     assert names(help_in("en", command)) <= names(help_in(language, command))
