@@ -120,7 +120,7 @@ def recognised(text: str, templates: Iterable[str]) -> str:
     known = tuple(templates)
     if text in known:
         return _(text)
-    for template in known:
+    for template in sorted(known, key=len, reverse=True):  # a field also matches what a longer template says in words
         match = _pattern(template).fullmatch(text) if "{" in template else None
         if match is not None:
             fields = match.groupdict()
