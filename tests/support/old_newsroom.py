@@ -2,7 +2,8 @@
 """A vault in which people have worked for a while, by typing commands; and everything that must not be found of it.
 
 The work is what leaves old versions behind: documents filed in several runs, a passphrase changed, a member revoked,
-an index rebuilt, an export, a copy taken out. Everything in clear lies outside the file system that is searched.
+an index rebuilt, documents read for search, an export, a copy taken out. Everything in clear lies outside the file
+system that is searched.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ def work_for_a_while(base: Path, vault: Path) -> OldNewsroom:
     desk.run("case", "new", CASE)
     document = desk.write(_FILE, f"{_CONTENT}\n" * 4000)
     desk.run("add", CASE, document, "--note", _NOTE, "--source", _SOURCE, "--tag", _TAG)
+    desk.run("index", CASE, "--no-ocr")
     _learn(room, first, "at first")
     new = base / "new-passphrase"
     new.write_text(PASSPHRASES[1] + "\n")
@@ -90,6 +92,7 @@ def work_for_a_while(base: Path, vault: Path) -> OldNewsroom:
     desk.run("case", "revoke", CASE, _REVOKED)
     desk.run("add", CASE, desk.write("later.txt", f"{_LATER}\n" * 3000))
     desk.run("rebuild", CASE)
+    desk.run("index", CASE, "--no-ocr")
     desk.run("search", _NOTE)
     desk.run("export", CASE, "-o", str(home / "bundle.age"), "--to", _CONTACT)
     desk.run("get", "--all", CASE, "-o", str(home / "out"))
@@ -138,6 +141,7 @@ def _learn(room: OldNewsroom, passphrase: Secret, when: str) -> None:
             room.secrets |= _of_identity(f"case epoch {number}", epoch)
         room.secrets |= {
             f"index key, {when}": kdf.index_key(vault.device_secret, case.keys).expose(),
+            f"text key, {when}": kdf.text_key(vault.device_secret, case.keys.epochs[-1]).expose(),
             "chunk id key": kdf.chunk_id_key(case.keys).expose(),
         }
         every = [vault.me.age, *(e.age for e in case.keys.epochs), kdf.compartment_identity(vault.device_secret).age]
