@@ -300,3 +300,15 @@ def test_a_vault_that_was_opened_is_held_by_the_screen_alone(room: str) -> None:
     sit(room, act)
     with pytest.raises(ValueError, match="closed"):
         opened[0].device_secret.expose()
+
+
+def test_what_is_opened_behind_the_hidden_screen_is_there_when_it_comes_back(room: str) -> None:
+    async def act(seat: Seat) -> None:
+        await seat.pilot.press(*PASSPHRASE, "enter", "f9")
+        await seat.settle()
+        assert isinstance(seat.app.screen, Curtain)
+        await seat.press("enter")
+        assert isinstance(seat.app.screen, Home)
+        assert "кат.txt" in seat.text
+
+    sit(room, act)

@@ -79,7 +79,7 @@ class Browse(App[Ending], inherit_bindings=False):
         self._curtain: Curtain | None = None
         self._kept: list[Job] = []
         self._watching: Job | None = None
-        self._told_to_leave = False
+        self._told_to_leave = self._opening = False
         self._touched = self._used = time.monotonic()
         for theme in (look.DARK, look.LIGHT):
             self.register_theme(theme)
@@ -165,7 +165,10 @@ class Browse(App[Ending], inherit_bindings=False):
     @on(PassphraseField.Typed)
     def _open(self, event: PassphraseField.Typed) -> None:
         entrance = self.screen
-        assert isinstance(entrance, Entrance)
+        if self._opening or not isinstance(entrance, Entrance):
+            event.secret.close()
+            return
+        self._opening = True
         entrance.say(_("opening…"))
 
         def unlock(_job: Job) -> Vault | DoesNotOpen:
@@ -174,8 +177,12 @@ class Browse(App[Ending], inherit_bindings=False):
                     return self._way.unlock(event.secret)
             except DoesNotOpen as exc:
                 return exc
+            except BaseException:
+                self._opening = False
+                raise
 
         def then(opened: Vault | DoesNotOpen) -> None:
+            self._opening = False
             if isinstance(opened, DoesNotOpen):
                 entrance.say("\n".join((f"{opened}.", *opened.hints)))
                 return

@@ -20,7 +20,6 @@ from textual.screen import ModalScreen
 from textual.style import Style
 from textual.widgets import Button, Input, Static
 
-from vault.errors import VaultError
 from vault.names import printable
 from vault.screen.jobs import Job
 from vault.terminal import size_text
@@ -120,11 +119,6 @@ def _sentence(error: Exception) -> str:
         name = f"{printable(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
         return f"{name}{error.strerror or type(error).__name__}"
     return str(error)
-
-
-def as_our_error(error: OSError) -> VaultError:
-    """The same as one of our errors, for who prints it."""
-    return VaultError(_sentence(error))
 
 
 def _plain(text: str) -> str:

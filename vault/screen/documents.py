@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from gettext import gettext as _
 from typing import ClassVar
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -31,7 +31,7 @@ from vault.whereabouts import Where
 
 PAGE = 100
 PAGES_KEPT = 40
-_SIZE, _WHERE, _FILED, _CASE = 10, 14, 16, 16  # columns, in cells
+_SIZE, _FILED, _CASE = 10, 16, 16  # columns, in cells
 
 
 def where_words(where: Where | None) -> str:
@@ -45,6 +45,11 @@ def where_words(where: Where | None) -> str:
             return _("only here")
         case None:
             return "…"
+
+
+def _room_for_where() -> int:
+    """Cells that the longest of these words takes, whatever the language."""
+    return max(cell_len(where_words(where)) for where in Where)
 
 
 class Documents(ScrollView, can_focus=True):
@@ -117,10 +122,6 @@ class Documents(ScrollView, can_focus=True):
         self._places = places
         self.refresh()
 
-    def forget(self) -> None:
-        """Forget all that is shown."""
-        self.show((), None)
-
     @property
     def current(self) -> Row | None:
         """The row below the cursor."""
@@ -162,7 +163,7 @@ class Documents(ScrollView, can_focus=True):
             where = None if places is None else places.get(item.id, Where.HERE)
             if width >= 50:
                 cells.append((f"{size_text(item.size):>{_SIZE}}", _SIZE))
-            cells.append((where_words(where), _WHERE))
+            cells.append((where_words(where), _room_for_where()))
             if width >= 84:
                 cells.append((time_text(item.filed_ns), _FILED))
             if self._case_names is not None and width >= 66:

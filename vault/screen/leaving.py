@@ -21,8 +21,6 @@ from enum import Enum
 from vault import beside, discard, medium, panic, report, wiping
 from vault.report import Report
 
-__all__ = ["CLEAR", "CLEAR_ALL", "Ending", "Left", "clear_terminal", "insist", "wipe"]
-
 _SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 """The folder that this code came from, so that no other ``vault`` is found."""
 _LOADED = (beside, discard, medium, report, wiping)

@@ -84,7 +84,6 @@ KeyBar { dock: bottom; width: 1fr; height: auto; max-height: 3; padding: 0 1; ba
 Documents { overflow-x: hidden; }
 Documents > .row--cursor { background: $panel; }
 Documents:focus > .row--cursor { background: $primary; color: $background; text-style: bold; }
-Documents > .row--heading { color: $secondary; }
 
 ModalScreen { align: center middle; background: $background; }
 .box { width: 76; max-width: 100%; height: auto; max-height: 100%; border: solid $primary; padding: 0 2; }
