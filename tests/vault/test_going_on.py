@@ -386,3 +386,19 @@ def test_what_was_killed_on_its_way_into_a_case_is_filed_once_and_stored_once(tm
 def stored_in(store: CaseStore) -> int:
     """Bytes of all packs."""
     return sum(path.stat().st_size for path in pack_paths(store))
+
+
+def test_what_was_opened_is_on_the_medium_before_its_folder_has_its_name(sealed: str, tmp_path: Path) -> None:
+    """Else a power cut could leave a folder that looks whole, with empty files."""
+    program = (
+        "import sys\n"
+        "from tests.support.bundles import EDITOR\n"
+        "from vault.opening import open_into_folder\n"
+        "open_into_folder(sys.argv[1], [EDITOR.age], sys.argv[2], None, progress=lambda documents, size: None)\n"
+    )
+    calls = tmp_path / "calls"
+    command = [need("strace"), "-f", "-o", str(calls), "-e", "trace=syncfs,rename,close"]
+    subprocess.run([*command, sys.executable, "-c", program, sealed, str(tmp_path / "out")], check=True)
+    told = calls.read_text()
+    assert told.index("syncfs(") < told.index("rename(") == told.rindex("rename(")
+    assert ".partial" in told[told.index("rename(") :].splitlines()[0]
