@@ -19,7 +19,7 @@ from vault.founding import found
 
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "guide"
 LANGUAGES = ("en", "ru", "ky", "uz")
-SPOKEN = ("en", "ru", "ky")
+SPOKEN = LANGUAGES
 """In which languages the answers stand on the pages, as the program gives them."""
 PAGES = sorted(page.name for page in (GUIDE / "en").glob("*.md"))
 

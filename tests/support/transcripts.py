@@ -31,6 +31,7 @@ QUESTIONS = (
     "Passphrase: ",
     "Did they read exactly these words to you, by voice?",
 )
+YES = {"en": "y", "ru": "д", "ky": "о", "uz": "h"}
 PROMPT = re.compile(r"(?:(\w+)\$|\$) (.+)")
 UNSEEN = re.compile(r"^<!-- ((?:\w+)?\$ .+) -->$", re.MULTILINE)
 
@@ -83,7 +84,7 @@ def answers(language: str, *, to_somebody_new: bool) -> dict[str, str]:
     *passphrases, words = (re.escape(said(question)) for question in QUESTIONS)
     new, again, old = passphrases
     chosen = ANOTHER if to_somebody_new else PASSPHRASE
-    return {new: chosen, again: chosen, old: PASSPHRASE, words + r" \[.*\] ": "y"}
+    return {new: chosen, again: chosen, old: PASSPHRASE, words + r" \[.*\] ": YES[language]}
 
 
 def environment(home: Path) -> dict[str, str]:
