@@ -189,7 +189,7 @@ def test_nothing_acknowledged_is_lost_in_a_storm_of_kills(tmp_path: Path, templa
             storm.at.run("open", str(path), "-o", str(tmp_path / path.stem), "--vault", str(storm.at.vault))
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_only_what_was_removed_is_gone_when_packs_are_rewritten_in_a_storm(
     tmp_path: Path, template: Desk, runs: int, seed: int
 ) -> None:

@@ -17,6 +17,7 @@ from sqlcipher3 import dbapi2 as sqlite
 from keys.secret import Secret
 from tests.support.newsroom import file, listing, newsroom, pack_paths, store_of, unlock
 from vault.cases import find_case
+from vault.cli.session import _say_once
 from vault.compacting import compact
 from vault.errors import Busy
 from vault.index import Index
@@ -196,3 +197,12 @@ def test_somebody_who_waits_for_the_lock_of_a_case_is_told(tmp_path: Path) -> No
             other.close()
             filing.join(60)
             assert [item.name for item in listing(store)] == [b"a"]
+
+
+def test_a_person_is_told_of_waiting_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """However often, and from whichever thread, the store says it; on standard error."""
+    waiting = _say_once("waiting for another one")
+    for _turn in range(3):
+        waiting()
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "waiting for another one\n")
