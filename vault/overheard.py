@@ -120,7 +120,7 @@ def recognised(text: str, templates: Iterable[str]) -> str:
     known = tuple(templates)
     if text in known:
         return _(text)
-    for template in sorted(known, key=len, reverse=True):  # a field also matches what a longer template says in words
+    for template in sorted(known, key=_words_said, reverse=True):  # a field also matches what another says in words
         match = _pattern(template).fullmatch(text) if "{" in template else None
         if match is not None:
             fields = match.groupdict()
@@ -128,6 +128,10 @@ def recognised(text: str, templates: Iterable[str]) -> str:
                 **{name: recognised(said, known) if name in ("why", "kind") else said for name, said in fields.items()}
             )
     return text
+
+
+def _words_said(template: str) -> int:
+    return len(re.sub(r"\{\w+\}", "", template))
 
 
 def _pattern(template: str) -> re.Pattern[str]:
