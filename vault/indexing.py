@@ -89,12 +89,22 @@ def index_case(
 
 
 def _usable_texts(vault: Vault, store: CaseStore) -> Texts:
+    """The texts, every page of them read: one that is damaged would else fail searches that this is told to mend."""
     try:
-        texts = text_files.texts_of(store, vault.device_secret, create=True)
+        return _checked(vault, store)
     except TextsUnusable:
         text_files.remove_texts(store)
-        texts = text_files.texts_of(store, vault.device_secret, create=True)
+        return _checked(vault, store)
+
+
+def _checked(vault: Vault, store: CaseStore) -> Texts:
+    texts = text_files.texts_of(store, vault.device_secret, create=True)
     assert texts is not None
+    try:
+        texts.check()
+    except BaseException:
+        texts.close()
+        raise
     return texts
 
 

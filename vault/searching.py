@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 
@@ -102,29 +101,36 @@ def search(
     hits: list[Hit] = []
     backlog: list[Backlog] = []
     for case in cases:
-        with ExitStack() as stack:
-            store = stack.enter_context(open_store(vault, case))
-            texts, damaged = None, ""
-            if not names_only:
-                try:
-                    texts = text_files.texts_of(store, vault.device_secret)
-                except (TextsUnusable, NewerFormat) as exc:
-                    damaged = str(exc)
-                if texts is not None:
-                    stack.enter_context(texts)
-                backlog.append(_backlog(case, store, texts, damaged))
-            found = _Search(case, store, texts, query, filters)
-            hits += islice(found.hits(), limit + 1 - len(hits))
+        with open_store(vault, case) as store:
+            some, missing = _search_case(vault, case, store, query, filters, limit + 1 - len(hits), names_only)
+        hits += some
+        if not names_only:
+            backlog.append(missing)
     return Results(tuple(hits[:limit]), len(hits) > limit, tuple(backlog))
 
 
-def _backlog(case: Case, store: CaseStore, texts: Texts | None, damaged: str) -> Backlog:
-    count = store.index.count()
-    if texts is None:
-        return Backlog(case.name, count, damaged=damaged)
+def _search_case(
+    vault: Vault, case: Case, store: CaseStore, query: Query, filters: Filters, limit: int, names_only: bool
+) -> tuple[list[Hit], Backlog]:
+    """In one case. Texts that turn out to be damaged, at whatever page, cost what is in them and not the names."""
+    damaged = ""
+    try:
+        texts = None if names_only else text_files.texts_of(store, vault.device_secret)
+        if texts is not None:
+            with texts:
+                missing = _backlog(case, store, texts)
+                return list(islice(_Search(case, store, texts, query, filters).hits(), limit)), missing
+    except (TextsUnusable, NewerFormat) as exc:
+        damaged = str(exc)
+    missing = Backlog(case.name, store.index.count(), damaged=damaged)
+    return list(islice(_Search(case, store, None, query, filters).hits(), limit)), missing
+
+
+def _backlog(case: Case, store: CaseStore, texts: Texts) -> Backlog:
     states = texts.states()
     failed = states.get(FAILED, 0) + states.get(LARGE, 0)
-    return Backlog(case.name, max(0, count - sum(states.values())), states.get(WAITING, 0), failed)
+    unread = max(0, store.index.count() - sum(states.values()))
+    return Backlog(case.name, unread, states.get(WAITING, 0), failed)
 
 
 class _Search:

@@ -35,6 +35,8 @@ from vault.texts import Texts, TextsUnusable
 from vault.vaults import Vault
 
 COLLEAGUE = "another passphrase"
+PAGE = 4096
+"""Bytes of a page of SQLCipher, as it is by default."""
 
 
 @pytest.fixture
@@ -274,6 +276,19 @@ def test_damaged_texts_are_said_to_be_so_and_read_again(vault: Vault) -> None:
     assert found.backlog[0].damaged
     assert read_all(vault).states[READ] == 1
     assert results(vault, "слово").backlog[0].damaged == ""
+
+
+def test_whichever_page_of_the_texts_is_damaged_names_are_found_and_the_documents_are_read_again(vault: Vault) -> None:
+    fill(vault, {f"слово-{n}.txt": f"слово {os.urandom(1500).hex()}" for n in range(4)})
+    read_all(vault)
+    path = Path(text_file(vault))
+    whole = path.read_bytes()
+    assert len(whole) > 8 * PAGE
+    for at in range(PAGE + 100, len(whole), PAGE):
+        path.write_bytes(whole[:at] + bytes(40) + whole[at + 40 :])
+        assert len(results(vault, "слово").hits) == 4, at
+        assert read_all(vault).states[READ] == 4, at
+        assert results(vault, "слово").backlog[0].damaged == "", at
 
 
 def test_texts_of_a_later_version_are_left_alone(vault: Vault) -> None:
