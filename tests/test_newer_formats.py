@@ -43,7 +43,7 @@ from tests.support.newsroom import (
     unlock,
 )
 from tests.support.partition import a_bundle, find, write
-from vault import arming, counter
+from vault import arming, counter, text_files
 from vault.bundle import BundleReader
 from vault.cases import find_case, list_cases
 from vault.cli.exits import FAILED, exit_code
@@ -265,6 +265,19 @@ def an_index(tmp_path: Path) -> None:
             assert store.index_was_made_anew
             assert [item.name for item in listing(store)] == [b"memo.txt"]
             assert verify(store).whole
+
+
+@row("text")
+def the_texts_of_a_case(tmp_path: Path) -> None:
+    """Left alone: reading all documents again takes hours. The case opens all the same."""
+    with unlock(a_vault(tmp_path)) as vault:
+        with store_of(vault) as store, text_files.texts_of(store, vault.device_secret, create=True) as texts:  # type: ignore[union-attr]
+            texts._db.execute("PRAGMA user_version = 99")
+        held = (Path(store.folder) / "text").read_bytes()
+        with store_of(vault) as store:
+            named_as_newer(lambda: text_files.texts_of(store, vault.device_secret))
+            assert verify(store).whole
+        assert (Path(store.folder) / "text").read_bytes() == held
 
 
 @row("bundles")
