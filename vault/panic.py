@@ -254,7 +254,7 @@ def _wipe(folder: str, arguments: Arguments) -> int:
 
         if not arguments.json:
             reported.append(so_far)
-            _write(1, report.as_text(so_far) + report.REQUESTS_FOLLOW)
+            _write(1, report.as_text(so_far) + _(report.REQUESTS_FOLLOW))
 
     try:
         outcome = panic(

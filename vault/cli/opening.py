@@ -180,7 +180,7 @@ def _say_why_no_receipt(reason: VaultError) -> None:
 
 def _opened_lines(result: Opened, filed: bool) -> list[str]:
     count = len(result.documents)
-    lines = [_("{kind}: {count} document(s), all verified").format(kind=result.kind, count=count)]
+    lines = [_("{kind}: {count} document(s), all verified").format(kind=_(result.kind), count=count)]
     lines += joined_lines(result.joined)
     if filed:
         lines.append(
