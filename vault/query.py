@@ -102,12 +102,17 @@ def parse(typed: Sequence[str]) -> Query:
     """
     if sum(map(len, typed)) > MAX_QUERY:
         raise BadInput(_("a search has at most {count} characters").format(count=f"{MAX_QUERY:,}"))
-    terms = tuple(term for argument in typed for term in _terms(argument.translate(_QUOTES)))
+    terms = tuple(term for argument in typed for term in _terms(_shown(argument).translate(_QUOTES)))
     if not terms:
         raise BadInput(_("there is nothing to look for"), _("`sandyk list` lists all documents"))
     if len(terms) > MAX_TERMS:
         raise BadInput(_("a search has at most {count} words and phrases").format(count=MAX_TERMS))
     return Query(terms)
+
+
+def _shown(argument: str) -> str:
+    """Bytes of a command line that are no UTF-8 as they are in what is searched: as U+FFFD."""
+    return argument.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _terms(argument: str) -> Iterator[Term]:

@@ -9,6 +9,7 @@ cost more than finding them. A page of each is in memory at a time.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -27,8 +28,12 @@ from vault.vaults import Vault
 NAME, NOTE, SOURCE, TAG, TEXT = "name", "note", "source", "tag", "text"
 _AROUND = 60
 """Characters of the text before and after what was found."""
+_MOST = 200
+"""Characters of what was found: a document may hold one word of megabytes."""
 _FIRST, _PAGE = 20, 500
 """Documents that are looked at together: few at first, because few are shown."""
+_UNLIMITED = sys.maxsize - 1
+"""What ``islice`` can count to, and one more."""
 _BLANKS = re.compile(r"\s+")
 
 
@@ -98,6 +103,7 @@ def search(
     names_only: bool = False,
 ) -> Results:  # fmt: skip
     """The first documents that have everything that is looked for, case by case. Raises what opening a case raises."""
+    limit = min(limit, _UNLIMITED)
     hits: list[Hit] = []
     backlog: list[Backlog] = []
     for case in cases:
@@ -190,10 +196,11 @@ def snippet_of(text: str, finder: Finder) -> tuple[Part, ...]:
     first = next(finder.places(text), None)
     if first is None:
         return ()
-    start, end = max(0, first[0] - _AROUND), min(len(text), first[1] + _AROUND)
-    while 0 < start < first[0] and not text[start - 1].isspace():
+    begin, stop = first[0], min(first[1], first[0] + _MOST)
+    start, end = max(0, begin - _AROUND), min(len(text), stop + _AROUND)
+    while 0 < start < begin and not text[start - 1].isspace():
         start += 1
-    while first[1] < end < len(text) and not text[end].isspace():
+    while stop < end < len(text) and not text[end].isspace():
         end -= 1
     parts, at = [], start
     for begins, ends in finder.places(text[:end]):

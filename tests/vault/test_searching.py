@@ -150,6 +150,11 @@ def test_a_limit_says_that_there_is_more(vault: Vault) -> None:
     assert (len(few.hits), few.more, len(all_.hits), all_.more) == (7, True, 40, False)
 
 
+def test_a_limit_may_be_any_number(vault: Vault) -> None:
+    fill(vault, {"a.txt": "слово"})
+    assert len(results(vault, "a.txt", limit=10**30).hits) == 1
+
+
 def test_what_was_not_read_is_tried_again_when_it_is_asked_for(vault: Vault) -> None:
     fill(vault, {"old.doc": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "scan.png": papers.picture("слово"), "a.txt": "слово"})
     first = read_all(vault)
@@ -330,6 +335,19 @@ def test_a_snippet_stands_around_what_was_found_in_one_line() -> None:
     assert whole.startswith("… ") and whole.endswith(" …") and "\n" not in whole
     assert len(whole) < 160
     assert snippet_of("nothing", parse(["словом"]).finder(inside=False)) == ()
+
+
+def test_of_a_word_of_megabytes_a_snippet_shows_the_beginning() -> None:
+    finder = parse(["слово"]).finder(inside=False)
+    parts = snippet_of("начало слово" + "о" * 3_000_000, finder)
+    assert [part.match for part in parts] == [False, True, False]
+    assert sum(len(part.text) for part in parts) < 400
+
+
+def test_bytes_that_are_no_text_are_looked_for_as_they_are_shown(vault: Vault) -> None:
+    with store_of(vault) as store:
+        file(store, {b"\xff\xfe.txt": b"x", b"a.txt": b"x"})
+    assert [hit.item.name for hit in results(vault, os.fsdecode(b"\xff")).hits] == [b"\xff\xfe.txt"]
 
 
 def test_without_the_libraries_names_are_searched_and_reading_says_what_to_install(
