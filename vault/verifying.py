@@ -224,7 +224,7 @@ def _verify_pack(store: CaseStore, row: PackRow, known: set[PackId], *, in_part:
 
 
 def _damaged(store: CaseStore, pack: PackId, runs: list[_Run]) -> Iterator[DamagedItem]:
-    """The documents of runs that are not as they should be: asked for only now, because most of the time there are none."""
+    """The documents of runs that are not as they should be, asked for only now: mostly there are none."""
     wrong = {run.key: run.wrong for run in runs if run.wrong}
     for one in store.index.standing_in(pack) if wrong else ():
         reason = wrong.get(_run_of(one).key) if len(one.extents) == 1 and one.extents[0].pack == pack else None
