@@ -58,7 +58,9 @@ def paragraphs(text: str) -> Iterator[str]:
 
 def complaint(text: str) -> str:
     """What the parser said, in the language that is spoken; as it is when it is none of ``COMPLAINTS``."""
-    return recognised(text, COMPLAINTS)
+    if spoken() == ENGLISH:
+        return text
+    return recognised(text.replace("Value error, ", ""), COMPLAINTS)  # what checks values says it before each reason
 
 
 _Mixed: Any = object
