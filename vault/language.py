@@ -3,9 +3,9 @@
 
 Owns the choice (docs/decisions/0050-languages.md): ``--lang`` before ``SANDYK_LANG`` before what the system is set
 to. Everything else is gettext's: modules take ``gettext.gettext`` as ``_``, and its global domain is ours once
-``speak`` was called. English needs no catalogue, so for English nothing is opened and nothing set. What is written
-to disk, sent to others or read by programs is never translated. Imports nothing but ``os``: the emergency wipe goes
-through here.
+``speak`` was called. English needs no catalogue, and gettext is told to look for none: else it would open whatever
+``LANGUAGE`` and its like name, which may be a path. What is written to disk, sent to others or read by programs is
+never translated. Imports nothing but ``os``: the emergency wipe goes through here.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ VARIABLE = "SANDYK_LANG"
 DOMAIN = "sandyk"
 _OF_THE_SYSTEM = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 """As gettext(3) looks for them; the first that is set decides."""
+_NO_CATALOGUE = "C"
+"""Of all languages this one alone has no catalogue (locale(7)); others may be paths (Lib/gettext.py, ``find``)."""
 
 
 def later(text: str) -> str:
@@ -78,6 +80,7 @@ def speak_now() -> None:
 
 def speak(language: str) -> None:
     """Have ``gettext.gettext`` answer in this language from now on; in English, if its catalogue cannot be read."""
+    os.environ["LANGUAGE"] = _NO_CATALOGUE  # gettext(3) asks it first
     if language == ENGLISH:
         return
     import gettext
@@ -88,7 +91,7 @@ def speak(language: str) -> None:
     except Exception:  # whatever is wrong with a file of words
         return
     _spoken[:] = [language]
-    os.environ["LANGUAGE"] = language  # gettext(3) asks it first
+    os.environ["LANGUAGE"] = language
     gettext.bindtextdomain(DOMAIN, folder)
     gettext.textdomain(DOMAIN)
 

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
 
 from tests.support.commands import SCRIPT, Desk, one
 from tests.support.fake_vault import make_fake_vault
@@ -91,6 +93,23 @@ def test_a_language_that_is_not_spoken_is_named_and_nothing_is_done(tmp_path: Pa
         run = said(tmp_path, *words)
         assert run.returncode == 2 and "no such language" in run.stderr and "en, ky, ru or uz" in run.stderr
         assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("variable", ["LANGUAGE", "LC_ALL", "LANG"])
+@pytest.mark.parametrize("spelled", ["{folder}", "../../../../../../../../../..{folder}", "de:{folder}"])
+@pytest.mark.parametrize("domain", ["messages", language.DOMAIN])
+def test_a_path_in_the_place_of_a_language_brings_in_no_catalogue_of_strangers(
+    tmp_path: Path, variable: str, spelled: str, domain: str
+) -> None:
+    foreign = Catalog()
+    foreign.add("hint: {command} --help", "hint: {command.__class__}")
+    folder = tmp_path / "LC_MESSAGES"
+    folder.mkdir()
+    with open(folder / f"{domain}.mo", "wb") as f:
+        write_mo(f, foreign)
+    for more, hint in ({}, "hint: sandyk --help"), ({"SANDYK_LANG": "ru"}, "подсказка: sandyk --help"):
+        done = said(tmp_path, "lisst", **{variable: spelled.format(folder=tmp_path), **more})
+        assert hint in done.stderr.splitlines()
 
 
 @pytest.mark.parametrize("words", [("--lang", "xx"), ("--lang",), ("--lang=",)])
