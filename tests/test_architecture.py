@@ -26,7 +26,7 @@ NETWORK = {"socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "asyn
            "socketserver"}  # fmt: skip
 SCREEN = "vault.screen"
 """Where Textual may be imported, and what one command alone loads."""
-PARSERS = {"PIL", "pikepdf", "lxml", "pypdfium2", "charset_normalizer"}
+PARSERS = {"PIL", "pikepdf", "lxml", "pypdfium2"}
 CONFINED = {f"vault.cleaning.{name}" for name in ("images", "small", "pixels", "pdf", "office", "office_xml",
                                               "package")}  # fmt: skip
 CONFINED |= {f"vault.extracting.{name}" for name in ("job", "encodings", "markup", "packages", "office", "mail", "pdf",

@@ -60,13 +60,13 @@ def decode(untrusted: bytes, encoding: str | None = None) -> Text | None:
     for bom, name in _BOMS:
         if untrusted.startswith(bom):
             return _unless_binary(Text(_decoded(untrusted, name), name.removesuffix("-sig"), guessed=False))
-    wide = _utf_16(untrusted[:_SAMPLE])
+    wide = without_mark(untrusted[:_SAMPLE])
     if wide is not None:
         return _unless_binary(Text(_decoded(untrusted, wide), wide, guessed=True))
     try:
         return _unless_binary(Text(untrusted.decode("utf-8"), "utf-8", guessed=False))
     except UnicodeDecodeError:
-        name = _one_byte(untrusted[:_SAMPLE])
+        name = likeliest(untrusted[:_SAMPLE])
         return _unless_binary(Text(_decoded(untrusted, name), name, guessed=True))
 
 
@@ -92,8 +92,11 @@ def _unless_binary(text: Text) -> Text | None:
     return None if "\0" in sample or len(_NOT_TEXT.findall(sample)) > max(_FEW, _MOST * len(sample)) else text
 
 
-def _utf_16(sample: bytes) -> str | None:
-    """Without a mark: in one of the two places of each pair the high bytes are nearly all 0 (Latin) or 4 (Cyrillic)."""
+def without_mark(sample: bytes) -> str | None:
+    """The UTF-16 that this is without a mark, if any.
+
+    In one of the two places of each pair the high bytes are nearly all 0 (Latin) or 4 (Cyrillic).
+    """
     pairs = len(sample) // 2
     if pairs < 2:
         return None
@@ -103,8 +106,11 @@ def _utf_16(sample: bytes) -> str | None:
     return None
 
 
-def _one_byte(sample: bytes) -> str:
-    """The likeliest. Letters with accents stand alone in western words; Cyrillic words have several in a row."""
+def likeliest(sample: bytes) -> str:
+    """The likeliest one-byte encoding, for bytes that are neither UTF-8 nor UTF-16.
+
+    Letters with accents stand alone in western words; Cyrillic words have several in a row.
+    """
     high = len(_HIGH.findall(sample))
     if len(_LONE.findall(sample)) >= 0.5 * high:
         return WESTERN
@@ -121,4 +127,4 @@ def _looks(text: str) -> float:
     odd = sum(not (word.islower() or word.isupper() or word.istitle()) for word in words)
     # The small letters of KOI8-R are the capitals of windows-1251 and the other way round; texts in capitals are rare.
     shouted = sum(char.isupper() for char in foreign)
-    return (common - shouted) / max(1, len(foreign)) - 2 * odd / max(1, len(words))
+    return (common - 0.4 * shouted) / max(1, len(foreign)) - 2 * odd / max(1, len(words))

@@ -59,16 +59,15 @@ class Reader:
     """
 
     def __init__(self, ocr: Ocr | None = None, limits: Limits = LIMITS) -> None:
-        if missing := [name for name in ("pypdfium2", "charset_normalizer") if importlib.util.find_spec(name) is None]:
+        if importlib.util.find_spec("pypdfium2") is None:
             raise LibraryMissing(
-                _("reading documents needs libraries that are not installed: {names}").format(names=", ".join(missing)),
-                _("install them with: pip install 'sandyk[text]'"),
+                _("reading documents needs the library pypdfium2, which is not installed"),
+                _("install it with: pip install 'sandyk[text]'"),
                 _("names, notes, sources and tags are searched without them"),
             )
         self.limits, self._ocr, self._stack, self._closed = limits, ocr, ExitStack(), False
         self._workers: dict[Job, Worker] = {}
-        versions = (f"{name} {metadata.version(name)}" for name in ("pypdfium2", "charset-normalizer"))
-        self.name = ", ".join((READER, *versions, *((ocr.name,) if ocr else ())))
+        self.name = ", ".join((READER, f"pypdfium2 {metadata.version('pypdfium2')}", *((ocr.name,) if ocr else ())))
         """What reads here, in one line, for the record."""
 
     def __enter__(self) -> Reader:
