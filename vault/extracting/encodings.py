@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes of plain text as text, whatever they are: by their mark, as UTF-8 or UTF-16, else as ``vault.decoding`` guesses.
+"""Bytes of plain text as text: by their mark, as UTF-8 or UTF-16, else by the guess of ``vault.decoding``.
 
 In confined children only.
 """
