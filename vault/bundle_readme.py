@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The README.txt in a bundle: how to open and check it with programs that are not ours.
 
-For an editor who was sent a file and has never heard of us: English, Russian, Kyrgyz. The
+For an editor who was sent a file and has never heard of us: English, Russian, Kyrgyz, Uzbek. The
 commands are tested as they stand here. It promises nothing that the commands do not show.
 """
 
@@ -169,15 +169,58 @@ _KYRGYZ = (
 """,
 )
 
+_UZBEK = (
+    """\
+O‘ZBEKCHA
+
+Bu sandyk dasturi bilan muhrlangan hujjatlar to‘plami. Uni ochish va tekshirish uchun o‘sha
+dastur kerak emas. Shular yetarli: {programs}.
+
+1. To‘plamni oching. {how}
+
+{open}
+   {tar} faylini va undan chiqqan fayllarni ular qo‘liga tushgan har kim o‘qiy oladi.
+   Shifrlangan diskda ishlang.
+
+2. Hech narsa o‘zgartirilmaganini tekshiring. Har bir satr OK bilan tugashi kerak.
+   (Mac kompyuterida "sha256sum" o‘rniga "shasum -a 256" deb yozing.)
+
+{check}""",
+    """\
+3. Kim muhrlaganini tekshiring.
+
+{verify}
+   Birinchi buyruqdagi kalit to‘plamning o‘zidan olingan. "Good signature" javobi hujjatlarni
+   shu kalit egasi muhrlaganini va shundan beri hech narsa o‘zgarmaganini bildiradi. Uning kim
+   ekanini bildirmaydi. Buni faqat quyidagi iz sizga boshqa yo‘l bilan, masalan ovoz orqali,
+   berilgan izga mos kelsagina bilasiz:
+
+    {fingerprint}
+
+   Ikkinchi imzo, ML-DSA-65, kvant kompyuterlari paydo bo‘lganda ham chidashi uchun yaratilgan.
+   Uning kaliti metadata/sender.card ichida aytilgan. Uni OpenSSL 3.5 yoki yangirog‘i tekshiradi:
+
+{verify_mldsa}""",
+    """\
+3. Bu to‘plam imzolanmagan. Uni kim yuborganini undagi hech narsa ko‘rsatmaydi.
+""",
+    """\
+{number}. Ichida nima bor. index.html: hujjatlar ro‘yxati, istalgan brauzer uchun, tarmoq kerak
+   emas. metadata/items.json: ularning haqiqiy nomlari, vaqti, izohlari va manbalari;
+   metadata/custody.jsonl: ular bilan nima qilingani. Hujjatlarning o‘zi data/ ichida.
+""",
+)
+
 
 _PROGRAMS = {
     Carrier.AGE: (
         "age (1.3 or later), tar, sha256sum, ssh-keygen",
         "age (1.3 или новее), tar, sha256sum, ssh-keygen",
         "age (1.3 же жаңыраак), tar, sha256sum,\nssh-keygen",
+        "age (1.3 yoki yangiroq), tar, sha256sum, ssh-keygen",
     ),
-    Carrier.OLDER_AGE: ("age, tar, sha256sum, ssh-keygen",) * 3,
-    Carrier.ZIP: ("7-Zip, tar, sha256sum, ssh-keygen",) * 3,
+    Carrier.OLDER_AGE: ("age, tar, sha256sum, ssh-keygen",) * 4,
+    Carrier.ZIP: ("7-Zip, tar, sha256sum, ssh-keygen",) * 4,
 }
 _HOW_AGE = (
     """\
@@ -190,6 +233,9 @@ Decrypt first and unpack then, as two commands: tar stops reading before the
 Адегенде шифрден чыгарып, андан кийин таңгактан чыгарыңыз, эки буйрук
    менен: tar файлдын аягына чейин окубайт, ошондуктан аларды канал (|) аркылуу бириктирүүгө
    болбойт.""",
+    """\
+Avval shifrdan chiqaring, keyin oching, ikkita buyruq bilan: tar fayl oxirigacha
+   o‘qimaydi, shuning uchun ularni kanal (|) orqali birlashtirib bo‘lmaydi.""",
 )
 _HOW_ZIP = (
     """\
@@ -201,6 +247,9 @@ ZIP спросит пароль. Внутри лежит content.tar, его р�
     """\
 ZIP сырсөздү сурайт. Анын ичинде content.tar бар, аны экинчи буйрук
    таңгактан чыгарат. Кээ бир системаларда 7-Zip программасы 7zz деп аталат.""",
+    """\
+ZIP parolni so‘raydi. Uning ichida content.tar bor, uni ikkinchi buyruq ochadi.
+   Ba’zi tizimlarda 7-Zip dasturi 7zz deb ataladi.""",
 )
 
 
@@ -224,7 +273,7 @@ def render_readme(
     }
     languages = []
     for (start, signed, unsigned, end), programs, how in zip(
-        (_ENGLISH, _RUSSIAN, _KYRGYZ), _PROGRAMS[carrier], _HOW_ZIP if in_zip else _HOW_AGE, strict=True
+        (_ENGLISH, _RUSSIAN, _KYRGYZ, _UZBEK), _PROGRAMS[carrier], _HOW_ZIP if in_zip else _HOW_AGE, strict=True
     ):
         text = "\n".join((start, signed if public_line else unsigned, end))
         languages.append(text.format(programs=programs, how=how, **values))

@@ -184,10 +184,10 @@ def unpacked(tmp_path: Path) -> Unpacked:
 
 def test_stock_programs_open_and_check_a_bundle_as_its_readme_says(unpacked: Unpacked) -> None:
     readme = (unpacked.bag / "README.txt").read_text()
-    assert readme.count("tar -xf bundle.tar") == 3  # one for each language
+    assert readme.count("tar -xf bundle.tar") == 4  # one for each language
     commands = [line.strip() for line in readme.splitlines() if line.startswith("    ")]
     checks = [c for c in commands if c.startswith(("sha256sum", "echo", "ssh-keygen"))]
-    assert len(checks) == 12
+    assert len(checks) == 16
     for tool in ("sh", "sha256sum", "ssh-keygen"):
         need(tool)
     for command in checks:
@@ -212,7 +212,8 @@ def test_another_implementation_of_age_opens_a_post_quantum_bundle() -> None:
 
 def test_the_readme_names_the_folder_and_the_commands_to_open_it(unpacked: Unpacked) -> None:
     readme = (unpacked.bag / "README.txt").read_text()
-    for expected in ("age -d -i KEYFILE -o bundle.tar FILE.age", "cd bundle-00112233", "РУССКИЙ", "КЫРГЫЗЧА"):
+    to_open = "age -d -i KEYFILE -o bundle.tar FILE.age"
+    for expected in (to_open, "cd bundle-00112233", "РУССКИЙ", "КЫРГЫЗЧА", "O‘ZBEKCHA"):
         assert expected in readme
     drop = TarReader(io.BytesIO(DROP_PLAIN))
     text = next(drop.read(1 << 20) for member in drop if member.path.endswith("README.txt")).decode()
