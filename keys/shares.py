@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from gettext import gettext as _
+from itertools import combinations
 
 from keys import labels
 from keys.errors import MalformedShare, SharesMissing
@@ -129,9 +130,10 @@ def check_fits(shares: Sequence[Share], another: Share) -> None:
 
 
 def combine(shares: Sequence[Share]) -> Secret:
-    """The secret, from exactly as many shares as are needed, or more.
+    """The secret, from exactly as many shares as are needed, or more: then false ones among them do no harm.
 
-    Raises SharesMissing for too few, of different splits, or one twice; MalformedShare when they contradict each other.
+    Raises SharesMissing for too few, of different splits, or one twice; MalformedShare when no ``threshold`` of them
+    belong together. Of 16 shares that is found out after at most 12,870 tries of some milliseconds.
     """
     for number, share in enumerate(shares):
         check_fits(shares[:number], share)
@@ -140,12 +142,12 @@ def combine(shares: Sequence[Share]) -> Secret:
         raise SharesMissing(_("{here} of {needed} shares are here").format(here=len(shares), needed=needed))
     from shamir_mnemonic import MnemonicError, combine_mnemonics
 
-    try:
-        return Secret(combine_mnemonics([share.words.expose().decode("ascii") for share in shares[:needed]]))
-    except MnemonicError:  # the digest that SLIP-39 hides among the shares does not fit
-        raise MalformedShare(
-            _("each of these shares is whole, and together they give nothing: they are not of one split")
-        ) from None
+    for some in combinations(shares, needed):
+        try:
+            return Secret(combine_mnemonics([share.words.expose().decode("ascii") for share in some]))
+        except MnemonicError:  # the digest that SLIP-39 hides among the shares does not fit
+            continue
+    raise MalformedShare(_("each of these shares is whole, and together they give nothing: they are not of one split"))
 
 
 def slot_passphrase(secret: Secret) -> Secret:

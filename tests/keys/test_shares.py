@@ -31,6 +31,18 @@ def text(share: Share) -> str:
     return share.words.expose().decode("ascii")
 
 
+def forged(share: Share) -> Share:
+    """A whole share of the same split and number, with another value."""
+    from shamir_mnemonic.share import Share as Slip39Share
+
+    parsed = Slip39Share.from_mnemonic(text(share))
+    other = Slip39Share(
+        parsed.identifier, parsed.extendable, parsed.iteration_exponent, 0, 1, 1, parsed.index,
+        parsed.member_threshold, bytes(32),
+    )  # fmt: skip
+    return parse_share(other.mnemonic())
+
+
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v["name"])
 def test_the_library_answers_the_vectors_of_the_standard(vector: dict[str, Any]) -> None:
     """What gathers our shares is the standard's, whichever version of the library is installed."""
@@ -182,15 +194,19 @@ def test_no_share_is_too_few() -> None:
 
 def test_shares_that_only_look_like_one_split_give_nothing() -> None:
     """Two splits can have the same 15 random bits: then what SLIP-39 hides among the shares tells."""
-    from shamir_mnemonic.share import Share as Slip39Share
-
-    parsed = Slip39Share.from_mnemonic(text(MADE[2]))
-    forged = Slip39Share(
-        parsed.identifier, parsed.extendable, parsed.iteration_exponent, 0, 1, 1, parsed.index,
-        parsed.member_threshold, bytes(32),
-    )  # fmt: skip
     with pytest.raises(MalformedShare, match="together they give nothing"):
-        combine([MADE[0], MADE[1], parse_share(forged.mnemonic())])
+        combine([MADE[0], MADE[1], forged(MADE[2])])
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_holder_who_lies_keeps_nobody_out_where_enough_others_do_not(place: int) -> None:
+    """Their words are a whole share of the same split, with another value. Who it is, the words do not tell."""
+    given_shares = list(MADE[:4])
+    given_shares[place] = forged(given_shares[place])
+    assert combine(given_shares) == SECRET
+    given_shares[place - 1] = forged(given_shares[place - 1])
+    with pytest.raises(MalformedShare, match="together they give nothing"):
+        combine(given_shares)
 
 
 def test_the_derivations_are_those_of_the_format() -> None:
