@@ -183,3 +183,10 @@ def test_a_tesseract_that_fails_costs_its_picture(tesseract: Ocr) -> None:
 def test_without_tesseract_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert ocr.installed() is None
+
+
+def test_pictures_that_take_too_long_together_are_given_up_and_said(tesseract: Ocr) -> None:
+    picture = papers.picture("Договор")
+    with Reader(tesseract, patience=-1) as reader:
+        found = reader.read(b"a.png", len(picture), lambda: [picture])
+    assert found.state == FAILED and "took longer than" in found.detail

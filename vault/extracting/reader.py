@@ -8,6 +8,7 @@ Parses nothing and opens no file of anybody's. A document that crashes or hangs 
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ READER = "sandyk read 1"
 LIMITS = Limits(seconds=60, cpu_seconds=50, memory=2 << 30, output=32 << 20)
 MAX_DOCUMENT = LIMITS.input
 """Bytes of a document that is read."""
+PATIENCE = 1800
+"""Seconds for all pictures of one document: a page takes seconds, and a hostile one as long as it may."""
 _EXTRACT = Job("vault.extracting.job", "extract")
 _PAGES = Job("vault.extracting.pdf", "pages")
 _SCAN = Job("vault.extracting.pictures", "scan")
@@ -58,7 +61,7 @@ class Reader:
     ``ocr``: what reads pictures, if anything does.
     """
 
-    def __init__(self, ocr: Ocr | None = None, limits: Limits = LIMITS) -> None:
+    def __init__(self, ocr: Ocr | None = None, limits: Limits = LIMITS, patience: float = PATIENCE) -> None:
         if importlib.util.find_spec("pypdfium2") is None:
             raise LibraryMissing(
                 _("reading documents needs the library pypdfium2, which is not installed"),
@@ -66,6 +69,7 @@ class Reader:
                 _("names, notes, sources and tags are searched without them"),
             )
         self.limits, self._ocr, self._stack, self._closed = limits, ocr, ExitStack(), False
+        self._patience = patience
         self._workers: dict[Job, Worker] = {}
         self.name = ", ".join((READER, f"pypdfium2 {metadata.version('pypdfium2')}", *((ocr.name,) if ocr else ())))
         """What reads here, in one line, for the record."""
@@ -115,8 +119,11 @@ class Reader:
     def _read_pictures(self, answer: Answer, pieces: Pieces, left: list[str]) -> str:
         """All text, with that of pictures behind it. What of these could not be read is added to ``left``."""
         parts, room, unread = [answer.text], MAX_TEXT - len(answer.text.encode()), 0
+        end = time.monotonic() + self._patience
         try:
             for picture in self._pictures(answer, pieces):
+                if time.monotonic() > end:
+                    raise ConfinedFailed(f"reading it took longer than {self._patience:g} seconds")
                 said = self._words_in(picture)
                 unread += said is None
                 parts.append((said or "").encode()[: max(0, room)].decode("utf-8", "ignore").strip())
