@@ -35,7 +35,7 @@ def later(text: str) -> str:
 def take_option(words: Iterable[str]) -> tuple[list[str], str | None]:
     """The words of a command line without ``--lang``, and what it names, unchecked: "" if nothing follows it.
 
-    What follows ``--`` is left alone.
+    What follows ``--`` is left alone, and ``panic`` stays a word where a language should stand.
     """
     rest: list[str] = []
     named = None
@@ -45,6 +45,8 @@ def take_option(words: Iterable[str]) -> tuple[list[str], str | None]:
             rest += [word, *left]
         elif word == OPTION or word.startswith(OPTION + "="):
             named = next(left, "") if word == OPTION else word[len(OPTION) + 1 :]
+            if word == OPTION and named == "panic":  # a slip of the finger, which must not stop it
+                rest.append(named)
         else:
             rest.append(word)
     return rest, named

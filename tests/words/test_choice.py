@@ -66,6 +66,8 @@ def test_the_first_that_is_set_decides(environment: dict[str, str], expected: st
         (["list", "--lang=ky", "--json"], (["list", "--json"], "ky")),
         (["list", "--lang", "ky", "--lang", "ru"], (["list"], "ru")),
         (["list", "--lang"], (["list"], "")),
+        (["--lang", "panic"], (["panic"], "panic")),
+        (["--lang=panic"], ([], "panic")),
         (["add", "CASE", "--", "--lang", "ky"], (["add", "CASE", "--", "--lang", "ky"], None)),
         (["--language", "ky"], (["--language", "ky"], None)),
     ],
@@ -117,6 +119,13 @@ def test_a_slip_in_the_language_never_stops_the_emergency_wipe(tmp_path: Path, w
     folder = tmp_path / "vault"
     make_fake_vault(str(folder))
     run = said(tmp_path, "panic", "--vault", str(folder), *words)
+    assert run.returncode == 0 and run.stdout.startswith("KEYS GONE") and not folder.exists()
+
+
+def test_a_language_that_was_forgotten_never_stops_the_emergency_wipe(tmp_path: Path) -> None:
+    folder = tmp_path / "vault"
+    make_fake_vault(str(folder))
+    run = said(tmp_path, "--vault", str(folder), "--lang", "panic")
     assert run.returncode == 0 and run.stdout.startswith("KEYS GONE") and not folder.exists()
 
 
