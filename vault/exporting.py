@@ -179,8 +179,8 @@ def export(
     when that raises, the file is removed, and nothing is recorded.
 
     Raises NotFound, BadInput, DamagedPack, AlreadyThere, LibraryMissing, DiskFailed; nothing is left behind then, but
-    for a whole file of which the case's record does not know, when the vault is wiped or its disk fails after it was
-    written. Room for the record is held from the beginning.
+    for a whole file of which the case's record does not know, when the vault is wiped, its disk fails, or Ctrl-C comes
+    after it was written. Room for the record is held from the beginning.
     """
     to = each_once(to)
     mine = any(person.recipient == vault.me.recipient for person in to)

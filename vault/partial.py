@@ -15,7 +15,9 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from gettext import gettext as _
@@ -124,11 +126,12 @@ class PartialFolder:
 
     def discard(self) -> None:
         """Remove everything that was written. Leftovers stay, as far as nothing was moved from them."""
-        if self._path:
-            shutil.rmtree(self._path, ignore_errors=True)
-        for made in self._made:
-            with suppress(OSError):  # somebody has put something there
-                os.rmdir(made)
+        with _without_interrupt():
+            if self._path:
+                shutil.rmtree(self._path, ignore_errors=True)
+            for made in self._made:
+                with suppress(OSError):  # somebody has put something there
+                    os.rmdir(made)
         self._made = []
         self._let_go()
         self._close_leftovers()
@@ -175,6 +178,19 @@ class PartialFolder:
         for leftover in self._leftovers:
             leftover.close()
         self._leftovers = []
+
+
+@contextmanager
+def _without_interrupt() -> Iterator[None]:
+    """Who presses Ctrl-C twice must not be left with documents in clear because the second came while they went."""
+    if threading.current_thread() is not threading.main_thread():  # where no signal arrives
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)
 
 
 def _missing(folder: str) -> list[str]:

@@ -238,6 +238,23 @@ def test_ctrl_c_leaves_nothing(sealed: str, tmp_path: Path) -> None:
 # What a leftover may hold
 
 
+def test_a_second_ctrl_c_while_it_is_taken_away_leaves_nothing_either(tmp_path: Path) -> None:
+    """An audit hook presses it where the standard library says that it removes a tree (shutil.rmtree)."""
+    pressed: list[str] = []
+
+    def press(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "shutil.rmtree" and not pressed and str(arguments[0]).startswith(str(tmp_path)):
+            pressed.append(event)
+            signal.raise_signal(signal.SIGINT)
+
+    out = PartialFolder(str(tmp_path / "out"))
+    out.append("bundle-00112233/data/0001/letter", b"in clear")
+    sys.addaudithook(press)
+    before = signal.getsignal(signal.SIGINT)
+    out.discard()
+    assert pressed and not (tmp_path / "out").exists() and signal.getsignal(signal.SIGINT) is before
+
+
 def test_a_leftover_of_another_bundle_is_not_touched_though_its_name_is_like_ours(
     sealed: str, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
