@@ -59,6 +59,8 @@ const PROFILE = "urn:uuid:be0bcdfc-1bbe-4fe4-8efe-9728cf21e564"
 const FIRST: readonly string[] = [DECLARATION, INFO, MANIFEST]
 const LAST: readonly string[] = [...UNLISTED, README, CATALOGUE]
 const OTHER = /^metadata\/[a-z0-9][a-z0-9._-]{0,63}(\/[a-z0-9][a-z0-9._-]{0,63})?$/
+/** A format with a higher number than this page's. */
+const NEWER = /^Format: (?:[2-9]|[1-9][0-9]{1,17})$/
 const URN = /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const INFO_TEXT = new RegExp(
   "^External-Identifier: (?<urn>[^\\n]+)\\nBagging-Date: [^\\n]+\\nPayload-Oxum: [^\\n]+\\n" +
@@ -93,8 +95,11 @@ export function isUrn(untrusted: string): boolean {
 export function parseBinding(untrusted: Uint8Array): Binding {
   const text = fromUtf8(untrusted) ?? ""
   const formats = text.match(/^Format: .*$/gm) ?? []
+  if (formats.some((line) => NEWER.test(line))) {
+    throw new Refusal("newer", "this bundle was made by a newer version")
+  }
   if (formats.join() !== "Format: 1") {
-    throw new Refusal("newer", "this bundle was made by a newer version, or is damaged")
+    throw damaged("this bundle is of a version that never was")
   }
   const found = INFO_TEXT.exec(text)?.groups
   const urn = found?.urn ?? ""

@@ -30,7 +30,7 @@ from tests.vault.test_bundle_refusals import CHANGES_BY_A_HOSTILE_SENDER
 from vault import bundle_layout as layout
 from vault.bundle import BundleReader
 from vault.bundle_reader import DamagedSeal, NotABundle
-from vault.errors import BrokenSignature, DamagedBundle, Resealed
+from vault.errors import BrokenSignature, DamagedBundle, NewerFormat, Resealed
 from vault.padding import padme
 from vault.tar import TarWriter
 
@@ -62,8 +62,10 @@ def reason_of_the_program(sealed: bytes) -> str:
         return "resealed"
     except BrokenSignature:
         return "signature"
-    except DamagedBundle as exc:
-        return "newer" if "newer version" in str(exc) else "damaged"
+    except NewerFormat:
+        return "newer"
+    except DamagedBundle:
+        return "damaged"
     return OPENED
 
 
@@ -87,6 +89,15 @@ def expect(page: Browser, folder: Path, sealed: bytes, reason: str | None = None
 @pytest.mark.parametrize("what", CHANGES_BY_A_HOSTILE_SENDER)
 def test_a_sender_who_signs_nonsense_is_refused_for_the_same_reason(page: Browser, tmp_path: Path, what: str) -> None:
     expect(page, tmp_path, sealed_for_editor(hostile(CHANGES_BY_A_HOSTILE_SENDER[what])))
+
+
+def test_a_bundle_of_a_later_format_is_named_as_that(page: Browser, tmp_path: Path) -> None:
+    for number in (b"2", b"10"):
+
+        def of_later(files: dict[str, bytes], number: bytes = number) -> None:
+            files["bag-info.txt"] = files["bag-info.txt"].replace(b"Format: 1", b"Format: " + number)
+
+        expect(page, tmp_path, sealed_for_editor(hostile(of_later)), "newer")
 
 
 def test_what_both_judges_open(page: Browser, tmp_path: Path) -> None:
