@@ -9,7 +9,7 @@ bounded: at most ``AHEAD`` batches of about ``BATCH_BYTES`` wait.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Container, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from gettext import gettext as _
@@ -33,7 +33,7 @@ class Readable(Protocol):
     """What this module needs of a store."""
 
     def read(self, item: Item, *, hashed_later: bool) -> Iterator[bytes]:
-        """The bytes of an item's extents, chunk by chunk; the caller hashes them. Raises DamagedPack."""
+        """The bytes of an item's extents, chunk by chunk, of its id unless ``hashed_later``. Raises DamagedPack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +54,20 @@ class _Read:
     """Why it ends before its end."""
 
 
-def read_in_order(store: Readable, items: Iterable[Item]) -> Generator[tuple[Item, Iterator[bytes]]]:
+def read_in_order(
+    store: Readable, items: Iterable[Item], by_ids: Container[bytes] = ()
+) -> Generator[tuple[Item, Iterator[bytes]]]:
     """Each item with its bytes, chunk by chunk; to be taken one after the other.
 
     An item's bytes raise DamagedPack or OSError where they do not read, which costs the other items nothing; what is
-    not taken of an item is skipped. Whoever can seal packs for the case vouches for the bytes, and nothing else does:
-    the caller must compare size and SHA-256 of the whole, which makes comparing the chunks' ids too unnecessary.
+    not taken of an item is skipped. Of the items whose ids are in ``by_ids`` each chunk is compared with its id. For
+    the others, whoever can seal packs for the case vouches, and nothing else does: the caller must compare the
+    SHA-256 of the whole. The size is the caller's to compare always.
     """
     with ThreadPoolExecutor(WORKERS, "ahead") as pool:
         waiting: deque[Future[list[_Read]]] = deque()
         try:
-            for __, group in groupby(_results(pool, waiting, store, _batches(_jobs(items))), _number):
+            for __, group in groupby(_results(pool, waiting, store, _batches(_jobs(items)), by_ids), _number):
                 first = next(group)
                 yield first.job.item, _bytes_of(first.job.item, chain([first], group))  # noqa: B031  # what is behind it
         finally:
@@ -113,24 +116,25 @@ def _batches(jobs: Iterable[_Job]) -> Iterator[list[_Job]]:
 
 
 def _results(
-    pool: ThreadPoolExecutor, waiting: deque[Future[list[_Read]]], store: Readable, batches: Iterable[list[_Job]]
-) -> Iterator[_Read]:
+    pool: ThreadPoolExecutor, waiting: deque[Future[list[_Read]]], store: Readable, batches: Iterable[list[_Job]],
+    by_ids: Container[bytes],
+) -> Iterator[_Read]:  # fmt: skip
     for batch in batches:
-        waiting.append(pool.submit(_read_batch, store, batch))
+        waiting.append(pool.submit(_read_batch, store, batch, by_ids))
         if len(waiting) > AHEAD:
             yield from waiting.popleft().result()
     while waiting:
         yield from waiting.popleft().result()
 
 
-def _read_batch(store: Readable, batch: list[_Job]) -> list[_Read]:
-    return [_read(store, job) for job in batch]
+def _read_batch(store: Readable, batch: list[_Job], by_ids: Container[bytes]) -> list[_Read]:
+    return [_read(store, job, hashed_later=job.item.id not in by_ids) for job in batch]
 
 
-def _read(store: Readable, job: _Job) -> _Read:
+def _read(store: Readable, job: _Job, *, hashed_later: bool) -> _Read:
     pieces: list[bytes] = []
     try:
-        pieces.extend(store.read(job.part, hashed_later=True))
+        pieces.extend(store.read(job.part, hashed_later=hashed_later))
     except (VaultError, OSError) as exc:
         return _Read(job, pieces, exc)
     return _Read(job, pieces, None)

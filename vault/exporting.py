@@ -29,6 +29,7 @@ from vault.model import EVENT_EXPORTED, Event, Item
 from vault.names import printable
 from vault.part_writer import WrittenSet, write_parts
 from vault.parts import cut
+from vault.proving import with_known_digest
 from vault.room import held
 from vault.sealing import write_sealed
 from vault.store import CaseStore
@@ -268,13 +269,17 @@ def _write(
     """Seal the bundle into a file, or into a folder of parts. Returns how many stanzas a file has, and the parts."""
 
     def write(sink: tar.Sink) -> None:
-        with closing(read_in_order(store, items)) as documents:
+        by_ids = with_known_digest(store, store.me, items)
+        with closing(read_in_order(store, items, by_ids)) as documents:
 
             def content(_index: int) -> Iterator[bytes]:
                 yield from next(documents)[1]
                 progress(1, 0)
 
-            bundle.write(sink, content, progress=lambda size: progress(0, size))
+            bundle.write(
+                sink, content, checked=lambda index: items[index].id in by_ids,
+                progress=lambda size: progress(0, size),
+            )  # fmt: skip
 
     try:
         if zip_passphrase is not None:

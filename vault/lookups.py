@@ -139,6 +139,15 @@ class Lookups(IndexFile):
             found.update(id_ for id_, in self._rows(f"SELECT id FROM items WHERE id IN ({_marks(some)})", *some))  # noqa: S608
         return found
 
+    def listed_by(self, author: bytes, items: Iterable[bytes]) -> set[ItemId]:
+        """Those of the ids that are an item's in a pack that this key signed."""
+        wanted, found = list(items), set[ItemId]()
+        query = "SELECT items.id FROM items JOIN packs ON packs.n = items.pack WHERE packs.author = ? AND items.id IN"
+        for start in range(0, len(wanted), _TOGETHER):
+            some = wanted[start : start + _TOGETHER]
+            found.update(ItemId(id_) for id_, in self._rows(f"{query} ({_marks(some)})", author, *some))
+        return found
+
     def items(self, *, containing: str | Sequence[Sequence[str]] = "") -> Iterator[Item]:
         """All items in the order they were filed, or those whose name, note, source or tags contain a text.
 

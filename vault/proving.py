@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What filing may rely on of what a case holds already: nothing that another member only says it holds.
+"""What may be relied on of what a case holds already: nothing that another member only says it holds.
 
 A document that is here already is not stored again. Whoever may file into the case could make use of that: a pack whose
 table names a chunk of a document that is yet to come, over other bytes, would swallow that document when it comes.
 So a chunk or document in a pack that the journalist did not sign counts only after it was read back. What is in their
-own packs counts until ``verify`` finds it damaged. Owns that rule; reads through ``vault.store``.
+own packs counts until ``verify`` finds it damaged. Owns that rule, for filing and for sealing; reads through
+``vault.store``.
 """
 
 from __future__ import annotations
@@ -32,6 +33,25 @@ class Readable(Protocol):
 
     def read(self, item: Item) -> Iterator[bytes]:
         """The document's bytes, chunk by chunk. Raises Damaged, OSError."""
+
+
+def with_known_digest(store: Readable, me: bytes, items: Sequence[Item]) -> frozenset[ItemId]:
+    """The items whose bytes have the stated SHA-256 if each chunk has the id that its pack's table states.
+
+    Those that packs of ``me`` list, and that lie in packs of ``me`` alone: who signs a pack has computed both digests
+    over the same bytes, when it was filed or when it was written anew. Of others that is only said.
+    """
+    mine: dict[bytes, bool] = {}
+    listed = store.index.listed_by(me, [item.id for item in items])
+
+    def is_mine(pack: bytes) -> bool:
+        if pack not in mine:
+            mine[pack] = store.index.author_of(PackId(pack)) == me
+        return mine[pack]
+
+    return frozenset(
+        ItemId(item.id) for item in items if item.id in listed and all(is_mine(e.pack) for e in item.extents)
+    )
 
 
 class Proven:
