@@ -14,6 +14,8 @@ from queue import Queue
 from threading import Thread
 from typing import TYPE_CHECKING, Self
 
+from vault.interrupts import undisturbed
+
 if TYPE_CHECKING:
     from hashlib import _Hash
 
@@ -36,7 +38,7 @@ class Lane:
         self._failure: BaseException | None = None
         self.dropped = False
         """Whether the owner gave up: a job that takes long may look, and end."""
-        # A daemon, so that one that hangs on a dead disk cannot keep a command from ending.
+        # A daemon, so that one that hangs on a dead disk keeps no command from ending that does not wait for it.
         self._thread = Thread(target=self._work, name=name, daemon=True)
 
     def __enter__(self) -> Self:
@@ -45,8 +47,16 @@ class Lane:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.dropped = error is not None
-        self._waiting.put(None)
-        self._thread.join()
+        try:
+            if error is None:
+                self._waiting.join()
+        except BaseException:
+            self.dropped = True
+            raise
+        finally:
+            with undisturbed():  # after a second Ctrl-C it would go on writing into what its owner takes away
+                self._waiting.put(None)
+                self._thread.join()
         if error is None:
             self._expect_no_failure()
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,8 +23,9 @@ from keys.errors import KeysError
 from keys.primitives import KEY_SIZE, signing_public
 from keys.secret import Secret
 from vault.appending import Appender
-from vault.disk import TEMPORARY_SUFFIX, Disk
+from vault.disk import NAMED_WHILE_OPEN, TEMPORARY_SUFFIX, Disk, take_lock
 from vault.errors import BadInput, DiskFailed
+from vault.interrupts import undisturbed
 from vault.names import printable
 from vault.parts import Cut, Terms, Trailer, render_trailer
 from vault.refusals import refusal
@@ -35,6 +38,8 @@ WRITTEN_AT_ONCE = 1 << 20
 """Bytes that a part holds before it writes them: so many are open while repair parts are made."""
 STRIPE_MEMORY = 16 << 20
 """Bytes of all data parts that are held side by side."""
+
+_LEFT = re.compile(r"[0-9a-f]{8}\.age-(?P<run>[0-9a-f]{8})" + re.escape(TEMPORARY_SUFFIX), re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +69,14 @@ def stripe_of(data: int, body: int) -> int:
 def write_parts(
     folder: str, how: Cut, crowd: Callable[[], list[age.Recipient]], write: Callable[[Sink], object], *,
     disk: Disk, progress: Callable[[int], object] | None = None,
+    when_whole: Callable[[WrittenSet], object] = lambda parts: None,
 ) -> WrittenSet:  # fmt: skip
     """Let ``write`` give its ``how.tar`` bytes, and seal them in parts to a new ``crowd`` each.
 
-    ``folder`` is made if it is missing. ``progress`` is told the bytes of repair parts. Whatever is raised, nothing is
-    left behind; a process that is killed leaves files whose names end in ``.new``, or some of the parts, each whole.
+    ``folder`` is made if it is missing. ``progress`` is told the bytes of repair parts; ``when_whole`` what will be
+    there, when all parts are whole and durable and none has its name yet. Whatever is raised, nothing is left behind;
+    a process that is killed leaves files whose names end in ``.new``, which the next that writes parts into this
+    folder removes (not on Windows), or some of the parts, each whole.
     Raises LibraryMissing, DiskFailed, and what ``write`` raises.
     """
     repair = Repair(how.data, how.repair) if how.repair else None
@@ -82,9 +90,13 @@ def write_parts(
                 data.finish()
                 if repair:
                     _write_repair_parts(run, repair, progress)
-                return run.publish()
+                parts = run.whole()
+                when_whole(parts)
+                run.publish()
+                return parts
             except BaseException:
-                run.discard()
+                with undisturbed():
+                    run.discard()
                 raise
         except OSError as exc:
             raise DiskFailed(
@@ -107,13 +119,18 @@ class _Run:
         """The data parts, to be read back."""
         self._folder = folder
         self._made_folder = False
+        self._name = secrets.token_hex(4)
+        """In the names of this run's files while they are not whole: so that a later run can tell whose they are."""
         self._paths: dict[int, str] = {}
         self._writing: set[int] = set()
+        self._keeper = -1
+        """The first part's file, open and locked until all is done: what has the run's name is being written."""
         self._named: list[str] = []
 
     def make_folder(self) -> None:
-        """Make the folder unless it is there. Raises BadInput for a file in its place."""
+        """Make the folder, or remove what a killed run left there. Raises BadInput for a file in its place."""
         if os.path.isdir(self._folder):
+            _sweep(self._folder, self.disk)
             return
         if os.path.lexists(self._folder):
             raise BadInput(
@@ -128,38 +145,88 @@ class _Run:
         if path in self._paths.values() or os.path.lexists(path):
             return self.begin(number)
         self._paths[number] = path
-        temporary = f"{path}{TEMPORARY_SUFFIX}"
+        temporary = self._temporary(path)
         fd = self.disk.create(temporary)
         self._writing.add(fd)
+        if self._keeper < 0 and NAMED_WHILE_OPEN:  # on Windows a locked file cannot be read back
+            self._keeper = fd
         return _Part(self, number, fd, temporary)
 
-    def close(self, fd: int) -> None:
-        """Close the file of a part."""
-        self._writing.remove(fd)
-        os.close(fd)
+    def _temporary(self, path: str) -> str:
+        return f"{path}-{self._name}{TEMPORARY_SUFFIX}"
 
-    def publish(self) -> WrittenSet:
-        """Give all parts their names."""
-        for path in self._paths.values():
-            self._named.append(path)  # before, because it may have the name although its sync failed
-            try:
-                self.disk.publish_new(f"{path}{TEMPORARY_SUFFIX}", path)
-            except FileExistsError:
-                self._named.pop()  # somebody else's, made since
-                raise
+    def close(self, fd: int) -> None:
+        """Close the file of a part, unless it keeps the others."""
+        if fd != self._keeper:
+            self._writing.remove(fd)
+            os.close(fd)
+
+    def whole(self) -> WrittenSet:
+        """What all parts will be, once they have their names."""
         parts = tuple(WrittenPart(self._paths[number], number) for number in sorted(self._paths))
-        return WrittenSet(self.terms, os.path.getsize(parts[0].path), parts)
+        return WrittenSet(self.terms, os.path.getsize(self._temporary(parts[0].path)), parts)
+
+    def publish(self) -> None:
+        """Give all parts their names: last the one whose lock keeps the others."""
+        keeper, *others = self._paths.values()
+        for path in [*others, keeper]:
+            self._publish(path)
+        self._let_go()
+
+    def _publish(self, path: str) -> None:
+        self._named.append(path)  # before, because it may have the name although its sync failed
+        try:
+            self.disk.publish_new(self._temporary(path), path)
+        except FileExistsError:
+            self._named.pop()  # somebody else's, made since
+            raise
+
+    def _let_go(self) -> None:
+        self._keeper = -1
+        for fd in list(self._writing):
+            self.close(fd)
 
     def discard(self) -> None:
         """Remove everything that was written."""
-        for fd in list(self._writing):
-            self.close(fd)
-        for path in [*self._named, *(f"{path}{TEMPORARY_SUFFIX}" for path in self._paths.values())]:
+        self._let_go()
+        for path in [*self._named, *map(self._temporary, self._paths.values())]:
             with suppress(OSError):
                 self.disk.unlink(path)
         if self._made_folder:
             with suppress(OSError):
                 self.disk.remove_folder(self._folder)
+
+
+def _sweep(folder: str, disk: Disk) -> None:
+    """Remove what killed runs left in a folder: files of a run none of whose files is locked.
+
+    Not on Windows, where no lock keeps a part that is whole and waits for the others.
+    """
+    if not NAMED_WHILE_OPEN:
+        return
+    with suppress(OSError):
+        runs: defaultdict[str, set[str]] = defaultdict(set)
+        for name in os.listdir(folder):
+            if left := _LEFT.fullmatch(name):
+                runs[left["run"]].add(name)
+        for names in runs.values():
+            if not any(_is_locked(os.path.join(folder, name)) for name in names):
+                disk.sweep(folder, names.__contains__)
+
+
+def _is_locked(path: str) -> bool:
+    """Whether somebody writes this file, or it cannot be told."""
+    try:
+        fd = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return True
+    try:
+        take_lock(fd, wait=False)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 class _Part:

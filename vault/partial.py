@@ -15,9 +15,7 @@ import os
 import re
 import secrets
 import shutil
-import signal
 import stat
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from gettext import gettext as _
@@ -28,7 +26,9 @@ from vault.bagit import INFO_NAME
 from vault.disk import sync_file_system, take_lock
 from vault.elsewhere import expect_outside_vaults
 from vault.errors import AlreadyThere
+from vault.interrupts import undisturbed
 from vault.names import printable
+from vault.windows_files import patiently
 
 PIECE = 1 << 20
 SUFFIX = ".partial"
@@ -109,10 +109,11 @@ class PartialFolder:
         place = os.path.join(self._folder, self.root)
         self._expect_free(place)
         sync_file_system(self._path)  # one call for thousands of files, without which a crash could empty them
-        os.rename(self._path, place)
-        self._let_go()
-        for leftover in self._leftovers:
-            leftover.remove()
+        patiently(lambda: os.rename(self._path, place))  # a scanner may look into what has just been written
+        with undisturbed():  # what is left of earlier runs is in clear too
+            self._let_go()
+            for leftover in self._leftovers:
+                leftover.remove()
         return place
 
     def keep(self) -> str | None:
@@ -126,7 +127,7 @@ class PartialFolder:
 
     def discard(self) -> None:
         """Remove everything that was written. Leftovers stay, as far as nothing was moved from them."""
-        with _without_interrupt():
+        with undisturbed():  # else a second Ctrl-C would leave documents in clear
             if self._path:
                 shutil.rmtree(self._path, ignore_errors=True)
             for made in self._made:
@@ -178,19 +179,6 @@ class PartialFolder:
         for leftover in self._leftovers:
             leftover.close()
         self._leftovers = []
-
-
-@contextmanager
-def _without_interrupt() -> Iterator[None]:
-    """Who presses Ctrl-C twice must not be left with documents in clear because the second came while they went."""
-    if threading.current_thread() is not threading.main_thread():  # where no signal arrives
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)
 
 
 def _missing(folder: str) -> list[str]:

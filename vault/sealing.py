@@ -15,6 +15,7 @@ from keys.age import Sink
 from vault.appending import Appender
 from vault.disk import NAMED_WHILE_OPEN, TEMPORARY_SUFFIX, Disk
 from vault.errors import AlreadyThere, DiskFailed
+from vault.interrupts import undisturbed
 from vault.names import printable
 from vault.refusals import refusal
 
@@ -25,10 +26,14 @@ _GIVEN = re.compile(r"[0-9a-f]{8}\.(age|zip)", re.ASCII)
 """A name that this program gave: another each time, so what a killed run left has another one than the next run's."""
 
 
-def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: bool | None = None) -> T:
+def write_sealed(
+    path: str, fill: Callable[[Sink], T], *, disk: Disk, force: bool | None = None,
+    when_whole: Callable[[int], object] = lambda size: None,
+) -> T:  # fmt: skip
     """Call ``fill`` with a sink, then sync and publish the file at ``path``; what ``fill`` returned.
 
-    Whatever ``fill`` raises leaves nothing behind; what a run that was killed left is removed by the next that writes
+    ``when_whole`` is told the file's bytes when it is whole and durable, and has no name yet. Whatever ``fill`` or
+    ``when_whole`` raises leaves nothing behind; what a run that was killed left is removed by the next that writes
     a file of the same name there. Raises AlreadyThere unless ``force``, which is None where nobody can ask for it, and
     DiskFailed.
     """
@@ -46,6 +51,7 @@ def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: boo
                 result = fill(sink)
                 sink.finish()
                 disk.sync(fd, temporary)
+                when_whole(os.fstat(fd).st_size)
                 if NAMED_WHILE_OPEN:
                     publish(temporary, path)
             finally:
@@ -53,7 +59,7 @@ def write_sealed(path: str, fill: Callable[[Sink], T], *, disk: Disk, force: boo
             if not NAMED_WHILE_OPEN:
                 publish(temporary, path)
         except BaseException:
-            with suppress(OSError):
+            with undisturbed(), suppress(OSError):
                 os.unlink(temporary)
             raise
     except FileExistsError as exc:

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
+import time
 from functools import partial
 from threading import Event
 
@@ -135,3 +138,45 @@ def test_a_long_stream_that_is_wrong_is_found() -> None:
             hashing.update(bytes(TOGETHER_BYTES - 1))
         hashing.expect(hashlib.sha256(bytes(7)).digest(), lambda: Wrong("long"))
         hashing.wait()
+
+
+def test_a_second_ctrl_c_does_not_leave_a_job_at_work_behind_its_owners_back() -> None:
+    """The job presses it when its owner does not hear it any more, or, if it always does, after a while."""
+    done: list[str] = []
+    begun = Event()
+
+    def press_and_go_on() -> None:
+        begun.set()
+        until = time.monotonic() + 5
+        while signal.getsignal(signal.SIGINT) is not signal.SIG_IGN and time.monotonic() < until:
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+        done.append("the job")
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), Lane("test") as lane:
+        lane.do(press_and_go_on)
+        lane.do(partial(done.append, "another"))
+        begun.wait()
+        raise KeyboardInterrupt
+    assert done == ["the job"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_while_a_lane_ends_by_itself_drops_what_was_not_begun() -> None:
+    done: list[str] = []
+
+    def press_and_go_on() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        until = time.monotonic() + 5
+        while signal.getsignal(signal.SIGINT) is not signal.SIG_IGN and time.monotonic() < until:
+            pass
+        done.append("the job")
+
+    leaving = Event()
+    with pytest.raises(KeyboardInterrupt), Lane("test") as lane:
+        lane.do(leaving.wait)
+        lane.do(press_and_go_on)
+        lane.do(partial(done.append, "another"))
+        leaving.set()
+    assert done == ["the job"]

@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -40,7 +41,7 @@ from vault.carriers import CARRIERS, file_size
 from vault.disk import Disk
 from vault.errors import BadInput, DamagedBundle, DiskFailed, LibraryMissing, PartsMissing
 from vault.part_reader import BadPart, JoinedParts
-from vault.part_writer import write_parts
+from vault.part_writer import WrittenSet, write_parts
 from vault.parts import MAX_PARTS, TRAILER_SIZE, cut, parse_trailer
 from vault.repair import Repair
 
@@ -257,11 +258,37 @@ def test_after_a_power_cut_every_file_with_a_parts_name_is_a_whole_part(tmp_path
     for n in crash_points(lambda disk: write(tmp_path / str(next(numbers)), tar, 2, 1, disk=disk), steps):
         names = list((tmp_path / str(n)).glob("*"))
         parts = [path for path in names if path.suffix == ".age"]
-        assert all(path.name.endswith(".age.new") for path in names if path not in parts)
+        assert all(re.fullmatch(r"[0-9a-f]{8}\.age-[0-9a-f]{8}\.new", p.name) for p in names if p not in parts)
         assert all(found(path).left_out == () for path in parts)
-        assert len({path.name.removesuffix(".new") for path in names}) == 3 or not parts
+        assert len({path.name.partition("-")[0] for path in names}) == 3 or not parts
         some += 0 < len(parts) < 3
     assert some
+
+
+def test_what_a_killed_run_left_half_written_goes_with_the_next_run_and_whole_parts_stay(tmp_path: Path) -> None:
+    tar = a_bundle(4)
+    (tmp_path / "whole").mkdir()
+    steps = count_steps(lambda disk: write(tmp_path / "whole", tar, 2, 1, disk=disk))
+    seen: set[str] = set()
+    for _ in crash_points(lambda disk: write(tmp_path, tar, 2, 1, disk=disk), steps):
+        before = {path.name for path in tmp_path.glob("*.age")}
+        seen |= {path.name for path in tmp_path.glob("*.new")}
+        written = {Path(part.path).name for part in write(tmp_path, tar, 2, 1).parts}
+        assert {path.name for path in tmp_path.iterdir()} == {*before, *written, "whole"}
+    assert len(seen) > steps / 2
+
+
+def test_a_run_leaves_the_parts_of_one_that_is_at_work_alone(tmp_path: Path) -> None:
+    tar = a_bundle(4)
+
+    def beside(parts: WrittenSet) -> None:
+        assert not any(Path(part.path).exists() for part in parts.parts)
+        write(tmp_path, tar, 2, 1)
+
+    how = cut_into(2, 1, len(tar))
+    done = write_parts(str(tmp_path), how, lambda: CROWD, lambda sink: sink.write(tar), disk=Disk(), when_whole=beside)
+    assert len(list(tmp_path.iterdir())) == 6
+    assert all(found(Path(part.path)).left_out == () for part in done.parts)
 
 
 def test_a_document_that_changed_leaves_nothing_behind(tmp_path: Path) -> None:
