@@ -11,16 +11,16 @@ take twenty times their size in memory. No I/O. Limits are the same for writing 
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from gettext import gettext as _
 
 import msgspec
 
 from vault import bundle_layout as layout
 from vault.errors import BadInput, DamagedBundle, VaultError
+from vault.language import later
 from vault.names import bag_name, is_bag_name, json_safe
 
 HASH_SIZE = 32
@@ -46,6 +46,7 @@ _ITEM_KEY = b'{"item":'
 _ITEM_HEAD = re.compile(rb'\{"item":[1-9][0-9]{0,6}')
 _EVENT_KEY = b',"event":'
 _ANY_ITEM = _ITEM_KEY + b"1" + _EVENT_KEY
+_OUT_OF_ORDER = later("the custody record is out of order, or speaks of an item that is not there")
 _PATH = re.compile(r"data/([0-9]{4,6})/([^/]+)")
 
 Event = Mapping[str, object]
@@ -205,20 +206,18 @@ def render_custody(items: Iterable[BundleItem]) -> bytes:
 def parse_contents(untrusted_items: bytes, untrusted_custody: bytes) -> Contents:
     """Both texts, checked against every limit and spelling. Raises DamagedBundle."""
     try:
-        contents = _parse_items(untrusted_items)
-        custody = _parse_custody(untrusted_custody, len(contents.items))
+        custody = _parse_custody(untrusted_custody)
+        contents = _parse_items(untrusted_items, custody)
     except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
         raise DamagedBundle(_("the list of items or the custody record is damaged")) from exc
+    if custody and max(custody) > len(contents.items):
+        raise DamagedBundle(_(_OUT_OF_ORDER))
+    return contents
+
+
+def _parse_items(untrusted: bytes, custody: Mapping[int, Sequence[bytes]]) -> Contents:
+    """All of it, with the texts of events by the numbers of their items."""
     events = _Events()
-    items = (
-        replace(item, custody=Custody(custody[number], events)) if number in custody else item
-        for number, item in enumerate(contents.items, 1)
-    )
-    return replace(contents, items=tuple(items))
-
-
-def _parse_items(untrusted: bytes) -> Contents:
-    """All but the custody."""
     lines = _lines(untrusted)
     head_line = next(lines, b"")
     head = msgspec.json.decode(head_line.removesuffix(b',"items":[') + b"}", type=_Head)
@@ -232,7 +231,9 @@ def _parse_items(untrusted: bytes) -> Contents:
         if ended or len(items) == layout.MAX_ITEMS:
             raise DamagedBundle(_("a bundle holds 1 to {max_items} items").format(max_items=layout.MAX_ITEMS))
         more = line.endswith(b",")
-        item = _item(msgspec.json.decode(line[:-1] if more else line, type=_ItemText))
+        told = custody.get(len(items) + 1)
+        text = msgspec.json.decode(line[:-1] if more else line, type=_ItemText)
+        item = _item(text, Custody(told, events) if told else ())
         problem = _problem_of(item)
         if problem:
             raise DamagedBundle(_("item {number}: {problem}").format(number=len(items) + 1, problem=problem))
@@ -251,7 +252,7 @@ def _parse_items(untrusted: bytes) -> Contents:
     return Contents(bundle_id, head.title, head.sealed_ns, tuple(items))
 
 
-def _parse_custody(untrusted: bytes, items: int) -> dict[int, list[bytes]]:
+def _parse_custody(untrusted: bytes) -> dict[int, list[bytes]]:
     """For each item that has any, the texts of its events: what follows the item's number in their lines."""
     events: dict[int, list[bytes]] = {}
     judged: dict[bytes, bytes] = {}
@@ -265,8 +266,8 @@ def _parse_custody(untrusted: bytes, items: int) -> dict[int, list[bytes]]:
                 judged[text] = text
         else:
             number = int(head[len(_ITEM_KEY) :])
-        if not last <= number <= items:
-            raise DamagedBundle(_("the custody record is out of order, or speaks of an item that is not there"))
+        if number < last:
+            raise DamagedBundle(_(_OUT_OF_ORDER))
         if count == MAX_EVENTS:
             raise DamagedBundle(_("the custody record holds an event that may not be, or too many"))
         events.setdefault(number, []).append(text)
@@ -331,7 +332,7 @@ def _item_text(item: SealedItem) -> dict[str, object]:
     }
 
 
-def _item(text: _ItemText) -> SealedItem:
+def _item(text: _ItemText, custody: Collection[Event]) -> SealedItem:
     if text.name is not None:
         name = text.name.encode("utf-8")
     else:
@@ -339,7 +340,7 @@ def _item(text: _ItemText) -> SealedItem:
     sha256 = bytes.fromhex(text.sha256)
     return SealedItem(
         *(name, text.size, sha256, text.modified_ns, text.filed_ns),
-        *(text.note, text.source, tuple(text.tags)),
+        *(text.note, text.source, tuple(text.tags), custody),
         path=text.path,
     )
 
@@ -353,7 +354,8 @@ def _name_text(name: bytes) -> dict[str, str]:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """As ``json.dumps`` without spaces and with letters of every script as they are, in a third of the time."""
+    return msgspec.json.encode(value).decode("utf-8")
 
 
 def _problem_of(item: BundleItem) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from html import escape
 from urllib.parse import quote
 
@@ -87,16 +88,19 @@ def _language_switch() -> Iterator[str]:
         yield f'<input type="radio" name="language" id="{language}"{checked}><label for="{language}">{name}</label>'
 
 
+@cache
 def _word(word: str) -> str:
     """A word of the page, which the style sheet shows in the language that was chosen."""
     return f'<span class="w {word}"><b>{WORDS[word][0]}</b></span>'
 
 
 def _rows(rows: Sequence[tuple[str, str, str]]) -> str:
-    return "".join(
-        f"<dt>{_word(label) if label in WORDS else label}</dt><dd{f' class={css}' if css else ''}>{content}</dd>"
-        for label, content, css in rows
-    )
+    return "".join([f"{_head_of_row(label, css)}{content}</dd>" for label, content, css in rows])
+
+
+@cache
+def _head_of_row(label: str, css: str) -> str:
+    return f"<dt>{_word(label) if label in WORDS else label}</dt><dd{f' class={css}' if css else ''}>"
 
 
 def _entries(items: Iterable[SealedItem], thumbnails: Collection[str]) -> Iterator[str]:
@@ -132,7 +136,7 @@ def _entry(item: SealedItem, custody: str, thumbnails: Collection[str]) -> str:
         rows.append(("tags", "".join(f'<span class="tag">{_text(tag)}</span>' for tag in item.tags), ""))
     if custody:
         rows.append(("custody", f"<ol>{custody}</ol>", ""))
-    link = escape(quote(item.path), quote=True)
+    link = quote(item.path)  # leaves nothing that HTML gives a meaning to
     name = escape(printable(item.name))
     picture = f'<img src="{thumbnail_path(number)}" alt="" loading="lazy">' if number in thumbnails else ""
     head = f'<h2><span class="no">{number}</span> <a href="{link}">{name}</a></h2>'
@@ -173,6 +177,7 @@ def _bytes(size: int) -> str:
 def _time(ns: int) -> str:
     """Date and time in UTC; a number where a calendar ends."""
     try:
-        return (_EPOCH + timedelta(microseconds=ns // 1000)).strftime("%Y-%m-%d %H:%M:%S UTC")
+        at = _EPOCH + timedelta(seconds=ns // 1_000_000_000)
+        return f"{at.year:04}-{at.month:02}-{at.day:02} {at.hour:02}:{at.minute:02}:{at.second:02} UTC"
     except OverflowError:
         return f"{ns} ns since 1970"

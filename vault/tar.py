@@ -77,7 +77,9 @@ def check_path(path: str) -> str:
 
 def member_size(path: str, size: int) -> int:
     """How many bytes a member takes: its headers, its content, and the NULs up to a whole block."""
-    return len(_headers(Member(path, size), 0)) + size + -size % BLOCK
+    _name, records = _name_and_records(Member(path, size))
+    headers = 2 * BLOCK + len(records) + -len(records) % BLOCK if records else BLOCK
+    return headers + size + -size % BLOCK
 
 
 def tar_size(members: Iterable[tuple[str, int]]) -> int:
@@ -260,6 +262,16 @@ class _Names:
 
 def _headers(member: Member, number: int) -> bytes:
     """All header bytes of a member; ``number`` counts from 0 and names the extended header."""
+    name, records = _name_and_records(member)
+    header = _header(name, member.size if member.size <= USTAR_MAX_SIZE else 0, b"0")
+    if not records:
+        return header
+    extended = _header(b"PaxHeaders/%d" % number, len(records), b"x")
+    return extended + records + bytes(-len(records) % BLOCK) + header
+
+
+def _name_and_records(member: Member) -> tuple[bytes, bytes]:
+    """The name in a member's header, and the pax records for what does not fit into that."""
     if not 0 <= member.size <= MAX_SIZE:
         raise DamagedBundle(_("a file of this size cannot be in a tar"))
     records = b""
@@ -267,37 +279,28 @@ def _headers(member: Member, number: int) -> bytes:
     if not member.path.isascii() or len(name) > USTAR_PATH_BYTES:
         records += _record(_PATH_RECORD, name)
         name = member.path.encode("ascii", "replace").replace(b"?", b"_")[:USTAR_PATH_BYTES]
-    size = member.size
-    if size > USTAR_MAX_SIZE:
-        records += _record(_SIZE_RECORD, str(size).encode("ascii"))
-        size = 0
-    header = _header(name, size, b"0")
-    if not records:
-        return header
-    extended = _header(b"PaxHeaders/%d" % number, len(records), b"x")
-    return extended + records + bytes(-len(records) % BLOCK) + header
+    if member.size > USTAR_MAX_SIZE:
+        records += _record(_SIZE_RECORD, str(member.size).encode("ascii"))
+    return name, records
+
+
+_BEFORE_SIZE = b"0000644\0" + 2 * b"0000000\0"  # mode, uid, gid
+_AFTER_SIZE = b"\0" + b"00000000000\0"  # mtime
+_AFTER_KIND = (
+    bytes(100)  # link name
+    + b"ustar\x0000"
+    + bytes(64)  # names of owner and group
+    + 2 * b"0000000\0"  # device
+    + bytes(167)  # path prefix, and the unused end of the block
+)
+_FIXED_SUM = sum(_BEFORE_SIZE) + sum(_AFTER_SIZE) + sum(_AFTER_KIND) + 8 * ord(" ")
 
 
 def _header(name: bytes, size: int, kind: bytes) -> bytes:
     """A ustar header: no owner, no time, nothing of the machine it was written on."""
-    front = b"%s%s%s%s%s%s" % (
-        name.ljust(100, b"\0"),
-        b"0000644\0",
-        b"0000000\0",  # uid
-        b"0000000\0",  # gid
-        b"%011o\0" % size,
-        b"00000000000\0",  # mtime
-    )
-    back = b"%s%s%s%s%s%s" % (
-        kind.ljust(101, b"\0"),  # with an empty link name
-        b"ustar\x0000",
-        bytes(64),  # names of owner and group
-        b"0000000\0",
-        b"0000000\0",  # device
-        bytes(167),  # path prefix, and the unused end of the block
-    )
-    checksum = sum(front) + sum(back) + 8 * ord(" ")
-    return front + b"%06o\0 " % checksum + back
+    digits = b"%011o" % size
+    checksum = b"%06o\0 " % (sum(name) + sum(digits) + kind[0] + _FIXED_SUM)
+    return b"".join((name.ljust(100, b"\0"), _BEFORE_SIZE, digits, _AFTER_SIZE, checksum, kind, _AFTER_KIND))
 
 
 def _record(key: str, value: bytes) -> bytes:
