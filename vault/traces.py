@@ -294,7 +294,7 @@ def _runtime_files(vault: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     found: list[str] = []
     with suppress(NotAllowed, OSError):
         for place in places(vault, environ):
-            found += (place.socket, place.agent, place.guard)
+            found += place.files
     return tuple(found)
 
 

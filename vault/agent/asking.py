@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from contextlib import suppress
 from gettext import gettext as _
 
-from vault.agent import local, process, protocol, runtime
+from vault.agent import process, protocol, runtime
 from vault.errors import Busy, VaultError
 from vault.layout import KEYRING
+
+if sys.platform == "win32":
+    from vault.agent.pipes import connect, receive_into
+else:
+    from vault.agent.local import connect, receive_into
 
 PATIENCE = 1.0
 """Seconds that an agent has for an answer."""
@@ -28,14 +34,15 @@ def lock(folder: str) -> bool:
     whether an agent runs.
     """
     try:
-        ended = [_end(place) for place in runtime.places(folder)]
+        # On Windows the one pipe of the vault is found by the mark.
+        ended = [_end(place) for place in runtime.places(folder)] if sys.platform != "win32" else []
     finally:
         elsewhere = process.end(process.mark_at(os.path.join(folder, KEYRING)))
     for number, why in elsewhere:
         if why:
             raise Busy(
                 _("the agent does not end: {reason}").format(reason=why),
-                _("kill -9 {number}, or power the machine off").format(number=number),
+                _how_to_end(number),
             )
     return any(ended) or bool(elsewhere)
 
@@ -59,9 +66,15 @@ def _end(place: runtime.Place) -> bool:
     if not runtime.wait_until_free(place.agent):
         raise Busy(
             _("the agent does not end"),
-            _("kill -9 {number}, or power the machine off").format(number=number or "PROCESS"),
+            _how_to_end(number),
         )
     return True
+
+
+def _how_to_end(number: int | None) -> str:
+    if sys.platform == "win32":
+        return _("taskkill /F /PID {number}, or power the machine off").format(number=number or "PROCESS")
+    return _("kill -9 {number}, or power the machine off").format(number=number or "PROCESS")
 
 
 def standing(folder: str) -> protocol.Standing | None:
@@ -81,16 +94,16 @@ def place_of_agent(folder: str) -> runtime.Place | None:
     for place in runtime.places(folder):
         if runtime.note_of_holder(place.agent) is not None:
             return place
-        left = place if os.path.lexists(place.socket) else left
+        left = place if any(map(os.path.lexists, place.files[:1])) else left
     return left
 
 
 def ask(place: runtime.Place, operation: int) -> bytearray:
     """The body of the answer. Raises OSError, EOFError, VaultError."""
-    with local.connect(place.socket, timeout=PATIENCE) as connection:
+    with connect(place.socket, timeout=PATIENCE) as connection:
         connection.sendall(protocol.encode_request(operation))
         head = bytearray(protocol.ANSWER_HEAD_SIZE)
-        local.receive_into(connection, memoryview(head))
+        receive_into(connection, memoryview(head))
         body = bytearray(protocol.parse_answer_head(bytes(head)))
-        local.receive_into(connection, memoryview(body))
+        receive_into(connection, memoryview(body))
         return body

@@ -2,13 +2,15 @@
 """One buffer for one secret: outside the interpreter's heap, out of swap and core dumps, zeroed when closed.
 
 Best effort in this order: memfd_secret(2), whose pages are in no other process's reach, the kernel's own included,
-and while which exists the machine does not hibernate; an anonymous mapping with mlock(2); an anonymous mapping.
-``kind`` says which it became. The secret is read into it and written from it without a copy in between.
+and while which exists the machine does not hibernate; an anonymous mapping with mlock(2), VirtualLock on Windows; an
+anonymous mapping. ``kind`` says which it became. The secret is read into it and written from it without a copy in
+between.
 """
 
 from __future__ import annotations
 
 import ctypes
+import io
 import mmap
 import os
 import sys
@@ -33,7 +35,7 @@ class SecretBuffer:
             finally:
                 os.close(fd)
         else:
-            self._map = mmap.mmap(-1, pages, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            self._map = _anonymous(pages)
             self.kind = LOCKED if _lock(self._map, pages) else PLAIN
             for advice in ("MADV_DONTDUMP", "MADV_DONTFORK"):
                 if hasattr(mmap, advice):
@@ -43,16 +45,23 @@ class SecretBuffer:
     def fill_from(self, fd: int) -> bool:
         """Read until it is full; whether it became so before the other end closed. Raises OSError."""
         done = 0
-        while done < self.size:
-            got = os.readv(fd, [self.view[done:]])
-            if not got:
-                return False
-            done += got
+        with io.FileIO(fd, closefd=False) as pipe:
+            while done < self.size:
+                got = pipe.readinto(self.view[done:])
+                if not got:
+                    return False
+                done += got
         return True
 
     def zero(self) -> None:
         """Overwrite it. Safe to call at any moment, and twice."""
         self.view[:] = bytes(self.size)
+
+
+def _anonymous(size: int) -> mmap.mmap:
+    if sys.platform == "win32":
+        return mmap.mmap(-1, size)
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 def _memfd_secret(size: int) -> int | None:
@@ -75,9 +84,13 @@ def _memfd_secret(size: int) -> int | None:
 
 
 def _lock(mapping: mmap.mmap, size: int) -> bool:
+    address = ctypes.addressof(ctypes.c_char.from_buffer(mapping))
+    if sys.platform == "win32":
+        from vault.agent import windows
+
+        return windows.lock_memory(address, size)
     try:
         libc = ctypes.CDLL(None, use_errno=True)
-        address = ctypes.addressof(ctypes.c_char.from_buffer(mapping))
         return bool(libc.mlock(ctypes.c_void_p(address), ctypes.c_size_t(size)) == 0)
     except (OSError, AttributeError):
         return False

@@ -26,14 +26,20 @@ from vault.vaults import LockedVault, Vault
 
 MAX_SECONDS = 7 * 24 * 3600
 
+if sys.platform == "win32":
+    from vault.agent import pipes
+
+    # Without a console nothing that happens to this one reaches it. It inherits three streams, no more.
+    _DETACHED = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+else:
+    _DETACHED = 0
+
 
 def start(vault: Vault, *, lasts: int, idle: int) -> None:
     """Leave the open vault with a new agent, instead of the one there may be. Times in seconds.
 
-    Raises NotAllowed where there are no agents, Busy when the old one does not end, DiskFailed, Wiped.
+    Raises NotAllowed, Busy when the old one does not end, DiskFailed, Wiped.
     """
-    if not runtime.SUPPORTED:
-        raise NotAllowed(_("an agent is not built for this system"), _("each command asks for the passphrase here"))
     if not (0 < lasts <= MAX_SECONDS and 0 < idle <= MAX_SECONDS):
         raise ValueError("an agent lasts between a second and a week")
     lock(vault.folder)
@@ -42,6 +48,11 @@ def start(vault: Vault, *, lasts: int, idle: int) -> None:
         stamp = runtime.stamp_of(os.path.join(vault.folder, layout.KEYRING))
     except OSError as exc:
         raise DiskFailed(_("the agent cannot be started: {reason}").format(reason=refusal(exc))) from exc
+    if sys.platform == "win32" and pipes.is_there(place.socket):
+        raise NotAllowed(
+            _("another program has taken the name of the pipe on which an agent would answer"),
+            _("each command still asks for the passphrase"),
+        )
     head = protocol.encode_start(protocol.Start(lasts, idle, stamp, place.folder, place.base))
     try:
         # After the stamp: whoever writes to the keyring from here on is noticed.
@@ -61,18 +72,24 @@ def _spawn(head: bytes, blob: bytearray, mark: str) -> None:
     from vault.agent.server import READY
 
     source = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    with subprocess.Popen(
-        [sys.executable, "-E", "-s", "-B", *process.arguments(mark)], cwd=source, start_new_session=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
-    ) as agent:  # fmt: skip
-        assert agent.stdin is not None and agent.stdout is not None
+    agent = subprocess.Popen(
+        [sys.executable, "-E", "-s", "-B", *process.arguments(mark)], cwd=source, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0, creationflags=_DETACHED, start_new_session=True,
+    )  # fmt: skip
+    assert agent.stdin is not None and agent.stdout is not None
+    with agent.stdin, agent.stdout:
         with suppress(BrokenPipeError):
             for part in (memoryview(head), memoryview(blob)):
                 while part:
                     part = part[agent.stdin.write(part) :]
             agent.stdin.close()
-        if agent.stdout.read(1) != READY:
-            raise Busy(_("the agent did not start"), _("each command still asks for the passphrase"))
+        ready = agent.stdout.read(1) == READY
+    if sys.platform == "win32" and ready:
+        agent.returncode = 0  # it is the one that stays, and is not waited for
+    else:
+        agent.wait()
+    if not ready:
+        raise Busy(_("the agent did not start"), _("each command still asks for the passphrase"))
 
 
 def resume(locked: LockedVault) -> Vault | None:

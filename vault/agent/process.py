@@ -5,7 +5,8 @@ Owns the mark that an agent carries in its command line, the search for it in /p
 is a hash of which file the keyring is (device and inode), so it is the same through every link and mount, and a
 process that no runtime folder leads to is found by it. Seen are processes of this user that /proc shows: none in
 another PID namespace, none where /proc hides those that may not be traced (hidepid, proc(5)), none on systems
-without /proc. Standard library only: the emergency wipe uses it once the keys are gone.
+without /proc. On Windows the mark names a pipe (``pipes``), and whoever of this user has that is the agent. Standard
+library only: the emergency wipe uses it once the keys are gone.
 """
 
 from __future__ import annotations
@@ -14,20 +15,29 @@ import hashlib
 import os
 import select
 import signal
+import sys
 import time
 
+from vault.agent.protocol import LOCK, encode_request
 from vault.language import later
 
+if sys.platform == "win32":
+    from vault.agent import pipes
+
 _PROC = "/proc"
+_U64 = (1 << 64) - 1
 _MODULE = "vault.agent"
 _GRACE = 0.05
 """Seconds that an agent has to zero its slot by itself."""
+_GRACE_WINDOWS = 0.5
+"""The same there, where a process takes longer to end."""
 _PATIENCE = 2.0
 """Seconds after which a process that was killed is given up: one that hangs in the kernel."""
 
 
 def mark_of(device: int, inode: int) -> str:
     """Sixteen hexadecimal digits for a keyring, by what ``stat`` says of it."""
+    device, inode = device & _U64, inode & _U64  # as the agent is told them; ReFS has more bits (stat_result)
     return hashlib.sha256(f"sandyk agent {device} {inode}".encode("ascii")).hexdigest()[:16]
 
 
@@ -46,9 +56,15 @@ def arguments(mark: str) -> tuple[str, ...]:
 
 
 def find(mark: str | None) -> tuple[int, ...]:
-    """The numbers of this user's processes that bear a mark, as far as /proc shows them; none for no mark."""
+    """The numbers of this user's processes that bear a mark, as far as /proc shows them; none for no mark.
+
+    0 on Windows for one that cannot be asked for its number.
+    """
     if mark is None:
         return ()
+    if sys.platform == "win32":
+        number = pipes.number_at(pipes.path_of(mark))
+        return () if number is None else (number,)
     try:
         names = os.listdir(_PROC)
     except OSError:
@@ -58,6 +74,11 @@ def find(mark: str | None) -> tuple[int, ...]:
 
 def end(mark: str | None) -> tuple[tuple[int, str], ...]:
     """Let every process that bears a mark zero its slot and end, or kill it: each number, and "" or why not."""
+    if sys.platform == "win32":
+        if mark is None:
+            return ()
+        one = pipes.end(pipes.path_of(mark), encode_request(LOCK), grace=_GRACE_WINDOWS, patience=_PATIENCE)
+        return () if one is None else (one,)
     outcome: list[tuple[int, str]] = []
     running: dict[int, int] = {}
     for number in find(mark):

@@ -8,7 +8,7 @@
              STATUS  u32 seconds left | u32 seconds until idle | u32 seconds since the last use | u8 memory
 
     slot     177 bytes: ``keys.held``
-    start    u32 lasts | u32 idle | 5 x u64 stamp | u16 + u16 lengths | vault folder | runtime folder; then a slot
+    start    u32 lasts | u32 idle | 5 x u64 stamp | u16 + u16 lengths | vault folder | base; then a slot
 
 Numbers are big-endian. One request for each connection. Whatever is not exactly this is refused, and its
 length is looked at before anything is read.
@@ -60,7 +60,10 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What the agent is told when it starts, apart from the slot. Times in seconds."""
+    """What the agent is told when it starts, apart from the slot. Times in seconds.
+
+    ``base`` is the runtime folder, on Windows the agent's pipe.
+    """
 
     lasts: int
     idle: int
@@ -145,6 +148,7 @@ def parse_start(untrusted: bytes, untrusted_names: bytes) -> Start:
         raise Damaged(_("the start message was cut off"))
     lasts, idle, *stamp, folder_size, __ = _START.unpack(untrusted)
     folder, base = untrusted_names[:folder_size], untrusted_names[folder_size:]
-    if not (folder.startswith(b"/") and base.startswith(b"/")) or not lasts or not idle:
+    start = Start(lasts, idle, Stamp(*stamp), os.fsdecode(folder), os.fsdecode(base))
+    if not (os.path.isabs(start.folder) and os.path.isabs(start.base)) or not lasts or not idle:
         raise Damaged(_("the start message makes no sense"))
-    return Start(lasts, idle, Stamp(*stamp), os.fsdecode(folder), os.fsdecode(base))
+    return start

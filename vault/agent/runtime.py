@@ -3,7 +3,8 @@
 
 Owns the folder they use (0700, one's own, checked each time) and who holds a place in it: a lock that the kernel lets
 go when its holder ends, however it ends. Opens no socket and holds no key. Nothing in it says where the vault lies:
-the names come from a hash of its path. Standard library only.
+the names come from a hash of its path. On Windows there is no such folder: an agent has a named pipe (``pipes``), which
+the kernel takes away when its process ends, and nothing else of ours runs beside a vault. Standard library only.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from gettext import gettext as _
 
+from vault.agent import process
 from vault.agent.protocol import Stamp
 from vault.errors import NotAllowed
+from vault.layout import KEYRING
 
-SUPPORTED = os.name == "posix"
-"""Windows has no Unix sockets with proof of who is at the other end; its named pipes are not built."""
+if sys.platform == "win32":
+    from vault.agent import pipes
 
 _NAME = "sandyk"
 _SESSIONS = "/run/user"
@@ -35,7 +39,10 @@ _MAX_SOCKET_PATH = 100
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The files of one vault in the runtime folder. ``folder`` is the vault's real path."""
+    """The files of one vault in the runtime folder. ``folder`` is the vault's real path.
+
+    On Windows ``base`` is the agent's pipe, and there are no files.
+    """
 
     folder: str
     base: str
@@ -43,11 +50,15 @@ class Place:
     @property
     def socket(self) -> str:
         """Where the agent listens."""
+        if sys.platform == "win32":
+            return self.base
         return os.path.join(self.base, f"{self._mark}.sock")
 
     @property
     def agent(self) -> str:
         """Held by the agent while it lives; holds its process number."""
+        if sys.platform == "win32":
+            return self.base
         return os.path.join(self.base, f"{self._mark}.agent")
 
     @property
@@ -56,12 +67,20 @@ class Place:
         return os.path.join(self.base, f"{self._mark}.guard")
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """Whatever of it may be found on a disk."""
+        return () if sys.platform == "win32" else (self.socket, self.agent, self.guard)
+
+    @property
     def _mark(self) -> str:
         return hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
 
 
 def place_of(folder: str, environ: Mapping[str, str] = os.environ) -> Place:
     """The place of the vault in ``folder``; makes the runtime folder if needed. Raises NotAllowed, OSError."""
+    if sys.platform == "win32":
+        status = os.lstat(os.path.join(folder, KEYRING))
+        return Place(os.path.realpath(folder), pipes.path_of(process.mark_of(status.st_dev, status.st_ino)))
     base = _base(environ)
     with suppress(FileExistsError):
         os.mkdir(base, 0o700)
@@ -76,8 +95,11 @@ def place_of(folder: str, environ: Mapping[str, str] = os.environ) -> Place:
 
 def place_if_any(folder: str, environ: Mapping[str, str] = os.environ) -> Place | None:
     """The same without making anything; None when there is no runtime folder. Raises NotAllowed."""
-    if not SUPPORTED:
-        return None
+    if sys.platform == "win32":
+        try:
+            return place_of(folder)
+        except OSError:  # no keyring: nothing that an agent could hold
+            return None
     base = _base(environ)
     if not os.path.lexists(base):
         return None
@@ -92,15 +114,20 @@ def places(folder: str, environ: Mapping[str, str] = os.environ) -> Iterator[Pla
     folder. One that is not ours alone cannot have a process of ours in it, and is left out; if it is the one
     of this environment, NotAllowed is raised, after the others.
     """
+    if sys.platform != "win32":
+        yield from _places_elsewhere(folder, environ)
+    place = place_if_any(folder, environ)
+    if place is not None:
+        yield place
+
+
+def _places_elsewhere(folder: str, environ: Mapping[str, str]) -> Iterator[Place]:
     own = _base(environ)
     for base in dict.fromkeys((os.path.join(_SESSIONS, str(os.geteuid()), _NAME), _temporary({}), _temporary(environ))):
         if base != own:
             with suppress(OSError, NotAllowed):
                 check_own(base)
                 yield Place(os.path.realpath(folder), base)
-    place = place_if_any(folder, environ)
-    if place is not None:
-        yield place
 
 
 def check_own(path: str) -> None:
@@ -140,6 +167,9 @@ def rewrite(fd: int, note: str) -> None:
 
 def note_of_holder(path: str) -> str | None:
     """The note of the process that holds a place; None when nobody does. Untrusted: any program of ours may write."""
+    if sys.platform == "win32":
+        number = pipes.number_at(path) if path.startswith(pipes.PREFIX) else None
+        return None if number is None else f"{number}\n"
     import fcntl
 
     try:

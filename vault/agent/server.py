@@ -1,28 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent's process: holds one slot in locked memory, answers its own user's commands, forgets, ends.
 
-Owns the loop and nothing else: ``lease`` judges when to forget, ``protocol`` what bytes mean, ``local`` who is at the
-other end. To forget is to zero the buffer and end the process; there is no forgetting and going on. It loads no
-cryptography, and the slot exists in it once: read from a pipe into the buffer, sent from there. A connection has two
-seconds and one request; whatever is wrong with one closes that one.
+Owns the loop and nothing else: ``lease`` judges when to forget, ``protocol`` what bytes mean, ``door`` how it is
+reached, which on Windows is ``pipes``; both ask the kernel who is at the other end. To forget is to zero the buffer and
+end the process; there is no forgetting and going on. It loads no cryptography, and the slot exists in it once: read
+from a pipe into the buffer, sent from there. A connection has two seconds and one request; whatever is wrong with one
+closes that one.
 """
 
 from __future__ import annotations
 
 import os
-import select
 import signal
-import stat
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
 from keys.memory import harden
 from vault import layout
-from vault.agent import clocks, local, protocol, runtime
+from vault.agent import clocks, protocol, runtime
 from vault.agent.buffer import SecretBuffer
 from vault.agent.lease import Lease
 from vault.errors import VaultError
+
+if sys.platform == "win32":
+    from vault.agent import windows
+    from vault.agent.pipes import Door
+    from vault.agent.pipes import Served as Socket
+else:
+    from vault.agent.door import Door
+    from vault.agent.local import Socket
 
 LOOKS_EVERY = 0.1
 """Seconds between two looks at the keyring and the clocks: an emergency wipe elsewhere ends the agent this soon."""
@@ -32,7 +40,7 @@ READY = b"1"
 
 
 class _Connection:
-    def __init__(self, socket: local.Socket, until: float) -> None:
+    def __init__(self, socket: Socket, until: float) -> None:
         self.socket, self.until, self.untrusted = socket, until, b""
 
 
@@ -42,23 +50,14 @@ class Agent:
     def __init__(self, start: protocol.Start, buffer: SecretBuffer, end: Callable[[int], NoReturn] = os._exit) -> None:
         self._buffer, self._end = buffer, end
         self._keyring = os.path.join(start.folder, layout.KEYRING)
-        self._place = runtime.Place(start.folder, start.base)
+        self._door = Door(start.folder, start.base)
         self._connections: list[_Connection] = []
         now = clocks.now()
         self._lease = Lease(now + start.lasts, start.idle, now, clocks.slept(), start.stamp)
-        self._listener: local.Socket | None = None
-        self._inode = 0
 
     def listen(self) -> bool:
-        """Take the vault's place and listen. False when another agent keeps it. Raises OSError, NotAllowed."""
-        runtime.check_own(self._place.base)
-        if runtime.hold(self._place.agent, f"{os.getpid()}\n") is None:
-            return False
-        with suppress(FileNotFoundError):  # left by one that was killed
-            os.unlink(self._place.socket)
-        self._listener = local.listen(self._place.socket)
-        self._inode = os.lstat(self._place.socket).st_ino
-        return True
+        """Be reachable. False when another agent of the vault is. Raises OSError, NotAllowed."""
+        return self._door.open()
 
     def serve(self) -> NoReturn:
         """Answer until there is a reason to forget."""
@@ -71,9 +70,7 @@ class Agent:
     def forget(self) -> NoReturn:
         """Zero the slot and end the process."""
         self._buffer.zero()
-        with suppress(OSError):
-            if os.lstat(self._place.socket).st_ino == self._inode:
-                os.unlink(self._place.socket)
+        self._door.close()
         self._end(0)
 
     def _why_over(self) -> str | None:
@@ -81,41 +78,26 @@ class Agent:
             stamp = runtime.stamp_of(self._keyring)
         except OSError:
             stamp = None
-        return self._lease.why_over(clocks.now(), clocks.slept(), stamp, reachable=self._reachable())
-
-    def _reachable(self) -> bool:
-        try:
-            status = os.lstat(self._place.socket)
-        except OSError:
-            return False
-        return stat.S_ISSOCK(status.st_mode) and status.st_ino == self._inode
+        return self._lease.why_over(clocks.now(), clocks.slept(), stamp, reachable=self._door.reachable())
 
     def _look_at_sockets(self) -> None:
-        assert self._listener is not None
-        waiting: list[local.Socket] = [self._listener, *(c.socket for c in self._connections)]
-        ready, _, _ = select.select(waiting, [], [], LOOKS_EVERY)
+        ready, somebody_new = self._door.wait([c.socket for c in self._connections], LOOKS_EVERY)
         now = clocks.now()
         for connection in list(self._connections):
             if connection.socket in ready:
                 self._read(connection, now)
             elif now > connection.until:
                 self._drop(connection)
-        if self._listener in ready:
+        if somebody_new:
             self._accept(now)
 
     def _accept(self, now: float) -> None:
-        assert self._listener is not None
         try:
-            socket, _ = self._listener.accept()
-        except OSError:
-            return
-        connection = _Connection(socket, now + _PATIENCE)
-        self._connections.append(connection)
-        try:
-            socket.setblocking(False)
-            local.check_peer(socket)
+            socket = self._door.accept()
         except (OSError, VaultError):
-            self._drop(connection)
+            return
+        if socket is not None:
+            self._connections.append(_Connection(socket, now + _PATIENCE))
         if len(self._connections) > _MAX_CONNECTIONS:
             self._drop(self._connections[0])
 
@@ -158,19 +140,14 @@ class Agent:
 
 def main(*, secretmem: bool = True) -> int:
     """``python -m vault.agent``: the start message on standard input, ``READY`` or nothing on standard output."""
-    if os.fork():
+    if not _detach():
         return 0  # nobody has to wait for the one that stays
-    os.setsid()
-    os.chdir("/")
-    os.umask(0o077)
-    harden()
     buffer = SecretBuffer(protocol.SLOT_BLOB_SIZE, secretmem=secretmem)
     try:
         agent = _receive(buffer)
         if agent is None or not agent.listen():
             return 1
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            signal.signal(number, lambda *_: agent.forget())
+        _forget_when_told(agent)
         os.write(1, READY)
         _close_streams()
         agent.serve()
@@ -178,6 +155,29 @@ def main(*, secretmem: bool = True) -> int:
         return 1
     finally:
         buffer.zero()
+
+
+def _detach() -> bool:
+    """Become the process that stays, away from every terminal and folder; False in the one that started it."""
+    if sys.platform == "win32":  # there the one that starts it sees to that: ``client``
+        os.chdir(os.environ.get("SYSTEMROOT", "\\"))
+        windows.harden()
+        return True
+    if os.fork():
+        return False
+    os.setsid()
+    os.chdir("/")
+    os.umask(0o077)
+    harden()
+    return True
+
+
+def _forget_when_told(agent: Agent) -> None:
+    if sys.platform == "win32":  # a process without a console gets no signals, and is killed at logoff
+        windows.before_sleep(agent.forget)
+        return
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda *_: agent.forget())
 
 
 def _receive(buffer: SecretBuffer) -> Agent | None:
