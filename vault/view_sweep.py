@@ -2,10 +2,11 @@
 """Ending views: their programs, the view itself, and what lies in clear in its folder.
 
 Owns the order: first the programs that a view started, then the view, then its files, so that nothing is written anew
-behind the broom. A program is known by the home folder that the view gave it in its environment; one that changed that
-is not. Files in memory are unlinked, which frees their pages; on a disk they are overwritten first, for what that is
-worth there. Used by `view` at its end, by `lock`, by guards and by ``panic`` once the keys are gone. Standard library
-only; processes are seen on Linux.
+behind the broom. A program is known by the home folder that the view gave it in its environment, or by what
+``viewer_start`` laid over other folders in its mounts, which it cannot shed by changing its environment. No process of
+another user is touched. Files in memory are unlinked, which frees their pages; on a disk they are overwritten first,
+for what that is worth there. Used by `view` at its end, by `lock`, by guards and by ``panic`` once the keys are gone.
+Standard library only; processes are seen on Linux.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def end_programs(folder: str) -> bool:
 
 
 def programs(folder: str) -> tuple[int, ...]:
-    """The numbers of the processes that have the folder's home in their environment, as far as /proc shows them."""
+    """The numbers of the processes that were started to view what is in the folder, as far as /proc shows them."""
     try:
         names = os.listdir(_PROC)
     except OSError:
@@ -166,11 +167,57 @@ def _forget(holder: str) -> None:
 
 def _serves(number: int, folder: str) -> bool:
     try:
-        with open(f"{_PROC}/{number}/environ", "rb") as f:
-            untrusted = f.read()
-    except OSError:  # another user's, or one that lets nobody look
+        return _user_of(number) == os.getuid() and (_has_its_home(number, folder) or _has_its_mounts(number, folder))
+    except OSError:  # it has ended
         return False
-    return b"HOME=" + os.fsencode(view_places.home_of(folder)) in untrusted.split(b"\0")
+
+
+def _user_of(number: int) -> int | None:
+    """The real user. Not the owner of /proc/N: that is root for whatever lets nobody look into it (proc(5))."""
+    for line in _read(f"{_PROC}/{number}/status").splitlines():
+        if line.startswith(b"Uid:"):
+            return int(line.split()[1])
+    return None
+
+
+def _has_its_home(number: int, folder: str) -> bool:
+    with suppress(OSError):  # one that lets nobody look
+        untrusted = _read(f"{_PROC}/{number}/environ").split(b"\0")
+        return b"HOME=" + os.fsencode(view_places.home_of(folder)) in untrusted
+    return False
+
+
+def _has_its_mounts(number: int, folder: str) -> bool:
+    """Whether a process has folders of the view's mounted, in namespaces that are not those of this process.
+
+    By what is mounted, the fourth field of proc_pid_mountinfo(5), and never by where: anybody may mount something on a
+    folder of the view's. If this process has one mounted too, then it says nothing: whoever mounted it, so that this
+    process sees it, let others see it, or this process was started from within the view.
+    """
+    try:
+        if any(_namespace(number, kind) == _namespace("self", kind) for kind in ("mnt", "user")):
+            return False
+        return _mounts(number, folder) and not _mounts("self", folder)
+    except OSError:
+        return False
+
+
+def _namespace(number: int | str, kind: str) -> str:
+    return os.readlink(f"{_PROC}/{number}/ns/{kind}")
+
+
+def _mounts(number: int | str, folder: str) -> bool:
+    from vault.viewer_start import LAID
+
+    view = os.path.basename(folder)
+    endings = tuple(os.fsencode(f"/{view}/{name}") for name in LAID)
+    lines = _read(f"{_PROC}/{number}/mountinfo").splitlines()
+    return any(line.split(b" ")[3].removesuffix(b"//deleted").endswith(endings) for line in lines)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as f:
+        return f.read()
 
 
 def _end_process(
@@ -178,26 +225,39 @@ def _end_process(
 ) -> None:
     """Tell a process to end, then kill it, as long as ``still`` says that its number is its own."""
     orders = ((signal.SIGTERM, _GRACE),) if graces is None else graces
-    for order, patience in (*orders, (signal.SIGKILL, _PATIENCE)):
-        if not still():
-            return
-        with suppress(OSError):
-            os.kill(number, order)
-        if _wait(number, still, patience):
-            return
-
-
-def _wait(number: int, still: Callable[[], bool], patience: float) -> bool:
+    fd = _handle(number)
     try:
-        fd = os.pidfd_open(number)
-    except ProcessLookupError:
-        return True
-    except (OSError, AttributeError):  # a kernel before 5.3, another system: look now and then
-        until = time.monotonic() + patience
-        while still() and time.monotonic() < until:
-            time.sleep(0.01)
-        return not still()
-    try:
-        return bool(select.select([fd], [], [], patience)[0])
+        for order, patience in (*orders, (signal.SIGKILL, _PATIENCE)):
+            if not still():  # asked while the handle is held, which is of no later process with the same number
+                return
+            with suppress(OSError):
+                _tell(number, fd, order)
+            if _wait(fd, still, patience):
+                return
     finally:
-        os.close(fd)
+        if fd is not None:
+            os.close(fd)
+
+
+def _handle(number: int) -> int | None:
+    """What stays this process's even if its number becomes another's; None on a kernel before 5.3, and elsewhere."""
+    try:
+        return os.pidfd_open(number)
+    except (OSError, AttributeError):
+        return None
+
+
+def _tell(number: int, fd: int | None, order: signal.Signals) -> None:
+    if fd is None:
+        os.kill(number, order)
+    else:
+        signal.pidfd_send_signal(fd, order)
+
+
+def _wait(fd: int | None, still: Callable[[], bool], patience: float) -> bool:
+    if fd is not None:
+        return bool(select.select([fd], [], [], patience)[0])
+    until = time.monotonic() + patience
+    while still() and time.monotonic() < until:
+        time.sleep(0.01)
+    return not still()

@@ -56,10 +56,13 @@ def environment(view: ViewFolder, environ: Mapping[str, str] = os.environ) -> di
     """What the program finds in its environment: every folder that it could remember something in is the view's."""
     kept = {name: value for name, value in environ.items() if name in _KEPT or name.startswith("LC_")}
     home, run = view.home, os.path.join(view.path, "run")
-    own = {"HOME": home, "TMPDIR": os.path.join(view.path, "tmp"), "XDG_RUNTIME_DIR": run}
+    own = {"HOME": home, "TMPDIR": os.path.join(view.path, viewer_start.OWN_TMP), "XDG_RUNTIME_DIR": run}
     own |= {f"XDG_{kind}_HOME": os.path.join(home, f".{kind.lower()}") for kind in ("CONFIG", "CACHE", "DATA", "STATE")}
     # An address at which nobody answers: without one, libraries would look for the desktop's own bus.
     own |= {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={run}/no-bus", "LESSHISTFILE": "-", "LESSSECURE": "1"}
+    # Settings are kept through that bus, which GTK's programs would complain about. Firefox looks for a running one
+    # through the display, too (MOZ_NO_REMOTE).
+    own |= {"GSETTINGS_BACKEND": "memory", "MOZ_NO_REMOTE": "1"}
     return kept | _ways_to_the_desktop(environ) | own
 
 
@@ -88,7 +91,7 @@ def show(
     ended at once, or when a program that was running already has the document open. Whatever happens, what it started
     is ended before this returns or raises. Raises NotAllowed when it cannot be started.
     """
-    for name in ("home", "tmp", "run"):
+    for name in ("home", viewer_start.OWN_TMP, "run"):
         os.mkdir(os.path.join(view.path, name), 0o700)
     os.mkdir(os.path.join(view.path, viewer_start.NOTHING), 0o500)
     if sys.platform == "linux":

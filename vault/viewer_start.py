@@ -18,10 +18,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
+from keys.memory import leave_no_dumps
+
 SIGNS = {"files": b"F", "network": b"N", "tcp": b"T", "hidden": b"H"}
 """What took hold, as it is said: no file elsewhere, no network, no TCP, folders that are hidden."""
-NOTHING = "nothing"
-"""An empty folder in the view's, which is laid over what is hidden."""
+NOTHING, OWN_TMP = "nothing", "tmp"
+"""Folders in the view's: an empty one, which is laid over what is hidden, and one which takes the place of /tmp."""
+LAID = (NOTHING, OWN_TMP)
+"""What the programs of a view, and nobody else, have mounted: ``view_sweep`` knows them by it."""
 FAILED = b"!"
 """Before the number of the error for which the program did not start."""
 
@@ -68,10 +72,7 @@ def give_up(parent: int, folder: str, program: str, hide: list[str], *, network:
     libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(127)
-    with suppress(ImportError, ValueError, OSError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    leave_no_dumps()
     alone = _leave(libc, 0 if network else _CLONE_NEWNET)
     cut_off = alone and not network
     if cut_off:
@@ -82,7 +83,7 @@ def give_up(parent: int, folder: str, program: str, hide: list[str], *, network:
         yield SIGNS["hidden"]
     # Not where that would hide what it is about: the view itself, or the program.
     needed = any(path.startswith("/tmp/") for path in (folder, program))  # noqa: S108
-    own_tmp = alone and not needed and _take_own_tmp(libc, os.path.join(folder, "tmp"))
+    own_tmp = alone and not needed and _take_own_tmp(libc, os.path.join(folder, OWN_TMP))
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
         version = _landlock(libc, folder, network=network, own_tmp=own_tmp)
         if version:

@@ -49,6 +49,12 @@ if os.fork() == 0:
     print(os.getpid(), flush=True)
     signal.pause()
 """
+LEAVES_ONE_WITHOUT_AN_ENVIRONMENT = """
+import os
+if os.fork() == 0:
+    os.setsid()
+    os.execve("/bin/sh", ["sh", "-c", "echo $$; exec sleep 1000"], {})
+"""
 
 
 def mark(at: Desk) -> str | None:
@@ -274,6 +280,27 @@ def test_what_a_killed_view_left_is_removed_by(filed: Desk, words: tuple[str, ..
         assert not os.path.lexists(folder + view_places.HELD)
         assert is_gone(int(left))
         assert "1 view(s)" in said
+
+
+@pytest.mark.parametrize("words", [("panic",), ("lock",)], ids=" ".join)
+def test_of_a_killed_view_a_program_with_an_empty_environment_is_ended_by(filed: Desk, words: tuple[str, ...]) -> None:
+    probe = subprocess.run(["unshare", "--user", "--mount", "true"], capture_output=True, check=False)
+    if probe.returncode:
+        pytest.skip("user namespaces are not allowed here")
+    with running(filed, LEAVES_ONE_WITHOUT_AN_ENVIRONMENT) as (view, left):
+        kill_hard(view)
+        (folder,) = views(filed)
+        assert not is_gone(int(left))
+        said = lock(filed) if words == ("lock",) else filed.run(*words).out
+        assert is_gone(int(left))
+        assert not os.path.lexists(folder)
+        assert "1 view(s)" in said
+
+
+def test_a_program_that_crashes_leaves_no_dump_even_where_dumps_are_handed_to_a_program(filed: Desk) -> None:
+    """The kernel hands over none of a process whose limit is 1; of one whose limit is 0 it does (core(5))."""
+    code = "import resource; print(resource.getrlimit(resource.RLIMIT_CORE))"
+    assert filed.run("view", "informant.PDF", "--with", program(code)).out == "(1, 1)\n"
 
 
 def test_panic_ends_a_view_that_is_open_and_its_program(filed: Desk) -> None:
