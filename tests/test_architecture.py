@@ -26,11 +26,12 @@ NETWORK = {"socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "asyn
            "socketserver"}  # fmt: skip
 SCREEN = "vault.screen"
 """Where Textual may be imported, and what one command alone loads."""
-PARSERS = {"PIL", "pikepdf", "lxml", "pypdfium2"}
+PARSERS = {"PIL", "pikepdf", "lxml", "pypdfium2", "olefile", "xlrd", "compressed_rtf"}
 CONFINED = {f"vault.cleaning.{name}" for name in ("images", "small", "pixels", "pdf", "office", "office_xml",
                                               "package")}  # fmt: skip
 CONFINED |= {f"vault.extracting.{name}" for name in ("job", "encodings", "markup", "packages", "office", "mail", "pdf",
-                                                 "pictures")}  # fmt: skip
+                                                 "pictures", "found", "ole", "doc", "xls", "ppt", "msg", "rtf",
+                                                 "blips")}  # fmt: skip
 """Modules that run in confined children (docs/decisions/0034-confined-cleaning.md, 0051-text-search.md)."""
 TIMESTAMPING = "vault.timestamping"
 """The one module that may open a connection to another machine: when somebody asks for a time stamp."""

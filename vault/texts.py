@@ -237,6 +237,12 @@ class Texts:
             for row in self._rows("SELECT item, state, kind, detail, reader FROM documents WHERE n = ?", n):
                 yield Document(*row)
 
+    def in_part(self) -> Iterator[Document]:
+        """The documents of which something was left, in the order in which they were read."""
+        for n, in self._rows("SELECT n FROM documents WHERE detail != '' ORDER BY n"):
+            for row in self._rows("SELECT item, state, kind, detail, reader FROM documents WHERE n = ?", n):
+                yield Document(*row)
+
     def documents(self, items: Sequence[bytes]) -> dict[bytes, Document]:
         """Those of some hundred documents that are known here."""
         marks = ",".join("?" * len(items))

@@ -129,9 +129,6 @@ def test_each_mail_of_an_mbox_is_read(extract: Extract) -> None:
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000), "before 2007"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"), "it is encrypted"),
-        (b"{\\rtf1 text}", "RTF"),
         (b"Rar!\x1a\x07\x00", "archive of a kind"),
         (b"%PDF-1.7 nothing of the kind", "damaged"),
         (b"PK\x03\x04 and no more", "damaged"),

@@ -26,12 +26,13 @@ from vault.extracting.answer import FAILED, READ, WAITING
 from vault.extracting.reader import Reader
 from vault.filing import find_item
 from vault.indexing import Indexed, index_case
+from vault.model import ItemId
 from vault.query import parse
 from vault.removing import remove
 from vault.searching import NAME, NOTE, TAG, TEXT, Filters, Results, search, snippet_of
 from vault.sources import About
 from vault.text_files import texts_of
-from vault.texts import Texts, TextsUnusable
+from vault.texts import Document, Text, Texts, TextsUnusable
 from vault.vaults import Vault
 
 COLLEAGUE = "another passphrase"
@@ -159,17 +160,28 @@ def test_what_was_not_read_is_tried_again_when_it_is_asked_for(vault: Vault) -> 
     fill(vault, {"old.doc": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "scan.png": papers.picture("слово"), "a.txt": "слово"})
     first = read_all(vault)
     assert (first.states[FAILED], first.states[WAITING], first.states[READ]) == (1, 1, 1)
-    assert [(p.name, "before 2007" in p.reason) for p in first.problems] == [(b"old.doc", True)]
+    assert [(p.name, "no compound file" in p.reason) for p in first.problems] == [(b"old.doc", True)]
     assert sum(read_all(vault).states.values()) == 0
     assert read_all(vault, again=True).states[FAILED] == 1
     left = results(vault, "слово").backlog[0]
     assert (left.unread, left.waiting, left.failed) == (0, 1, 1)
 
 
+def test_what_an_older_reader_could_not_read_is_tried_again_without_being_asked(vault: Vault) -> None:
+    fill(vault, {"a.rtf": rb"{\rtf1 word}", "b.txt": "слово"})
+    read_all(vault)
+    with store_of(vault) as store, texts(vault) as known:
+        (rtf,) = (item for item in store.index.items() if item.name == b"a.rtf")
+        known.remember([Text(Document(ItemId(rtf.id), FAILED, "word", "RTF", "sandyk read 1, pypdfium2 5"), "", "")])
+    assert names(vault, "word") == []
+    assert read_all(vault).states == {"read": 1, "empty": 0, "failed": 0, "pictures": 0, "large": 0}
+    assert names(vault, "word") == ["a.rtf"]
+
+
 def test_what_was_read_in_part_is_named_with_what_is_missing(vault: Vault) -> None:
     fill(vault, {"a.zip": papers.package({"a.txt": "слово", "b.doc": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"})})
     (partly,) = read_all(vault).partly
-    assert partly.name == b"a.zip" and partly.reason.startswith("something inside: an Office format from before 2007")
+    assert partly.name == b"a.zip" and partly.reason == "something inside: it is damaged, or no compound file"
     assert names(vault, "слово") == ["a.zip"]
 
 

@@ -65,7 +65,7 @@ class Extra:
 
 EXTRAS = (
     Extra("repair", ("zfec",)), Extra("timestamps", ("rfc3161_client",)), Extra("clean", ("PIL", "pikepdf", "lxml")),
-    Extra("text", ("pypdfium2",)), Extra("browse", ("textual",)),
+    Extra("text", ("pypdfium2", "olefile", "xlrd", "compressed_rtf")), Extra("browse", ("textual",)),
 )  # fmt: skip
 
 

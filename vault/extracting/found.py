@@ -5,16 +5,26 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from hashlib import sha256
 
 from vault.confined.protocol import Refused
-from vault.extracting.answer import MAX_LEFT, MAX_TEXT, MAX_WAITING, Answer
+from vault.extracting.answer import (
+    DEEPER,
+    MAX_DEPTH,
+    MAX_INSIDE,
+    MAX_KEPT,
+    MAX_LEFT,
+    MAX_PICTURES,
+    MAX_TEXT,
+    MAX_WAITING,
+    Answer,
+    Picture,
+)
 
-MAX_DEPTH = 5
-"""Of documents in documents: an archive attached to a mail that is attached to a mail."""
-MAX_INSIDE = 5_000
-"""Documents in one document."""
 MAX_UNPACKED = 400 << 20
 """Bytes that are unpacked of one document, with all that is inside of it."""
+LEAST_PICTURE = 200
+"""Bytes: a picture of fewer is a dot, a line or a bullet."""
 
 _BLANKS = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r" ?\n[ \n]*")
@@ -35,6 +45,8 @@ class Found:
         self._room = MAX_TEXT
         self.left: dict[str, None] = {}
         self.pages: list[int] = []
+        self.pictures: dict[bytes, Picture] = {}
+        self._kept = 0
         self.depth = 0
         self._inside = 0
         self._unpacked = 0
@@ -65,6 +77,17 @@ class Found:
         else:
             self.leave(f"only {MAX_WAITING} pages are read as pictures")
 
+    def keep_picture(self, content: bytes, pages: tuple[int, ...] = ()) -> None:
+        """A picture inside, or with ``pages`` a PDF of which these are pictures: once, however often it is there."""
+        digest = sha256(content).digest()
+        if len(content) < LEAST_PICTURE or digest in self.pictures:
+            return
+        if len(self.pictures) >= MAX_PICTURES or self._kept + len(content) > MAX_KEPT:
+            self.leave(f"only {MAX_PICTURES} pictures inside are read, of together {MAX_KEPT >> 20} MiB")
+            return
+        self.pictures[digest] = Picture(pages, content)
+        self._kept += len(content)
+
     def unpack(self, size: int) -> None:
         """Account for so many bytes unpacked. Raises Refused: a few bytes that become many are an attack."""
         self._unpacked += size
@@ -76,9 +99,9 @@ class Found:
         self._inside += 1
         if self.depth < MAX_DEPTH and self._inside <= MAX_INSIDE:
             return True
-        self.leave(f"it holds more than {MAX_INSIDE:,} documents, or documents more than {MAX_DEPTH} deep")
+        self.leave(DEEPER)
         return False
 
     def answer(self, kind: str) -> Answer:
         """All of it."""
-        return Answer(kind, "\n".join(self._parts), tuple(self.left), tuple(self.pages))
+        return Answer(kind, "\n".join(self._parts), tuple(self.left), tuple(self.pages), len(self.pictures))

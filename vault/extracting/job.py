@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+
+from msgspec import msgpack
 
 from vault import kinds
 from vault.confined.protocol import Refused
-from vault.extracting import encodings, mail, markup, office, packages, pdf
-from vault.extracting.answer import MAX_TEXT, encode
+from vault.extracting import doc, encodings, mail, markup, msg, office, ole, packages, pdf, ppt, rtf, xls
+from vault.extracting.answer import MAX_DEPTH, MAX_TEXT, encode
 from vault.extracting.found import CUT, Enough, Found
 
 _HTML = re.compile(rb"(?i)<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]")
 _XML = re.compile(rb"(\xef\xbb\xbf)?\s*<\?xml\s")
-_PROTECTED = "EncryptedPackage".encode("utf-16-le")
-"""The stream in which Office keeps a document with a password ([MS-OFFCRYPTO] 2.3.4.4)."""
 _BINARY = 0.05
 """Text with more control characters than this share of its beginning is none: a fifth of random bytes are."""
 _TEXT_CONTROLS = frozenset("\t\n\r\f\b\x1b\x1a")
@@ -37,15 +39,36 @@ def warm_up() -> None:
     markup.read_xml(b"<a>b</a>", found)
     some = b"Subject: =?koi8-r?B?8NLP18XSy8E=?=\nContent-Type: text/plain\n\nb\n"
     mail.read_mail(some, found, lambda name, content: None)
+    rtf.read_rtf(b"{\\rtf1 a}", found, lambda name, content: None)
+    with suppress(Refused):
+        ole.opened(kinds.OLE + bytes(2000), found)
 
 
 def extract(untrusted: bytes, argument: bytes) -> bytes:
     """The job: an ``Answer``. ``argument`` is the document's name. Raises Refused."""
     found = Found()
-    kind = kinds.kind_of(argument, untrusted[: kinds.HEAD])
+    return encode(found.answer(_read_whole(untrusted, argument, found)))
+
+
+def extract_alone(untrusted: bytes, argument: bytes) -> bytes:
+    """The same without what is inside, for a document in which something ends whoever reads it. Raises Refused."""
+    found = Found()
+    found.depth = MAX_DEPTH
+    return encode(found.answer(_read_whole(untrusted, argument, found)))
+
+
+def pictures(untrusted: bytes, argument: bytes) -> bytes:
+    """The pictures that ``extract`` counted inside, as ``Picture`` in MessagePack. Raises Refused."""
+    found = Found()
+    _read_whole(untrusted, argument, found)
+    return msgpack.encode(tuple(found.pictures.values()))
+
+
+def _read_whole(untrusted: bytes, name: bytes, found: Found) -> str:
+    kind = kinds.kind_of(name, untrusted[: kinds.HEAD])
     with suppress(Enough):
-        kind = _read(untrusted, argument, found)
-    return encode(found.answer(kind))
+        kind = _read(untrusted, name, found)
+    return kind
 
 
 def _read(untrusted: bytes, name: bytes, found: Found) -> str:
@@ -54,17 +77,19 @@ def _read(untrusted: bytes, name: bytes, found: Found) -> str:
     kind = kinds.kind_of(name, head)
     if head.startswith(kinds.ZIP):
         return _read_zip(untrusted, found)
-    if head.startswith(kinds.OLE) and _PROTECTED in untrusted:
-        raise Refused("it is encrypted")
     if head.startswith(kinds.OLE):
-        raise Refused("an Office format from before 2007, or a mail of Outlook: save it in a newer one")
+        root = ole.opened(untrusted, found)
+        if root.main:
+            root.read_properties()
+        return _read_compound(root, found)
     if head.startswith(kinds.RTF):
-        raise Refused("RTF: save it as docx or OpenDocument")
+        rtf.read_rtf(untrusted, found, _inside(found))
+        return kinds.WORD
     if kind == kinds.PDF and b"%PDF-" in head:
         pdf.read_pdf(untrusted, found, _inside(found))
     elif kind == kinds.IMAGE and kinds.kind_of(b"", head) == kinds.IMAGE:
         if found.depth:
-            found.leave("pictures inside are not read")
+            found.keep_picture(untrusted)
         else:
             found.wait(0)
     elif kind in (kinds.AUDIO, kinds.VIDEO, kinds.ARCHIVE) and kinds.kind_of(b"", head) == kind:
@@ -110,12 +135,42 @@ def _read_zip(untrusted: bytes, found: Found) -> str:
     mimetype = next((content for _, content in packages.members(untrusted, found, "mimetype".__eq__)), b"")
     kind = office.kind_of_package(names, mimetype)
     if kind:
-        office.read_office(untrusted, found, odf=b"opendocument" in mimetype)
+        if office.BINARY_WORKBOOK in names:
+            raise Refused("a workbook in Excel's binary form (xlsb): save it as xlsx")
+        office.read_office(untrusted, found, _inside(found), odf=b"opendocument" in mimetype)
         return kind
     inside = _inside(found)
     for name, content in packages.members(untrusted, found, lambda name: True):
         inside(name, content)
     return kinds.WORD if mimetype.startswith(b"application/epub") else kinds.ARCHIVE
+
+
+def _read_compound(storage: ole.Compound, found: Found) -> str:
+    """A document of Office before 2007 or of Outlook, and those that lie in it."""
+    if storage.main == ole.MSG:
+        msg.read_msg(storage, found, _inside(found))
+        return kinds.MAIL
+    if storage.main == ole.DOC:
+        doc.read_doc(storage, found)
+    elif storage.main in (ole.XLS, ole.XLS_95):
+        xls.read_xls(storage, found)
+    elif storage.main == ole.PPT:
+        ppt.read_ppt(storage, found)
+    else:
+        _read_package(storage, found)
+    for inner in storage.documents():
+        if found.enter():
+            _costing_itself(found, partial(_read_compound, inner, found))
+    return {ole.DOC: kinds.WORD, ole.PPT: kinds.SLIDES, "": kinds.OTHER}.get(storage.main, kinds.SHEET)
+
+
+def _read_package(storage: ole.Compound, found: Found) -> None:
+    """What an object of another program holds, if it is a file like others."""
+    packed = [name for name in ole.PACKAGES if name in storage.streams]
+    if not packed and not any(storage.documents()):
+        raise Refused("an Office format from before 2007 that is not read here")
+    for name in packed:
+        _inside(found)("", storage.stream(name))
 
 
 def _inside(found: Found) -> mail.Inside:
@@ -125,16 +180,26 @@ def _inside(found: Found) -> mail.Inside:
         if not found.enter():
             return
         found.add(name)
-        before, waiting = found.depth, len(found.pages)
-        found.depth += 1
-        try:
-            _read(content, name.encode("utf-8", "replace"), found)
-        except Refused as exc:
-            found.leave(f"something inside: {exc}")
-        finally:
-            found.depth = before
-        if len(found.pages) > waiting:
+        waiting = len(found.pages)
+        _costing_itself(found, lambda: _read(content, name.encode("utf-8", "replace"), found))
+        if pages := tuple(found.pages[waiting:]):
             del found.pages[waiting:]
-            found.leave("pages inside that are pictures are not read")
+            found.keep_picture(content, pages)
 
     return read
+
+
+def _costing_itself(found: Found, read: Callable[[], object]) -> None:
+    """Read something inside. Whatever it does to its parser, the document that it is in is read on."""
+    before = found.depth
+    found.depth += 1
+    try:
+        read()
+    except Enough:
+        raise
+    except Refused as exc:
+        found.leave(f"something inside: {exc}")
+    except Exception:
+        found.leave("something inside is damaged")
+    finally:
+        found.depth = before

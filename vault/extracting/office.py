@@ -12,6 +12,7 @@ import re
 
 from vault.confined.protocol import Refused
 from vault.extracting.found import Found
+from vault.extracting.mail import Inside
 from vault.extracting.markup import walk
 from vault.extracting.packages import members
 from vault.kinds import SHEET, SLIDES, WORD
@@ -22,6 +23,13 @@ _OOXML_PARTS = re.compile(
     r"docProps/(core|custom)\.xml", re.I,
 )  # fmt: skip
 _ODF_PARTS = re.compile(r"(.*/)?(content|styles|meta)\.xml")
+_PICTURES = re.compile(
+    r"(word|ppt|xl)/media/[^/]+\.(png|jpe?g|gif|tiff?|webp|svg)|(word|ppt|xl)/embeddings/[^/]+|(.*/)?Pictures/[^/]+",
+    re.I,
+)
+"""What lies in it as files: pictures, and documents of other programs."""
+BINARY_WORKBOOK = "xl/workbook.bin"
+"""The member of an xlsb, whose parts are no XML."""
 _TEXT_ITSELF = re.compile(r"word/document|ppt/slides/|xl/|content", re.I)
 _NO_WORDS = re.compile(r"word/(styles|settings|fontTable|webSettings|numbering|stylesWithEffects)\.xml", re.I)
 _TEXT = frozenset(("t", "delText", "v", "instrText"))
@@ -47,8 +55,8 @@ def kind_of_package(names: list[str], mimetype: bytes) -> str:
     return ""
 
 
-def read_office(untrusted: bytes, found: Found, *, odf: bool) -> None:
-    """All words of the document. Raises Refused."""
+def read_office(untrusted: bytes, found: Found, inside: Inside, *, odf: bool) -> None:
+    """All words of the document; pictures and documents in it go to ``inside``, without a name. Raises Refused."""
 
     def wanted(name: str) -> bool:
         if odf:
@@ -67,6 +75,11 @@ def read_office(untrusted: bytes, found: Found, *, odf: bool) -> None:
         found.add("".join(part.parts))
     if damaged == len(parts):
         raise Refused("it is damaged: none of its parts can be read")
+    try:
+        for _name, content in members(untrusted, found, lambda name: bool(_PICTURES.fullmatch(name))):
+            inside("", content)
+    except Refused as exc:
+        found.leave(f"pictures and documents inside: {exc}")
 
 
 def _rank(name: str) -> tuple[bool, list[tuple[int, str]]]:

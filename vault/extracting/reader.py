@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from gettext import gettext as _
 from importlib import metadata
 from itertools import chain
@@ -21,12 +22,24 @@ from msgspec import MsgspecError, msgpack
 from vault import kinds
 from vault.confined.protocol import Job, Limits
 from vault.confined.worker import Worker
-from vault.errors import ConfinedFailed, LibraryMissing
-from vault.extracting.answer import EMPTY, FAILED, LARGE, MAX_TEXT, MAX_WAITING, READ, WAITING, Answer, decode
+from vault.errors import ConfinedFailed, ConfinedRefused, LibraryMissing
+from vault.extracting.answer import (
+    DEEPER,
+    EMPTY,
+    FAILED,
+    LARGE,
+    MAX_TEXT,
+    MAX_WAITING,
+    READ,
+    WAITING,
+    Answer,
+    decode,
+    decode_pictures,
+)
 from vault.extracting.ocr import Ocr
-from vault.extracting.pgm import PAGES_AT_ONCE, is_plain_pgm
+from vault.extracting.pgm import PAGES_AT_ONCE, is_plain_pgm, may_hold_words
 
-READER = "sandyk read 1"
+READER = "sandyk read 2"
 """A new number when more would be read of the same document."""
 LIMITS = Limits(seconds=60, cpu_seconds=50, memory=2 << 30, output=32 << 20)
 MAX_DOCUMENT = LIMITS.input
@@ -34,10 +47,16 @@ MAX_DOCUMENT = LIMITS.input
 PATIENCE = 1800
 """Seconds for all pictures of one document: a page takes seconds, and a hostile one as long as it may."""
 _EXTRACT = Job("vault.extracting.job", "extract")
+_ALONE = Job("vault.extracting.job", "extract_alone")
+_PICTURES = Job("vault.extracting.job", "pictures")
 _PAGES = Job("vault.extracting.pdf", "pages")
 _SCAN = Job("vault.extracting.pictures", "scan")
 _DRAWING = Limits(seconds=120, cpu_seconds=100, memory=2 << 30)
+_COLLECTING = Limits(seconds=60, cpu_seconds=50, memory=2 << 30, output=80 << 20)
 _LEFT = "; "
+UNREAD_PICTURES = "pictures inside were not read: tesseract can read them"
+"""What the detail of a document says that is to be tried again once tesseract is there."""
+_LIBRARIES = ("pypdfium2", "olefile", "xlrd", "compressed_rtf")
 
 Pieces = Callable[[], Iterable[bytes]]
 """Gives the bytes of a document, each time anew: a large one is never in memory here."""
@@ -62,9 +81,9 @@ class Reader:
     """
 
     def __init__(self, ocr: Ocr | None = None, limits: Limits = LIMITS, patience: float = PATIENCE) -> None:
-        if importlib.util.find_spec("pypdfium2") is None:
+        if missing := [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]:
             raise LibraryMissing(
-                _("reading documents needs the library pypdfium2, which is not installed"),
+                _("reading documents needs libraries that are not installed: {names}").format(names=", ".join(missing)),
                 _("install it with: pip install 'sandyk[text]'"),
                 _("names, notes, sources and tags are searched without them"),
             )
@@ -85,6 +104,11 @@ class Reader:
         self._closed = True
         self._stack.close()
 
+    def may_read_more(self, kind: str, detail: str, reader: str) -> bool:
+        """Whether more would be found now in a document that another ``reader`` read, or something was left of."""
+        waits = UNREAD_PICTURES in detail.split(_LEFT) and self.reads_pictures_of(kind)
+        return waits or reader.partition(",")[0] != READER
+
     def reads_pictures_of(self, kind: str) -> bool:
         """Whether a document of this kind that waits for tesseract is to be tried now."""
         return self._ocr is not None and (kind != kinds.IMAGE or importlib.util.find_spec("PIL") is not None)
@@ -100,31 +124,51 @@ class Reader:
         if kind in (kinds.AUDIO, kinds.VIDEO):
             return Reading(EMPTY, kind)
         try:
-            answer = decode(self._run(_EXTRACT, chain((first,), document), name))
-            return self._with_pictures(answer, pieces)
+            answer, left = self._extracted(name, chain((first,), document), pieces)
+            return self._with_pictures(name, answer, pieces, left)
         except ConfinedFailed as exc:
             return Reading(FAILED, kind, detail=str(exc)[:200])
 
-    def _with_pictures(self, answer: Answer, pieces: Pieces) -> Reading:
-        text, left, waiting, count = answer.text, list(answer.left), bool(answer.pages), 0
-        if answer.pages and self.reads_pictures_of(answer.kind):
-            text, waiting, count = self._read_pictures(answer, pieces, left), False, len(answer.pages)
-        elif answer.pages:
+    def _extracted(self, name: bytes, document: Iterable[bytes], pieces: Pieces) -> tuple[Answer, list[str]]:
+        """What was found, and what was left: when reading it fails, at least what it says itself."""
+        try:
+            answer = decode(self._run(_EXTRACT, document, name))
+        except ConfinedRefused:
+            raise
+        except ConfinedFailed as exc:
+            try:
+                answer = decode(self._run(_ALONE, pieces(), name))
+            except ConfinedFailed:
+                raise exc from None
+            if DEEPER not in answer.left:  # nothing is inside: it fails by itself, and this was luck
+                raise
+            return answer, [*(set(answer.left) - {DEEPER}), f"what is inside of it was not read: {exc}"[:200]]
+        return answer, list(answer.left)
+
+    def _with_pictures(self, name: bytes, answer: Answer, pieces: Pieces, left: list[str]) -> Reading:
+        text, pages, inside, count = answer.text, bool(answer.pages), bool(answer.pictures), 0
+        if (pages or inside) and self.reads_pictures_of(answer.kind):
+            text, count = self._read_pictures(name, answer, pieces, left), len(answer.pages) + answer.pictures
+            pages = inside = False
+        elif pages:
             left.append("pages of it are pictures: tesseract can read them")
+        elif inside:
+            left.append(UNREAD_PICTURES)
         has_words = any(character.isalnum() for character in text)
+        waiting = pages or (inside and not has_words)
         state = WAITING if waiting else READ if has_words else FAILED if left else EMPTY
         kind = answer.kind if answer.kind in kinds.KINDS else kinds.OTHER
         return Reading(state, kind, text, _LEFT.join(left), count)
 
-    def _read_pictures(self, answer: Answer, pieces: Pieces, left: list[str]) -> str:
+    def _read_pictures(self, name: bytes, answer: Answer, pieces: Pieces, left: list[str]) -> str:
         """All text, with that of pictures behind it. What of these could not be read is added to ``left``."""
         parts, room, unread = [answer.text], MAX_TEXT - len(answer.text.encode()), 0
         end = time.monotonic() + self._patience
         try:
-            for picture in self._pictures(answer, pieces):
+            for picture in self._pictures(name, answer, pieces):
                 if time.monotonic() > end:
                     raise ConfinedFailed(f"reading it took longer than {self._patience:g} seconds")
-                said = self._words_in(picture)
+                said = self._words_in(picture) if picture else None
                 unread += said is None
                 parts.append((said or "").encode()[: max(0, room)].decode("utf-8", "ignore").strip())
                 room -= len(parts[-1].encode()) + 1
@@ -137,22 +181,38 @@ class Reader:
     def _words_in(self, picture: bytes) -> str | None:
         if self._ocr is None or self._closed:
             return None
+        if not may_hold_words(picture):
+            return ""
         try:
             return self._ocr.read(picture)
         except ConfinedFailed:
             return None
 
-    def _pictures(self, answer: Answer, pieces: Pieces) -> Iterator[bytes]:
-        """Each page that is a picture, as a PGM. Raises ConfinedFailed."""
-        if answer.kind == kinds.IMAGE:
+    def _pictures(self, name: bytes, answer: Answer, pieces: Pieces) -> Iterator[bytes]:
+        """Each picture as a PGM, nothing for one inside that is none. Raises ConfinedFailed."""
+        if answer.pages:
+            yield from self._drawn(() if answer.kind == kinds.IMAGE else answer.pages, pieces)
+        if not answer.pictures:
+            return
+        for picture in decode_pictures(self._run(_PICTURES, pieces(), name, _COLLECTING)):
+            try:
+                yield from self._drawn(picture.pages, partial(tuple, [picture.content]))
+            except ConfinedFailed:
+                if self._closed:
+                    raise
+                yield b""
+
+    def _drawn(self, pages: Sequence[int], pieces: Pieces) -> Iterator[bytes]:
+        """A picture's pages, or with ``pages`` these of a PDF, as PGMs. Raises ConfinedFailed."""
+        if not pages:
             for start in range(0, MAX_WAITING, PAGES_AT_ONCE):
                 pictures = _judged(self._run(_SCAN, pieces(), msgpack.encode(start), _DRAWING))
                 yield from pictures
                 if len(pictures) < PAGES_AT_ONCE:
                     return
             raise ConfinedFailed(f"only {MAX_WAITING} pages are read as pictures")
-        for start in range(0, len(answer.pages), PAGES_AT_ONCE):
-            some = answer.pages[start : start + PAGES_AT_ONCE]
+        for start in range(0, len(pages), PAGES_AT_ONCE):
+            some = tuple(pages[start : start + PAGES_AT_ONCE])
             yield from _judged(self._run(_PAGES, pieces(), msgpack.encode(some), _DRAWING))
 
     def _run(self, job: Job, document: Iterable[bytes], argument: bytes, limits: Limits | None = None) -> bytes:

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compound files ([MS-CFB]), in which Office before 2007 and Outlook keep documents, by olefile.
+
+In confined children only. Which document it is, its streams within limits, and what it says of itself. Documents that
+lie in storages of another one are documents of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+
+import olefile
+
+from vault.confined.protocol import Refused
+from vault.extracting.encodings import decode
+from vault.extracting.found import Found
+
+DOC, XLS, XLS_95, PPT, MSG = "WordDocument", "Workbook", "Book", "PowerPoint Document", "__properties_version1.0"
+MAIN_STREAMS = (DOC, XLS, XLS_95, PPT, MSG)
+"""The stream that makes a storage a document of its kind."""
+_DEEPEST = 8
+"""Storages in storages."""
+PACKAGES = ("Package", "CONTENTS")
+"""Streams in which an object keeps a file of another program as it is."""
+_PROTECTED = ("EncryptedPackage", "EncryptedSummary")
+"""Office's documents with a password: those since 2007 ([MS-OFFCRYPTO] 2.3.4.4), and slides before ([MS-PPT] 2.1.5)."""
+_PROPERTIES = ("title", "subject", "author", "keywords", "comments", "last_saved_by", "category", "manager", "company")
+_DAMAGED = "it is damaged, or no compound file"
+_UTF8 = 65001
+
+
+class Compound:
+    """One storage of the file; the root has no folder. Names are paths of names, as olefile tells them."""
+
+    def __init__(self, file: olefile.OleFileIO, found: Found, folder: tuple[str, ...] = ()) -> None:
+        self._file, self._found, self.folder = file, found, folder
+        self._all = [tuple(path) for path in file.listdir()]
+        depth = len(folder)
+        self.streams = {path[depth] for path in self._all if path[:depth] == folder and len(path) == depth + 1}
+        self.storages = sorted({path[depth] for path in self._all if path[:depth] == folder and len(path) > depth + 1})
+
+    def stream(self, name: str) -> bytes:
+        """A stream of this storage; nothing when it is not there. Raises Refused for a damaged one, or too much."""
+        if name not in self.streams:
+            return b""
+        path = [*self.folder, name]
+        try:
+            self._found.unpack(self._file.get_size(path))
+            content: bytes = self._file.openstream(path).read()
+        except Refused:
+            raise
+        except Exception as exc:  # olefile tells damage by many classes
+            raise Refused("a part of it is damaged") from exc
+        return content
+
+    def inner(self, name: str) -> Compound:
+        """A storage in this one."""
+        return Compound(self._file, self._found, (*self.folder, name))
+
+    def documents(self) -> Iterator[Compound]:
+        """Storages anywhere below that are documents, but not what lies in these."""
+        for name in self.storages:
+            storage = self.inner(name)
+            if storage.main:
+                yield storage
+            elif len(storage.folder) < _DEEPEST:
+                yield from storage.documents()
+
+    @property
+    def main(self) -> str:
+        """The stream that says what this is; nothing for no document."""
+        return next((name for name in MAIN_STREAMS if name in self.streams), "")
+
+    def read_properties(self) -> None:
+        """What the document says of itself ([MS-OLEPS]): title, author, who saved it."""
+        try:
+            said = self._file.get_metadata()
+            encoding = "utf-8" if said.codepage == _UTF8 else f"cp{(said.codepage or 0) & 0xFFFF}"
+            values = [getattr(said, name) for name in _PROPERTIES]
+        except Exception:  # as above; the text is worth more
+            self._found.leave("what it says of itself is damaged")
+            return
+        for value in values:
+            if isinstance(value, bytes | str):
+                self._found.add(value if isinstance(value, str) else decode(value.rstrip(b"\0"), encoding))
+
+
+def opened(untrusted: bytes, found: Found) -> Compound:
+    """The file, from its root. Raises Refused."""
+    try:
+        root = Compound(olefile.OleFileIO(BytesIO(untrusted)), found)
+    except Exception as exc:
+        raise Refused(_DAMAGED) from exc
+    if not root.streams.isdisjoint(_PROTECTED):
+        raise Refused("it is encrypted")
+    return root
