@@ -11,15 +11,15 @@ A command that has no section yet gets one at the end.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from tests.support import standby
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
-SCRIPT = Path(sys.executable).parent / "sandyk"
 
 _HELP = re.compile(r"<!-- help: (?P<command>[a-z ]+) -->\n```text\n(?P<text>.*?)```\n", re.DOTALL)
 _CODES = re.compile(r"<!-- exit codes -->\n(?P<table>(\|.*\n)*)")
@@ -44,12 +44,13 @@ def commands() -> list[str]:
     return found
 
 
+@functools.cache
 def help_of(command: str) -> str:
     """What the command prints for ``--help``, at a width of 80."""
     _, *words = command.split()
-    run = subprocess.run(
-        [SCRIPT, *words, "--help"], capture_output=True, check=True, env={**os.environ, "COLUMNS": "80"}
-    )
+    environment = {"PATH": os.environ["PATH"], "HOME": "/", "LC_ALL": standby.UTF8, "COLUMNS": "80"}
+    run = standby.run([str(standby.SCRIPT), *words, "--help"], env=environment, cwd=PAGE.parent)
+    run.check_returncode()
     return run.stdout.decode()
 
 

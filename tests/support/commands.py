@@ -11,8 +11,6 @@ import functools
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -23,12 +21,13 @@ import pytest
 
 from keys.primitives import FLOOR
 from keys.secret import Secret
+from tests.support import standby
 from tests.support.cli_docs import documented_fields, fields_of
+from tests.support.standby import SCRIPT
 from vault.disk import Disk
 from vault.founding import found
 
 LETTER = "Кат: тинтүү 07:15те башталды\n".encode()
-SCRIPT = Path(sys.executable).parent / "sandyk"
 NO_VAULT_OPTION = {"drop", "reader"}
 """Commands that know of no vault."""
 NO_PASSPHRASE = {"drop", "reader", "status", "panic", "init", "browse"}
@@ -89,10 +88,7 @@ class Desk:
 
     def run(self, *words: str, code: int = 0, stdin: bytes = b"") -> Done:
         """Run a command to its end and check its exit code. There is no terminal."""
-        done = subprocess.run(
-            self.words(*words), input=stdin, capture_output=True, env=self.environment(), cwd=self.home,
-            start_new_session=True,
-        )  # fmt: skip
+        done = standby.run(self.words(*words), input=stdin, env=self.environment(), cwd=self.home)
         err = done.stderr.decode()
         assert done.returncode == code, f"{words}: {done.returncode} instead of {code}\n{done.stdout.decode()}{err}"
         assert "Traceback" not in err, err

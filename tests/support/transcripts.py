@@ -12,12 +12,16 @@ from __future__ import annotations
 import gettext
 import os
 import re
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pexpect
+from pexpect.fdpexpect import fdspawn
+from pexpect.spawnbase import SpawnBase
 
+from tests.support import standby
 from tests.support.agents import runtime_folder
 
 BIN = Path(sys.executable).parent
@@ -31,6 +35,8 @@ QUESTIONS = (
     "Passphrase: ",
     "Did they read exactly these words to you, by voice?",
 )
+SIZE = (50, 400)
+"""Rows and columns of the terminal."""
 YES = {"en": "y", "ru": "д", "ky": "о", "uz": "h"}
 PROMPT = re.compile(r"(?:(\w+)\$|\$) (.+)")
 UNSEEN = re.compile(r"^<!-- ((?:\w+)?\$ .+) -->$", re.MULTILINE)
@@ -95,19 +101,40 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def type_in(command: str, folder: Path, home: Path, language: str = "en", **runtime: str) -> tuple[str, int]:
-    """Run a line in a shell, answer what it asks, and give what it printed and its exit code."""
-    child = pexpect.spawn(
-        "/bin/sh", ["-c", command], cwd=str(folder), env={**environment(home), "SANDYK_LANG": language, **runtime},
-        encoding="utf-8", timeout=60, dimensions=(50, 400),
-    )  # fmt: skip
+    """Run a line at a terminal, answer what it asks, and give what it printed and its exit code."""
+    around = {**environment(home), "SANDYK_LANG": language, **runtime}
     typed = answers(language, to_somebody_new=" journalist add " in command)
+    # What a shell would only split into words and hand on.
+    words = [] if re.search(r"""[^\w\s"./:-]""", command) else shlex.split(command)
+    if words[:1] == ["sandyk"] and standby.can_be_forked([str(standby.SCRIPT), *words[1:]], around):
+        output, code = _converse_with_a_fork(words[1:], folder, around, typed)
+    else:
+        child = pexpect.spawn(
+            "/bin/sh", ["-c", command], cwd=str(folder), env=around, encoding="utf-8", timeout=60, dimensions=SIZE,
+        )  # fmt: skip
+        output = _converse(child, typed)
+        child.close()
+        code = child.exitstatus or 0
+    return output.replace("\r\n", "\n"), code
+
+
+def _converse_with_a_fork(
+    words: list[str], folder: Path, around: dict[str, str], typed: dict[str, str]
+) -> tuple[str, int]:  # fmt: skip
+    screen, ended = standby.start_at_a_terminal([str(standby.SCRIPT), *words], SIZE, env=around, cwd=folder)
+    child = fdspawn(screen, encoding="utf-8", timeout=60)
+    output = _converse(child, typed)
+    child.close()
+    return output, standby.exit_code(ended)
+
+
+def _converse(child: SpawnBase, typed: dict[str, str]) -> str:
+    """Answer what is asked until the end; all that was said."""
     output, prompts = "", list(typed)
     while (which := child.expect([*prompts, pexpect.EOF])) < len(prompts):
         output += child.before or ""
         child.sendline(typed[prompts[which]])
-    output += child.before or ""
-    child.close()
-    return output.replace("\r\n", "\n"), child.exitstatus or 0
+    return output + (child.before or "")
 
 
 def play(text: str, folder: Path, language: str = "en") -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,13 @@ U32 = st.integers(0, 2**32 - 1)
 U64 = st.integers(0, 2**64 - 1)
 STAMP = Stamp(1, 2, 3, 4, 5)
 LEASE = Lease(until=1000.0, idle=100.0, used=50.0, slept=7.0, stamp=STAMP)
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's name, wherever the tests' other folders are (unix(7))."""
+    with tempfile.TemporaryDirectory(prefix="sr-", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 def test_the_agent_and_the_keyring_agree_on_the_size_of_a_held_slot() -> None:
@@ -164,32 +173,32 @@ def test_a_pipe_that_ends_early_does_not_fill_a_buffer() -> None:
     assert not buffer.fill_from(reader)
 
 
-def test_the_runtime_folder_is_made_for_its_owner_alone_and_named_without_the_vault(tmp_path: Path) -> None:
-    place = runtime.place_of(str(tmp_path / "secret-name"), {"TMPDIR": str(tmp_path)})
+def test_the_runtime_folder_is_made_for_its_owner_alone_and_named_without_the_vault(short: Path) -> None:
+    place = runtime.place_of(str(short / "secret-name"), {"TMPDIR": str(short)})
     assert os.stat(place.base).st_mode & 0o777 == 0o700
     assert "secret-name" not in place.socket + place.agent + place.guard
-    again = runtime.place_if_any(str(tmp_path / "secret-name"), {"TMPDIR": str(tmp_path)})
+    again = runtime.place_if_any(str(short / "secret-name"), {"TMPDIR": str(short)})
     assert again == place
 
 
-def test_without_a_runtime_folder_there_is_no_place(tmp_path: Path) -> None:
-    assert runtime.place_if_any(str(tmp_path), {"TMPDIR": str(tmp_path)}) is None
+def test_without_a_runtime_folder_there_is_no_place(short: Path) -> None:
+    assert runtime.place_if_any(str(short), {"TMPDIR": str(short)}) is None
 
 
-def test_a_relative_runtime_folder_is_ignored(tmp_path: Path) -> None:
-    place = runtime.place_of(str(tmp_path), {"XDG_RUNTIME_DIR": "run", "TMPDIR": str(tmp_path)})
-    assert place.base.startswith(str(tmp_path))
+def test_a_relative_runtime_folder_is_ignored(short: Path) -> None:
+    place = runtime.place_of(str(short), {"XDG_RUNTIME_DIR": "run", "TMPDIR": str(short)})
+    assert place.base.startswith(str(short))
 
 
 @pytest.mark.parametrize("trouble", ["open to others", "a link", "a file", "another user's"])
-def test_a_runtime_folder_that_is_not_ours_alone_is_refused(tmp_path: Path, trouble: str) -> None:
-    environ = {"TMPDIR": str(tmp_path)}
-    base = Path(runtime.place_of(str(tmp_path), environ).base)
+def test_a_runtime_folder_that_is_not_ours_alone_is_refused(short: Path, trouble: str) -> None:
+    environ = {"TMPDIR": str(short)}
+    base = Path(runtime.place_of(str(short), environ).base)
     if trouble == "open to others":
         base.chmod(0o750)
     elif trouble == "a link":
-        base.rename(tmp_path / "elsewhere")
-        base.symlink_to(tmp_path / "elsewhere")
+        base.rename(short / "elsewhere")
+        base.symlink_to(short / "elsewhere")
     elif trouble == "a file":
         base.rmdir()
         base.write_bytes(b"")
@@ -199,7 +208,7 @@ def test_a_runtime_folder_that_is_not_ours_alone_is_refused(tmp_path: Path, trou
         os.chown(base, 12345, 12345)
     for ask in (runtime.place_of, runtime.place_if_any):
         with pytest.raises(NotAllowed):
-            ask(str(tmp_path), environ)
+            ask(str(short), environ)
 
 
 def test_a_path_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:

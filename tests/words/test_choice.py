@@ -14,6 +14,7 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 
+from tests.support import standby
 from tests.support.commands import SCRIPT, Desk, one
 from tests.support.fake_vault import make_fake_vault
 from vault import language
@@ -29,10 +30,8 @@ NO_VAULT = {
 
 def said(tmp_path: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A command in an environment of its own, with no vault anywhere."""
-    return subprocess.run(
-        [SCRIPT, *words], capture_output=True, text=True, encoding="utf-8", stdin=subprocess.DEVNULL,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path), **environment},
-    )  # fmt: skip
+    around = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path), **environment}
+    return standby.run_for_text([str(SCRIPT), *words], env=around, cwd=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +109,7 @@ def test_a_path_in_the_place_of_a_language_brings_in_no_catalogue_of_strangers(
     with open(folder / f"{domain}.mo", "wb") as f:
         write_mo(f, foreign)
     for more, hint in ({}, "hint: sandyk --help"), ({"SANDYK_LANG": "ru"}, "подсказка: sandyk --help"):
-        done = said(tmp_path, "lisst", **{variable: spelled.format(folder=tmp_path), **more})
+        done = said(tmp_path, "lisst", PYTHONUTF8="1", **{variable: spelled.format(folder=tmp_path), **more})
         assert hint in done.stderr.splitlines()
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from keys.words import generate_passphrase
+from tests.support import standby
 from tests.support.cli_docs import commands
 from tests.support.commands import SCRIPT, Desk, one
 from tests.words.test_catalogues import texts
@@ -31,10 +32,8 @@ LANGUAGES = words.LANGUAGES
 
 def run(*arguments: str, cwd: str = "/", **environment: str) -> subprocess.CompletedProcess[str]:
     """A command on a terminal of 80 columns that is none."""
-    return subprocess.run(
-        [SCRIPT, *arguments], capture_output=True, text=True, encoding="utf-8", stdin=subprocess.DEVNULL, cwd=cwd,
-        env={"PATH": os.environ["PATH"], "HOME": cwd, "COLUMNS": "80", "PYTHONUTF8": "1", **environment},
-    )  # fmt: skip
+    around = {"PATH": os.environ["PATH"], "HOME": cwd, "COLUMNS": "80", "PYTHONUTF8": "1", **environment}
+    return standby.run_for_text([str(SCRIPT), *arguments], env=around, cwd=Path(cwd))
 
 
 EVERY_HELP = """
@@ -42,11 +41,12 @@ import contextlib, io, json, os, sys
 os.environ["COLUMNS"] = "80"
 from vault import language, panic
 language.speak(sys.argv[1])
+from typer.main import get_command
 from vault.cli.app import app
-shown = {}
+run, shown = get_command(app), {}
 for command in sys.argv[2:]:
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        app([*command.split()[1:], "--help"], prog_name="sandyk", standalone_mode=False)
+        run([*command.split()[1:], "--help"], prog_name="sandyk", standalone_mode=False)
     shown[command] = out.getvalue()
 print(json.dumps(shown))
 """
