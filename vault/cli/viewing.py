@@ -206,6 +206,7 @@ def _say_what_holds(held: Held, network: bool, folder: str) -> None:
 def _wait_for_person() -> None:
     """The program ended at once, or another one has the document open."""
     say(_("the program ended at once, or handed the document to one that was running already"))
+    say(_("note: one that needs a message bus gets one of its own with --with 'dbus-run-session -- PROGRAM'"))
     try:
         terminal.ask(_("When you have closed it, press Enter: "))
     except terminal.NoTerminal:
