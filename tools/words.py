@@ -168,7 +168,9 @@ def main() -> int:
             print(f"not up to date: {path.relative_to(ROOT)}")
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(wanted[path])
+        beside = path.with_name(path.name + ".new")  # nobody who gathers at the same time reads half a file
+        beside.write_bytes(wanted[path])
+        beside.replace(path)
     for language in languages:
         catalogue = _read(LOCALE / language / "LC_MESSAGES" / "sandyk.po", language)
         texts = [message for message in catalogue or () if message.id]
