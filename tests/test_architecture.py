@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -165,6 +168,37 @@ def test_panic_reaches_nothing_outside_the_standard_library() -> None:
 @pytest.mark.parametrize("package", ["keys", "vault", "vault.cli"])
 def test_importing_a_package_imports_nothing_heavy(package: str) -> None:
     assert imports(package, top_level=True) <= {"__future__"}
+
+
+EACH_FIRST = """
+import contextlib, importlib, json, os, sys
+ours, theirs = json.loads(sys.argv[1])
+for name in theirs:
+    with contextlib.suppress(ImportError):
+        importlib.import_module(name)
+for name in ours:
+    if os.fork() == 0:
+        try:
+            importlib.import_module(name)
+        except ImportError as exc:  # a library that is not here, or a module that is for another system and says so
+            if str(exc) and (exc.name or "vault").split(".")[0] in ("keys", "vault"):
+                print(name, repr(exc))
+        sys.stdout.flush()
+        os._exit(0)
+    os.wait()
+"""
+"""Each of our modules in a process that has loaded none of them yet, but what others wrote."""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_every_module_can_be_the_first_that_is_loaded() -> None:
+    """Which comes first hangs on the command, and no two may wait for each other."""
+    ours = sorted(module for module in MODULES if not module.endswith(".__main__"))
+    theirs = {name for module in ours for name in imports(module)} - set(MODULES)
+    done = subprocess.run(
+        [sys.executable, "-c", EACH_FIRST, json.dumps([ours, sorted(theirs)])], capture_output=True, text=True, cwd=ROOT
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
