@@ -42,6 +42,9 @@ TEMPORARY_SUFFIX = ".new"
 class Disk:
     """Operations on a real file system. Paths are ``str``; files are created with mode 0600, folders 0700."""
 
+    patience = 2.0
+    """On Windows, for how many seconds a name is tried again that somebody has open."""
+
     def step(self, operation: str, path: str) -> None:
         """Called before each change, with the operation's name. Does nothing here."""
 
@@ -102,7 +105,7 @@ class Disk:
     def publish(self, temporary: str, path: str) -> None:
         """Give a whole, synced file its final name, durably."""
         self.step("rename", path)
-        os.replace(temporary, path)
+        self._patiently(lambda: os.replace(temporary, path))
         self.sync_folder(os.path.dirname(path))
 
     def publish_new(self, temporary: str, path: str) -> None:
@@ -118,7 +121,7 @@ class Disk:
         except (OSError, NotImplementedError):  # no links here; the latter where the platform cannot even ask
             if os.path.lexists(path):
                 raise FileExistsError(errno.EEXIST, "exists", path) from None
-            os.replace(temporary, path)
+            self._patiently(lambda: os.replace(temporary, path))
         else:
             os.unlink(temporary)
         self.sync_folder(os.path.dirname(path))
@@ -226,12 +229,20 @@ class Disk:
     def unlink(self, path: str) -> None:
         """Remove a name. Raises FileNotFoundError."""
         self.step("unlink", path)
-        os.unlink(path)
+        self._patiently(lambda: os.unlink(path))
 
     def remove_folder(self, path: str) -> None:
         """Remove an empty folder. Raises OSError when something is still inside."""
         self.step("rmdir", path)
         os.rmdir(path)
+
+    def _patiently(self, change: Callable[[], None]) -> None:
+        if os.name != "nt":
+            change()
+            return
+        from vault.windows_files import patiently
+
+        patiently(change, self.patience)
 
     def lock(self, path: str, *, wait: bool = True) -> Lock:
         """``with`` this: hold an advisory lock on a file, created if needed. Raises BlockingIOError if not ``wait``."""
@@ -326,8 +337,8 @@ def take_lock(fd: int, *, wait: bool) -> None:
     try:
         import fcntl
     except ImportError:
-        import msvcrt
+        from vault.windows_files import lock
 
-        msvcrt.locking(fd, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        lock(fd, wait=wait)
         return
     fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

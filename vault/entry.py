@@ -12,6 +12,7 @@ import sys
 
 from vault import language
 from vault.language import said as _
+from vault.output import ERR, OUT, put
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
@@ -60,10 +61,7 @@ def where(error: BaseException) -> str:
 
 
 def _say(text: str) -> None:
-    try:
-        os.write(2, f"{text}\n".encode("utf-8", "backslashreplace"))
-    except OSError:
-        return  # nobody listens
+    put(ERR, f"{text}\n")
 
 
 def _unknown_language(named: str) -> int:
@@ -93,7 +91,7 @@ def _dispatch(argv: list[str], *, panicking: bool) -> int:
     if argv == ["--version"]:
         from vault.version import VERSION
 
-        os.write(1, f"sandyk {VERSION}\n".encode())
+        put(OUT, f"sandyk {VERSION}\n")
         return 0
     language.speak_now()
     from vault.cli.app import run  # type: ignore[import-not-found,unused-ignore]

@@ -74,7 +74,7 @@ class FileTether:
     @property
     def name(self) -> str:
         """The file's name, escaped."""
-        return _("the file {path}").format(path=printable(os.fsencode(self.path)))
+        return _("the file {path}").format(path=printable(self.path))
 
     def present(self) -> bool:
         """Whether the name is there, on the same file system, above a device that exists."""
@@ -104,7 +104,7 @@ def token(path: str, *, root: str = BLOCK_DEVICES) -> FileTether:
         device = os.stat(path).st_dev
     except OSError as exc:
         raise BadInput(
-            _("{path} cannot be seen: {reason}").format(path=printable(os.fsencode(path)), reason=refusal(exc)),
+            _("{path} cannot be seen: {reason}").format(path=printable(path), reason=refusal(exc)),
             _("is the stick in?"),
         ) from exc
     block = os.path.join(root, f"{os.major(device)}:{os.minor(device)}")

@@ -5,12 +5,13 @@ Owns the choice (docs/decisions/0050-languages.md): ``--lang`` before ``SANDYK_L
 to. Everything else is gettext's: modules take ``gettext.gettext`` as ``_``, and its global domain is ours once
 ``speak`` was called. English needs no catalogue, and gettext is told to look for none: else it would open whatever
 ``LANGUAGE`` and its like name, which may be a path. What is written to disk, sent to others or read by programs is
-never translated. Imports nothing but ``os``: the emergency wipe goes through here.
+never translated. Imports next to nothing: the emergency wipe goes through here.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 
 TYPE_CHECKING = False  # the same as typing's, without its import
 if TYPE_CHECKING:
@@ -56,12 +57,24 @@ def of_the_environment(environ: Mapping[str, str]) -> str:
     """What the environment asks for; English if that is nothing which the program speaks."""
     if environ.get(VARIABLE) in LANGUAGES:
         return environ[VARIABLE]
-    asked = next((environ[name] for name in _OF_THE_SYSTEM if environ.get(name)), "")
+    asked = next((environ[name] for name in _OF_THE_SYSTEM if environ.get(name)), "") or _of_windows()
     for locale in asked.split(":"):
         language = locale.partition(".")[0].partition("@")[0].partition("_")[0].lower()
         if language in LANGUAGES:
             return language
     return ENGLISH
+
+
+def _of_windows() -> str:
+    """On Windows, where no such variables are set, the user's region as ``ky_KG``; nothing elsewhere."""
+    if sys.platform != "win32":
+        return ""
+    try:
+        import _locale  # built in: what ``locale`` asks, without the time that it takes to load
+
+        return _locale._getdefaultlocale()[0] or ""
+    except (ImportError, AttributeError):
+        return ""
 
 
 _promised: list[str] = []

@@ -43,6 +43,8 @@ The joiners U+200C and U+200D are here because Persian names and emoji need them
 
 _NOT_IN_BAGS = re.compile(f'[{_CONTROL}{_UNSEEN}\ufdd0-\ufdef\ufffe\uffff<>:"/\\\\|?*%]')
 _NOT_ON_TERMINALS = re.compile(f"[{_CONTROL}{_UNSEEN}{_BLANK}\\\\]")
+_NOT_IN_PATHS = re.compile(_NOT_ON_TERMINALS.pattern.replace("\\\\", "")) if os.name == "nt" else _NOT_ON_TERMINALS
+"""On Windows a backslash is between folders, and in no name."""
 _NOT_IN_TEXTS = re.compile(f"[{_CONTROL}{_UNSEEN}]")
 _NOT_IN_JSON = re.compile(f"[\x7f-\x9f{_UNSEEN}]")
 _NOT_ON_WINDOWS = re.compile(f'[{_CONTROL}<>:"|?*\\\\]')
@@ -78,9 +80,11 @@ def printable(name: bytes | str) -> str:
 
     Two different names never look the same, as far as bytes go: a backslash is doubled, and a
     byte that is no UTF-8 shows as ``\\xNN``. (Letters of different scripts may still look alike.)
+    In ``str``, which this machine's own paths are, a backslash stays as it is on Windows.
     """
-    text = name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else name
-    return _NOT_ON_TERMINALS.sub(lambda m: _escape(m.group()), text)
+    if isinstance(name, bytes):
+        return _NOT_ON_TERMINALS.sub(lambda m: _escape(m.group()), name.decode("utf-8", "surrogateescape"))
+    return _NOT_IN_PATHS.sub(lambda m: _escape(m.group()), name)
 
 
 def readable(line: str) -> str:

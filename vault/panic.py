@@ -31,6 +31,7 @@ from vault.killing import Kill, kill_keys, overwrite_rest, verify_killed
 from vault.language import later
 from vault.language import said as _
 from vault.layout import COUNTER, HEADER, KEYRING
+from vault.output import put
 from vault.place import NoPlace, vault_folder
 
 TYPE_CHECKING = False  # the same as typing's, without its import
@@ -119,6 +120,7 @@ def panic(
     """
     began = _now()
     disk = disk or Disk()
+    disk.patience = 0  # what somebody has open stays open: the rest must not wait for it
     given, folder = folder, os.path.realpath(folder) if os.path.islink(folder) else folder
     if not _vault_here(folder):
         raise NoVaultHere(folder)
@@ -184,15 +186,15 @@ def run(argv: list[str]) -> int:
         arguments = parse(argv)
         folder = vault_folder(arguments.vault)
     except (WrongUsage, NoPlace) as error:
-        _write(2, _("error: {problem}\nhint: nothing was destroyed\nhint: sandyk panic --help\n").format(problem=error))
+        put(2, _("error: {problem}\nhint: nothing was destroyed\nhint: sandyk panic --help\n").format(problem=error))
         return USAGE
     if arguments.help:
-        _write(1, _(HELP))
+        put(1, _(HELP))
         return DONE
     if arguments.drill:
         from vault.drill import drill
 
-        return drill(folder, keep=arguments.keep, json=arguments.json, say=lambda line: _write(1, line + "\n"))
+        return drill(folder, keep=arguments.keep, json=arguments.json, say=lambda line: put(1, line + "\n"))
     return _wipe(folder, arguments)
 
 
@@ -245,7 +247,7 @@ def _wipe(folder: str, arguments: Arguments) -> int:
     def say(line: str) -> None:
         _ignore_interrupts()
         if not arguments.json:
-            _write(1, line + "\n")
+            put(1, line + "\n")
 
     reported: list[Report] = []
 
@@ -254,7 +256,7 @@ def _wipe(folder: str, arguments: Arguments) -> int:
 
         if not arguments.json:
             reported.append(so_far)
-            _write(1, report.as_text(so_far) + _(report.REQUESTS_FOLLOW))
+            put(1, report.as_text(so_far) + _(report.REQUESTS_FOLLOW))
 
     try:
         outcome = panic(
@@ -269,16 +271,16 @@ def _wipe(folder: str, arguments: Arguments) -> int:
     except NoVaultHere:
         from vault import report
 
-        _write(1, report.no_vault_json() if arguments.json else "")
+        put(1, report.no_vault_json() if arguments.json else "")
         where = report.shown(folder)
-        _write(2, _("error: no vault in {folder}\nhint: nothing was touched\n").format(folder=where))
+        put(2, _("error: no vault in {folder}\nhint: nothing was touched\n").format(folder=where))
         return NO_VAULT
     from vault import report
 
     if arguments.json:
-        _write(1, report.as_json(outcome))
+        put(1, report.as_json(outcome))
     else:
-        _write(1, report.as_text_since(reported[0], outcome) if reported else report.as_text(outcome))
+        put(1, report.as_text_since(reported[0], outcome) if reported else report.as_text(outcome))
     return FAILED if outcome.not_done else DONE
 
 
@@ -289,16 +291,6 @@ def _ignore_interrupts() -> None:
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-
-
-def _write(fd: int, text: str) -> None:
-    """Straight to the descriptor: nothing is buffered, any script gets through, a reader that left stops nothing."""
-    data = text.encode("utf-8", "backslashreplace")
-    try:
-        while data:
-            data = data[os.write(fd, data) :]
-    except OSError:
-        return
 
 
 def _vault_here(folder: str) -> bool:

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import os
 from gettext import gettext as _
 
 from vault.language import later
+from vault.windows_files import is_open_elsewhere
 
 KNOWN = (
     later("No such file or directory"),
@@ -50,4 +52,8 @@ KNOWN = (
 
 def refusal(error: OSError) -> str:
     """The reason alone, without number and file name; the kind of error when the system gives none."""
+    if is_open_elsewhere(error):
+        return _("Another program has it open")
+    if getattr(error, "winerror", None) and error.errno and (known := os.strerror(error.errno)) in KNOWN:
+        return _(known)  # Windows says it in its own language
     return _(error.strerror) if error.strerror else str(error) or type(error).__name__

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC
 from functools import cache
 from gettext import gettext as _
@@ -108,7 +108,9 @@ def _asked(prompt: str, hints: tuple[str, ...]) -> bytes:
         return source.readline(MAX_TYPED)
 
 
-_YES = frozenset(("y", "yes", "д", "да", "о", "ооба", "h", "ha", "ҳа"))
+_YES = frozenset(("y", "yes", "д", "да", "da", "о", "ооба", "ooba", "h", "ha", "ҳа", "ха"))
+"""Also as they are spelled on the other keyboard. A single letter counts in its own alphabet alone: н is no, and o is
+where щ is."""
 
 
 def confirm(prompt: str, *hints: str) -> bool:
@@ -146,40 +148,56 @@ def _text(typed: bytes) -> str:
 
 
 def _read_hidden(prompt: str, hint: str = "") -> str:
-    if os.name == "nt":
-        import getpass
-
-        return getpass.getpass(prompt)
-    with _terminal(hint or _("in a script: --passphrase-file FILE, or - for standard input")) as (source, out):
-        import termios
-
-        fd = source.fileno()
+    hint = hint or _("in a script: --passphrase-file FILE, or - for standard input")
+    with _terminal(hint) as (source, out), _without_echo(source):
         try:
-            before = termios.tcgetattr(fd)
-        except termios.error:
-            raise NoTerminal(_("this is no terminal")) from None
-        silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
-        try:
-            termios.tcsetattr(fd, termios.TCSAFLUSH, silent)
             out.write(prompt.encode())
             out.flush()
             typed = source.readline(MAX_TYPED + 1)
-            if not typed:  # Ctrl-D, or the terminal went away: not the same as Enter, which may mean something
-                raise NoTerminal(_("no answer was given"), _("nothing was changed"))
-            return _text(typed)
         finally:
-            termios.tcsetattr(fd, termios.TCSAFLUSH, before)
             out.write(b"\n")
             out.flush()
+    if not typed:  # Ctrl-D, or the terminal went away: not the same as Enter, which may mean something
+        raise NoTerminal(_("no answer was given"), _("nothing was changed"))
+    return _text(typed)
+
+
+@contextmanager
+def _without_echo(source: BinaryIO) -> Iterator[None]:
+    """While this lasts the terminal does not show what is typed. Raises NoTerminal."""
+    if os.name == "nt":
+        from vault import console
+
+        with console.without_echo(source):
+            yield
+        return
+    import termios
+
+    fd = source.fileno()
+    try:
+        before = termios.tcgetattr(fd)
+    except termios.error:
+        raise NoTerminal(_("this is no terminal")) from None
+    silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    try:
+        termios.tcsetattr(fd, termios.TCSAFLUSH, silent)
+        yield
+    finally:
+        termios.tcsetattr(fd, termios.TCSAFLUSH, before)
 
 
 @contextmanager
 def _terminal(*hints: str) -> Iterator[tuple[BinaryIO, BinaryIO]]:
     """The controlling terminal, for reading and writing. Raises NoTerminal with the hints."""
     if os.name == "nt":
-        if not sys.stdin.isatty():
-            raise NoTerminal(_("nobody is at the terminal to be asked"), *hints)
-        yield sys.stdin.buffer, sys.stderr.buffer
+        from vault import console
+
+        with ExitStack() as held:
+            try:
+                ends = held.enter_context(console.console())
+            except OSError:
+                raise NoTerminal(_("nobody is at the terminal to be asked"), *hints) from None
+            yield ends
         return
     try:
         fd = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)

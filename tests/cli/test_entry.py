@@ -17,7 +17,7 @@ from vault.version import VERSION
 
 BEFORE_THE_KEYS_ARE_GONE = {
     "vault", "vault.entry", "vault.language", "vault.panic", "vault.killing", "vault.place", "vault.disk",
-    "vault.layout", "keys", "keys.layout",
+    "vault.layout", "vault.output", "keys", "keys.layout",
 }  # fmt: skip
 IN_ALL = BEFORE_THE_KEYS_ARE_GONE | {
     "vault.medium", "vault.wiping", "vault.discard", "vault.report", "vault.counter", "vault.beside", "vault.nv",
@@ -90,7 +90,7 @@ def test_the_whole_wipe_loads_nothing_outside_the_standard_library(folder: str, 
 def test_the_version_is_told_without_loading_the_command_line(folder: str) -> None:
     loaded = loaded_in_a_fresh_process(MODULES_OF_THE_COMMAND, "--version")
     assert {name for name in loaded["all"] if name.partition(".")[0] not in sys.stdlib_module_names} == {
-        "vault", "vault.entry", "vault.language", "vault.version",
+        "vault", "vault.entry", "vault.language", "vault.output", "vault.version",
     }  # fmt: skip
     assert sandyk("--version").stdout == f"sandyk {VERSION}\n"
 

@@ -105,6 +105,7 @@ def test_what_could_not_be_looked_at_is_never_called_good() -> None:
         ({"ptrace_scope": 0}, "tracing", LOOK), ({"ptrace_scope": None}, "tracing", LOOK),
         ({"memory_lock": 8 << 20}, "memory-lock", LOOK), ({"memory_lock": None}, "memory-lock", LOOK),
         ({"root": True}, "root", LOOK), ({"changeable_by_others": True}, "program", WEAK),
+        ({"changeable_by_others": None}, "program", LOOK),
         ({"now_ns": FIRST_DAY_NS - 1}, "clock", WEAK), ({"newest_ns": FIRST_DAY_NS + 2 * 10**18}, "clock", WEAK),
         ({"newest_ns": None}, "clock", GOOD), ({"encoding": "ascii"}, "letters", LOOK),
         ({"encoding": ""}, "letters", LOOK),

@@ -143,7 +143,8 @@ def run() -> int:
     """Run the command in ``sys.argv``; the exit code."""
     _print_whatever_the_locale()
     try:
-        code = app(prog_name="sandyk", standalone_mode=False)
+        # On Windows click would put files for every * and values for every $NAME and %NAME%, in notes and searches too.
+        code = app(prog_name="sandyk", standalone_mode=False, windows_expand_args=False)
     except (VaultError, KeysError) as exc:
         return complain(exc)
     except _UsageError as exc:
@@ -153,7 +154,7 @@ def run() -> int:
     except BrokenPipeError:
         raise
     except OSError as exc:
-        name = f"{printable(os.fsencode(exc.filename))}: " if isinstance(exc.filename, str | bytes) else ""
+        name = f"{printable(exc.filename)}: " if isinstance(exc.filename, str | bytes) else ""
         return complain(VaultError(f"{name}{refusal(exc)}"))
     except Exception as exc:  # a defect of ours: say where, and never what, because messages may quote evidence
         return _our_fault(exc)
@@ -163,10 +164,13 @@ def run() -> int:
 
 
 def _print_whatever_the_locale() -> None:
-    """A name in Kyrgyz must not end a command on a terminal that is set up for English: escape what it cannot show."""
+    """A name in Kyrgyz must not end a command on a terminal that is set up for English: escape what it cannot show.
+
+    On Windows files and other programs get UTF-8: the code page there has no Kyrgyz, and the console's is another one.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(encoding="utf-8" if os.name == "nt" else None, errors="backslashreplace")
 
 
 def complain(error: VaultError | KeysError) -> int:

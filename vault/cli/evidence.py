@@ -31,6 +31,7 @@ from vault.cli.session import (
     unusable_documents,
 )
 from vault.cli.streaming import print_json, print_lines
+from vault.cli.wildcards import expanded
 from vault.errors import BadInput, DamagedPack
 from vault.names import printable
 from vault.terminal import say, size_text, time_text
@@ -109,7 +110,7 @@ def add(
     about, ledger = _about(note, source, tag, about_file), Ledger(tell=as_json)
     with opened(vault, passphrase_file, token) as unlocked, terminal.progress(_("filing")) as advance:
         outcome = filing.add(
-            unlocked, case_name, [os.fsencode(path) for path in paths], about=about, move=move,
+            unlocked, case_name, [os.fsencode(path) for path in expanded(paths)], about=about, move=move,
             stdin=sys.stdin.buffer, stdin_name=os.fsencode(name), progress=advance, rehash=rehash, note=ledger.add,
         )  # fmt: skip
     if as_json:
@@ -202,7 +203,7 @@ def drop(
         raise BadInput(_("this is a person's card"), _("a drop goes to a case: ask for the card of the case"))
     with terminal.progress(_("sealing")) as advance:
         done = filing.drop(
-            case_card, [os.fsencode(path) for path in paths], output,
+            case_card, [os.fsencode(path) for path in expanded(paths)], output,
             about=about, clock_ns=time.time_ns(), progress=advance,
         )  # fmt: skip
     answer(
@@ -299,7 +300,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Everything that is known of a document."""
-    from vault import abroad, filing
+    from vault import abroad, custody_words, filing
     from vault.cases import open_store
     from vault.model import ItemId
     from vault.whereabouts import Where
@@ -312,13 +313,13 @@ def show(
     document = {"case": case.name, **item_document(item), "where": where,
                 "custody": [{"at_ns": e.at_ns, "event": e.kind, "detail": e.detail} for e in events]}  # fmt: skip
     lines = [
-        (_("name"), shown_path(item.name)), ("id", item.id.hex()), (_("case"), printable(case.name)),
+        (_("name"), shown_path(item.name)), (_("id"), item.id.hex()), (_("case"), printable(case.name)),
         (_("size"), _("{size} bytes").format(size=item.size)), ("SHA-256", item.sha256.hex()),
         (_("modified"), time_text(item.mtime_ns)), (_("filed"), time_text(item.filed_ns)),
         (_("came in as"), _(item.origin)), (_("signed by"), item.signer.hex() or _("nobody")),
         (_("note"), printable(item.note)), (_("source"), printable(item.source)),
         (_("tags"), printable(", ".join(item.tags))), (_("where"), _(where)),
-        *((time_text(e.at_ns), printable(f"{_(e.kind)} {e.detail}".strip())) for e in events),
+        *((time_text(e.at_ns), printable(custody_words.said(e))) for e in events),
     ]  # fmt: skip
     answer(document, as_json=as_json, lines=list(table([line for line in lines if line[1]])))
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import nullcontext
 from functools import partial
 from gettext import gettext as _
@@ -23,10 +22,12 @@ from vault.cli.session import (
     answer,
     one_line,
     opened,
+    quoted,
     shown_path,
 )
 from vault.cli.signers import say_how_to_trust, signer_document
 from vault.cli.stamps import RootsOption, roots_in, stamp_document, stamp_lines
+from vault.cli.wildcards import expanded
 from vault.errors import BadInput, VaultError
 from vault.names import printable
 from vault.terminal import say
@@ -100,6 +101,7 @@ def open_command(
     if receipt is not None:
         receipts.check_place(receipt)
     roots = roots_in(tsa_ca)
+    files = expanded(files)
     zip_passphrase = partial(receivers.ask_zip_passphrase, zip_passphrase_file)
     no_receipt: VaultError | None = None
     way = nullcontext(None) if identity is not None else opened(vault, passphrase_file, token)
@@ -151,7 +153,7 @@ def open_command(
     if not result.trusted:
         assert sender is not None
         say(_("sandyk: it is whole, and it was kept; but nobody you trust vouches for it"))
-        say_how_to_trust(sender, "CARD" if into is not None else shlex.quote(printable(f"{result.place}/{CARD}")))
+        say_how_to_trust(sender, "CARD" if into is not None else quoted(printable(f"{result.place}/{CARD}")))
         raise typer.Exit(exits.NOT_TRUSTED)
     if no_receipt is not None:
         raise typer.Exit(exits.PARTLY)

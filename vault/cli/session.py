@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -290,6 +291,13 @@ def tally_document(tally: Tally) -> dict[str, int]:
 def one_line(text: str) -> str:
     """A message as it may be printed. Names in it are escaped already; this is the net below."""
     return text if text.isprintable() else printable(text)
+
+
+def quoted(path: str) -> str:
+    """A path as one word of a command line, as this system's shells take it."""
+    if os.name != "nt":
+        return shlex.quote(path)
+    return f'"{path}"' if set(path) & set(" &()^;,%$'`") else path  # no name has a quotation mark there
 
 
 def shown_path(path: bytes | str) -> str:

@@ -103,10 +103,15 @@ def _root(root: bool) -> Finding:
 
 
 def _program(changeable: bool | None) -> Finding:
+    why = _("whoever changes it gets every passphrase that is typed")
+    if changeable is None:
+        return look(
+            "program", _("whether others on this machine may change this program could not be found out"), why,
+            _("install it for yourself, in a folder of your own"),
+        )  # fmt: skip
     if changeable:
         return weak(
-            "program", _("others on this machine may change this program"),
-            _("whoever changes it gets every passphrase that is typed"),
+            "program", _("others on this machine may change this program"), why,
             _("install it for yourself, in a folder of your own with mode 0700"),
         )  # fmt: skip
     return good("program", _("others may not change this program's files, as far as their modes say"))

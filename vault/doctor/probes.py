@@ -110,14 +110,13 @@ def backups(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 def machine_facts(folder: str, *, encoding: str, proc: str = "/proc") -> MachineFacts:
     """Of this machine and this process."""
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
     scope = _read(f"{proc}/sys/kernel/yama/ptrace_scope").strip()
     return MachineFacts(
         core_limit=_limit("RLIMIT_CORE"),
         core_pattern=_read(f"{proc}/sys/kernel/core_pattern").strip() if os.path.isdir(f"{proc}/sys/kernel") else None,
         ptrace_scope=int(scope) if scope.isdigit() else None,
         memory_lock=_limit("RLIMIT_MEMLOCK"),
-        root=root,
+        root=_administrator(),
         encoding=encoding,
         now_ns=time.time_ns(),
         newest_ns=_newest(folder),
@@ -209,6 +208,14 @@ def _newest(folder: str) -> int | None:
         with suppress(OSError):
             times.append(os.lstat(os.path.join(folder, name)).st_mtime_ns)
     return max(times, default=None)
+
+
+def _administrator() -> bool:
+    if sys.platform == "win32":
+        import ctypes
+
+        return bool(ctypes.WinDLL("shell32").IsUserAnAdmin())
+    return os.geteuid() == 0
 
 
 def _changeable(folder: str) -> bool | None:

@@ -116,7 +116,7 @@ class Chooser(Vertical):
         def then(entries: list[Entry]) -> None:
             came_from = self.folder
             self.folder, self._entries = folder, [entry for entry in entries if self._files or entry.is_folder]
-            self.query_one("#chooser-folder", Words).update(printable(os.fsencode(folder)))
+            self.query_one("#chooser-folder", Words).update(printable(folder))
             listed = self.query_one(_Entries)
             listed.clear_options()
             listed.add_options([Option(Content("../"))] + [Option(self._prompt(entry)) for entry in self._entries])

@@ -195,7 +195,7 @@ class Exporting(Screen[bool]):
 
 def _lines(sealed: Sealed) -> list[str]:
     done = sealed.exported
-    path = printable(os.fsencode(done.path))
+    path = printable(done.path)
     lines = [_("into {path}, {size}").format(path=path, size=size_text(done.size))]
     if done.parts is not None:
         lines.append(_("in {count} part(s); all of them are needed, in any order").format(count=len(done.parts.parts)))
