@@ -90,11 +90,12 @@ def index_case(
 
 def _usable_texts(vault: Vault, store: CaseStore) -> Texts:
     """The texts, every page of them read: one that is damaged would else fail searches that this is told to mend."""
-    try:
-        return _checked(vault, store)
-    except TextsUnusable:
-        text_files.remove_texts(store)
-        return _checked(vault, store)
+    for files in (False, True):  # a link in the place of SQLite's log is no reason to read everything again
+        try:
+            return _checked(vault, store)
+        except TextsUnusable:
+            text_files.remove_texts(store, files=files)
+    return _checked(vault, store)
 
 
 def _checked(vault: Vault, store: CaseStore) -> Texts:

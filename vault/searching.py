@@ -16,10 +16,11 @@ from itertools import islice
 
 from vault import kinds, text_files
 from vault.cases import Case, open_store
-from vault.errors import NewerFormat
+from vault.errors import Busy, DiskFailed, NewerFormat, VaultError, Wiped
 from vault.extracting.answer import FAILED, LARGE, WAITING
 from vault.model import Item
 from vault.query import Finder, Query
+from vault.refusals import refusal
 from vault.spelling import fold
 from vault.store import CaseStore
 from vault.texts import Document, Texts, TextsUnusable
@@ -80,39 +81,58 @@ class Hit:
 class Backlog:
     """Documents of a case that a search could not look into. ``unread``: nobody read them yet; ``waiting``: they show
     pictures that only tesseract could read; ``failed``: they could not be read; ``damaged``: why the case's texts do
-    not open, if they do not."""
+    not open, if they do not, with ``hints`` of what to do."""
 
     case: str
     unread: int
     waiting: int = 0
     failed: int = 0
     damaged: str = ""
+    hints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """``more``: there are others, which ``limit`` left out."""
+    """``more``: there are others, which ``limit`` left out. ``passed_over``: cases that could not be looked into."""
 
     hits: tuple[Hit, ...]
     more: bool
     backlog: tuple[Backlog, ...]
+    passed_over: tuple[tuple[Case, VaultError], ...] = ()
 
 
 def search(
     vault: Vault, cases: Sequence[Case], query: Query, *, filters: Filters = Filters(), limit: int,
     names_only: bool = False,
 ) -> Results:  # fmt: skip
-    """The first documents that have everything that is looked for, case by case. Raises what opening a case raises."""
+    """The first documents that have everything that is looked for, case by case.
+
+    One of several cases that cannot be used is passed over; of a single one its error is raised.
+    """
     limit = min(limit, _UNLIMITED)
     hits: list[Hit] = []
     backlog: list[Backlog] = []
+    passed_over: list[tuple[Case, VaultError]] = []
     for case in cases:
-        with open_store(vault, case) as store:
-            some, missing = _search_case(vault, case, store, query, filters, limit + 1 - len(hits), names_only)
+        try:
+            with open_store(vault, case) as store:
+                some, missing = _search_case(vault, case, store, query, filters, limit + 1 - len(hits), names_only)
+        except Wiped:
+            raise
+        except (VaultError, OSError) as exc:
+            if len(cases) == 1:
+                raise
+            passed_over.append((case, as_ours(exc)))
+            continue
         hits += some
         if not names_only:
             backlog.append(missing)
-    return Results(tuple(hits[:limit]), len(hits) > limit, tuple(backlog))
+    return Results(tuple(hits[:limit]), len(hits) > limit, tuple(backlog), tuple(passed_over))
+
+
+def as_ours(error: VaultError | OSError) -> VaultError:
+    """What went wrong with a case that is passed over."""
+    return error if isinstance(error, VaultError) else DiskFailed(refusal(error))
 
 
 def _search_case(
@@ -120,15 +140,16 @@ def _search_case(
 ) -> tuple[list[Hit], Backlog]:
     """In one case. Texts that turn out to be damaged, at whatever page, cost what is in them and not the names."""
     damaged = ""
+    hints: tuple[str, ...] = ()
     try:
         texts = None if names_only else text_files.texts_of(store, vault.device_secret)
         if texts is not None:
             with texts:
                 missing = _backlog(case, store, texts)
                 return list(islice(_Search(case, store, texts, query, filters).hits(), limit)), missing
-    except (TextsUnusable, NewerFormat) as exc:
-        damaged = str(exc)
-    missing = Backlog(case.name, store.index.count(), damaged=damaged)
+    except (TextsUnusable, NewerFormat, Busy, DiskFailed) as exc:
+        damaged, hints = str(exc), exc.hints
+    missing = Backlog(case.name, store.index.count(), damaged=damaged, hints=hints)
     return list(islice(_Search(case, store, None, query, filters).hits(), limit)), missing
 
 

@@ -36,6 +36,14 @@ def is_file_or_made(path: str) -> bool:
         return True
 
 
+def is_no_file(path: str) -> bool:
+    """Whether a link, a folder or the like lies there. SQLite opens none of them beside its file. Raises OSError."""
+    try:
+        return not stat.S_ISREG(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
 def trouble(exc: sqlite.DatabaseError) -> Trouble:
     """What it is about, by SQLite's words for it."""
     text = str(exc)

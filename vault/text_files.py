@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from gettext import gettext as _
 
 from keys import kdf
 from keys.secret import Secret
 from vault import layout
 from vault.errors import Busy, DiskFailed, NewerFormat
+from vault.names import printable
+from vault.refusals import refusal
+from vault.sqlcipher import is_no_file
 from vault.store import CaseStore
 from vault.texts import Texts, TextsUnusable
 
@@ -56,19 +60,27 @@ def forget_removed(texts: Texts, store: CaseStore) -> int:
     return texts.forget(texts.items() - set(store.index.item_ids()))
 
 
-def remove_texts(store: CaseStore) -> None:
-    """Delete what is no file of texts. Raises Busy, OSError, Wiped.
+def remove_texts(store: CaseStore, *, files: bool = True) -> None:
+    """Delete what is no file of texts; without ``files`` only links, empty folders and the like in their places.
 
-    Not while a newer epoch is there: then it is not damaged, and it is we who are behind.
+    Not while a newer epoch is there: then it is not damaged, and it is we who are behind. Raises Busy, Wiped, and
+    TextsUnusable for what only a person should remove.
     """
     with store.placing():
-        for more in layout.BESIDE:
-            path = _path(store) + more
-            with suppress(FileNotFoundError):
+        for path in (_path(store) + more for more in layout.BESIDE):
+            try:
                 if os.path.isdir(path) and not os.path.islink(path):
                     store.disk.remove_folder(path)
-                else:
+                elif files or is_no_file(path):
                     store.disk.unlink(path)
+            except FileNotFoundError:
+                pass
+            except OSError as exc:
+                raise TextsUnusable(
+                    _("{path} cannot be removed: {reason}").format(path=printable(path), reason=refusal(exc)),
+                    _("it lies where the texts of a case belong; documents and their names are safe, and are found"),
+                    _("look at it, move it elsewhere, then run `sandyk index` again"),
+                ) from exc
 
 
 def _path(store: CaseStore) -> str:

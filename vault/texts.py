@@ -21,10 +21,12 @@ import zstandard
 from sqlcipher3 import dbapi2 as sqlite
 
 from keys.secret import Secret
+from vault import layout
 from vault.errors import Busy, Damaged, DiskFailed, NewerFormat
 from vault.model import ItemId
+from vault.refusals import refusal
 from vault.spelling import FOLDING, words
-from vault.sqlcipher import Trouble, is_file_or_made, trouble
+from vault.sqlcipher import Trouble, is_file_or_made, is_no_file, trouble
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 60
@@ -46,8 +48,8 @@ INSERT INTO words(words, rank) VALUES('secure-delete', 1)
 class TextsUnusable(Damaged):
     """Raised when the file does not open or is damaged. No document is lost: the texts are read again from them."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, _("no document is lost: `sandyk index` reads the documents again"))
+    def __init__(self, message: str, *hints: str) -> None:
+        super().__init__(message, *(hints or (_("no document is lost: `sandyk index` reads the documents again"),)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,8 @@ class Texts:
             raise TextsUnusable(_("the texts of a case are not whole"))
 
     def check(self) -> None:
-        """Read every page that is in use or kept for later, the log's too. Raises TextsUnusable.
+        """Read every page that is in use or kept for later, the log's too; each document has a text. Raises
+        TextsUnusable.
 
         By way of SQLite, which knows what other processes are at; SQLCipher's own check reads the file behind its back.
         """
@@ -142,6 +145,8 @@ class Texts:
             for (name,) in (("sqlite_schema",), *self._rows(_TABLES)):
                 if self._rows(f"PRAGMA quick_check({name})") != [("ok",)]:
                     raise TextsUnusable(_("a page of the texts of a case was changed"))
+            if self._rows("SELECT n FROM documents WHERE n NOT IN (SELECT n FROM texts) LIMIT 1"):
+                raise TextsUnusable(_("a text is missing"))
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
@@ -227,6 +232,13 @@ class Texts:
         """The ids of all documents that are known here."""
         return {row[0] for row in self._rows("SELECT item FROM documents")}
 
+    def pages_of_items(self) -> Iterator[list[bytes]]:
+        """The same, some hundred at a time."""
+        after = 0
+        while rows := self._rows("SELECT n, item FROM documents WHERE n > ? ORDER BY n LIMIT ?", after, _PAGE):
+            yield [item for _n, item in rows]
+            after = rows[-1][0]
+
     def states(self) -> dict[str, int]:
         """How many documents are in each state."""
         return dict(self._rows("SELECT state, count(*) FROM documents GROUP BY state ORDER BY state"))
@@ -300,8 +312,21 @@ def _indexed(about: str, body: str) -> tuple[str, str]:
 
 
 def _create_or_check(path: str) -> None:
-    if not is_file_or_made(path):
-        raise TextsUnusable(_("something that is no file lies in the place of the texts"))
+    try:
+        if not is_file_or_made(path):
+            raise TextsUnusable(_("something that is no file lies in the place of the texts"))
+        if any(is_no_file(path + more) for more in layout.BESIDE):
+            raise TextsUnusable(_("something that is no file lies beside the texts"))
+    except OSError as exc:
+        raise _disk_failed(refusal(exc)) from exc
+
+
+def _disk_failed(reason: str) -> DiskFailed:
+    return DiskFailed(
+        _("the texts of a case cannot be written: {reason}").format(reason=reason),
+        _("documents are safe: packs hold them, and their texts are read again from them"),
+        _("is the disk full, or read-only? make room, then run this again"),
+    )
 
 
 @contextmanager
@@ -316,9 +341,5 @@ def _translated() -> Iterator[None]:
                     _("another process keeps the texts of a case busy"), _("wait for it to end, then run this again")
                 ) from exc
             case Trouble.DISK:
-                raise DiskFailed(
-                    _("the texts of a case cannot be written: {reason}").format(reason=exc),
-                    _("documents are safe: packs hold them, and their texts are read again from them"),
-                    _("is the disk full, or read-only? make room, then run this again"),
-                ) from exc
+                raise _disk_failed(str(exc)) from exc
         raise TextsUnusable(_("the texts of a case do not open: {reason}").format(reason=exc)) from exc

@@ -73,9 +73,39 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(one: Desk) -> None:
     one.run("add", "Road works", str(one.home / "in"))
     done = one.run("index", "--no-ocr", code=3)
     assert done.out == "Road works: 1 document(s) read\n"
-    assert "not read: in/old.doc: an Office format from before 2007" in done.err
+    assert "not read: in/old.doc: it is damaged, or no compound file" in done.err
     assert one.run("search", "слово").out.count("a.txt") == 1
     assert one.run("index", "--no-ocr").out == "Road works: 0 document(s) read\n"
+
+
+def test_a_case_whose_texts_are_in_the_way_is_passed_over_and_named_with_what_to_do(one: Desk) -> None:
+    one.run("case", "new", "Zoo")
+    one.write("in/a.txt", "слово")
+    for case in ("Road works", "Zoo"):
+        one.run("add", case, str(one.home / "in"))
+    listed = one.json("case", "list")["cases"]
+    folder = next(one.vault / "cases" / row["id"] for row in listed if row["case"] == "Road works")
+    (folder / "text").mkdir()
+    (folder / "text" / "strange").write_text("x")
+    done = one.run("index", "--no-ocr", code=3)
+    assert done.out == "Zoo: 1 document(s) read\n"
+    assert "passed over: case Road works:" in done.err and "hint: look at it, move it elsewhere" in done.err
+    found = one.run("search", "слово")
+    assert found.out.count("a.txt") == 1 and "note: Road works:" in found.err and "hint:" in found.err
+
+
+def test_verify_says_that_texts_are_damaged_and_documents_are_not(one: Desk) -> None:
+    one.write("in/a.txt", "слово")
+    one.run("add", "Road works", str(one.home / "in"))
+    one.run("index", "--no-ocr")
+    assert one.json("verify")["cases"][0]["texts"] == ""
+    (path,) = one.vault.glob("cases/*/text")
+    path.write_bytes(b"damaged" * 5000)
+    done = one.run("verify", code=12)
+    assert "Road works: whole" in done.out and "texts for searches:" in done.out and "sandyk index" in done.out
+    assert done.err == "sandyk: no damage was found in documents, but in what was read in them for searches\n"
+    one.run("index", "--no-ocr")
+    one.run("verify")
 
 
 def test_more_than_the_limit_is_said(one: Desk) -> None:

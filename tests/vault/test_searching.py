@@ -21,7 +21,7 @@ from tests.support.newsroom import file, incoming, newsroom, packs_folder, reloa
 from tests.vault.test_texts import pages
 from vault import layout
 from vault.cases import case_folder, create_case, find_case, grant, list_cases, revoke
-from vault.errors import LibraryMissing, NewerFormat
+from vault.errors import LibraryMissing, NewerFormat, VaultError
 from vault.extracting.answer import FAILED, READ, WAITING
 from vault.extracting.reader import Reader
 from vault.filing import find_item
@@ -31,6 +31,7 @@ from vault.query import parse
 from vault.removing import remove
 from vault.searching import NAME, NOTE, TAG, TEXT, Filters, Results, search, snippet_of
 from vault.sources import About
+from vault.text_checking import trouble_with_texts
 from vault.text_files import texts_of
 from vault.texts import Document, Text, Texts, TextsUnusable
 from vault.vaults import Vault
@@ -293,6 +294,83 @@ def test_damaged_texts_are_said_to_be_so_and_read_again(vault: Vault) -> None:
     assert found.backlog[0].damaged
     assert read_all(vault).states[READ] == 1
     assert results(vault, "слово").backlog[0].damaged == ""
+
+
+def checked(vault: Vault, *, every_page: bool = True) -> VaultError | None:
+    with store_of(vault) as store:
+        return trouble_with_texts(store, vault.device_secret, every_page=every_page)
+
+
+def test_verifying_finds_a_changed_page_of_the_texts_and_reading_again_mends_it(vault: Vault) -> None:
+    fill(vault, {f"{n}.txt": f"слово {os.urandom(1500).hex()}" for n in range(4)})
+    assert checked(vault) is None
+    read_all(vault)
+    assert checked(vault) is None
+    path = Path(text_file(vault))
+    whole = bytearray(path.read_bytes())
+    whole[-100] ^= 1
+    path.write_bytes(whole)
+    trouble = checked(vault)
+    assert trouble is not None and "sandyk index" in trouble.hints[0]
+    read_all(vault)
+    assert checked(vault) is None
+
+
+def test_verifying_finds_texts_of_documents_that_are_not_there_and_documents_without_a_text(vault: Vault) -> None:
+    fill(vault, {"a.txt": "слово", "b.txt": "слово"})
+    read_all(vault)
+    with texts(vault) as known:
+        known.remember([Text(Document(ItemId(bytes(16)), READ, "text", "", "x"), "", "слово")])
+    assert str(checked(vault)) == "1 of the texts are of documents that the case does not list"
+    read_all(vault)
+    assert checked(vault) is None
+    with texts(vault) as known:
+        known._db.execute("DELETE FROM texts WHERE n = 1")
+    assert str(checked(vault)) == "a text is missing"
+    assert checked(vault, every_page=False) is None
+    assert read_all(vault).states[READ] == 2
+    assert checked(vault) is None
+
+
+def test_a_folder_in_the_place_of_the_texts_is_named_and_left_alone(vault: Vault) -> None:
+    fill(vault, {"слово.txt": "слово"})
+    stranger = Path(text_file(vault)) / "somebody's"
+    stranger.parent.mkdir()
+    stranger.write_text("work")
+    found = results(vault, "слово")
+    assert len(found.hits) == 1 and found.backlog[0].damaged and found.backlog[0].hints
+    with pytest.raises(TextsUnusable, match="cannot be removed: Directory not empty") as told:
+        read_all(vault)
+    assert len(told.value.hints) == 2 and stranger.read_text() == "work"
+
+
+@pytest.mark.parametrize("name", ["-wal", "-shm", "-journal"])
+def test_a_link_beside_the_texts_is_removed_without_reading_all_again(vault: Vault, tmp_path: Path, name: str) -> None:
+    fill(vault, {"a.txt": "слово", "слово.txt": "x"})
+    read_all(vault)
+    target = tmp_path / "elsewhere"
+    target.write_text("somebody's")
+    beside = Path(text_file(vault) + name)
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(target)
+    found = results(vault, "слово")
+    assert [hit.item.name.decode() for hit in found.hits] == ["слово.txt"] and found.backlog[0].damaged
+    assert sum(read_all(vault).states.values()) == 0
+    assert names(vault, "слово") == ["слово.txt", "a.txt"]
+    assert target.read_text() == "somebody's"
+
+
+def test_a_case_that_cannot_be_used_does_not_keep_the_others_from_being_searched(vault: Vault) -> None:
+    create_case(vault, "Other")
+    for case in ("Mine", "Other"):
+        fill(vault, {f"{case}.txt": "слово"}, case)
+        read_all(vault, case)
+    packs = Path(text_file(vault)).with_name("packs")
+    packs.rename(packs.with_name("gone"))
+    packs.write_text("no folder")
+    found = results(vault, "слово")
+    assert [hit.item.name for hit in found.hits] == [b"Other.txt"]
+    assert [case.name for case, _ in found.passed_over] == ["Mine"]
 
 
 def test_whichever_page_of_the_texts_is_damaged_names_are_found_and_the_documents_are_read_again(vault: Vault) -> None:

@@ -29,7 +29,7 @@ from vault.cli.session import (
     unusable_documents,
 )
 from vault.cli.stamps import RootsOption
-from vault.errors import BadInput
+from vault.errors import BadInput, VaultError
 from vault.names import printable
 from vault.terminal import size_text, time_text
 
@@ -232,6 +232,7 @@ def verify_command(
     """
     from vault.cases import open_store
     from vault.repairing import repair
+    from vault.text_checking import trouble_with_texts
     from vault.verifying import verify
 
     if repair_too and (sample is not None or identity is not None):
@@ -241,7 +242,7 @@ def verify_command(
     if identity is not None:
         checking.end(checking.verify_bundle(name, None, bundle))
         return
-    documents, lines, whole = [], [], True
+    documents, lines, whole, searchable = [], [], True, True
     with opened(vault, passphrase_file, token) as unlocked:
         checked = checking.named_bundle(unlocked, name, bundle)
         cases, unusable = ([], []) if checked else _chosen(unlocked, name)
@@ -249,9 +250,14 @@ def verify_command(
             with open_store(unlocked, case, remark=False) as store, terminal.progress(_("verifying")) as advance:
                 done = repair(unlocked, store, progress=advance) if repair_too else None
                 verdict = done.verdict if done else verify(store, sample=sample, progress=advance)
+                texts = trouble_with_texts(store, unlocked.device_secret, every_page=sample is None)
             whole = whole and verdict.whole and not (done and done.lost)
-            documents.append(_verdict_document(case, verdict) | {"repair": repaired_document(done) if done else None})
-            lines += _verdict_lines(case, verdict) + (repaired_lines(done) if done else [])
+            searchable = searchable and texts is None
+            documents.append(
+                _verdict_document(case, verdict)
+                | {"texts": str(texts) if texts else "", "repair": repaired_document(done) if done else None}
+            )
+            lines += _verdict_lines(case, verdict) + (repaired_lines(done) if done else []) + _text_lines(texts)
     if checked is not None:
         checking.end(checked)
         return
@@ -271,6 +277,9 @@ def verify_command(
         if not repair_too:
             terminal.say(_("hint: sandyk verify --repair mends what has parity, and puts aside what does not read"))
         terminal.say(_("hint: a copy of the vault made before, or an export, may still have the rest"))
+        raise typer.Exit(exits.DAMAGED)
+    if not searchable:
+        terminal.say(_("sandyk: no damage was found in documents, but in what was read in them for searches"))
         raise typer.Exit(exits.DAMAGED)
 
 
@@ -315,6 +324,15 @@ def _verdict_lines(case: Case, verdict: Verdict) -> list[str]:
     return lines
 
 
+def _text_lines(trouble: VaultError | None) -> list[str]:
+    """What is wrong with what was read for searches, and what to do."""
+    if trouble is None:
+        return []
+    return [_("  texts for searches: {reason}").format(reason=one_line(str(trouble)))] + [
+        f"  {_('hint: {hint}').format(hint=one_line(hint))}" for hint in trouble.hints
+    ]
+
+
 def log(
     case_name: Annotated[str | None, typer.Argument(metavar="CASE", show_default=False, help="Only this case.")] = None,
     vault: VaultOption = None,
@@ -323,6 +341,7 @@ def log(
     as_json: JsonOption = False,
 ) -> None:
     """The custody record: what was done, when, and signed by whom."""
+    from vault import custody_words
     from vault.cases import open_store
 
     rows, lines = [], []
@@ -344,7 +363,6 @@ def log(
                             "repeated_by": repeated_by.hex() if repeated_by else None,
                         }
                     )  # fmt: skip
-                    what = f"{_(row.event.kind)} {row.event.detail}".strip()
                     if repeated_by is not None and repeated_by != row.pack.author:
                         who = _("{author} (says {repeated_by})").format(
                             author=who, repeated_by=authors.get(repeated_by) or repeated_by.hex()[:8]
@@ -354,7 +372,7 @@ def log(
                         (time_text(row.event.at_ns), printable(case.name), printable(who),
                          _("device {device} no. {sequence}").format(
                              device=row.pack.device.hex()[:6], sequence=row.pack.sequence
-                         ), count, printable(what))
+                         ), count, printable(custody_words.said(row.event)))
                     )  # fmt: skip
     answer(
         {"events": rows, "unusable": unusable_documents(unusable)},

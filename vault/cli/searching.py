@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -32,6 +33,8 @@ from vault.names import printable
 from vault.terminal import say, size_text, time_text
 
 if TYPE_CHECKING:
+    from vault.cases import Case
+    from vault.errors import VaultError
     from vault.indexing import Indexed
     from vault.searching import Backlog, Hit, Part, Results
     from vault.sources import Problem
@@ -97,13 +100,32 @@ def search(
         {
             "items": [_hit_document(hit) for hit in found.hits], "more": found.more,
             "unread": sum(one.unread for one in found.backlog), "waiting": sum(one.waiting for one in found.backlog),
-            "failed": sum(one.failed for one in found.backlog), "unusable": unusable_documents(unusable),
+            "failed": sum(one.failed for one in found.backlog),
+            "unusable": unusable_documents([*unusable, *_ids_and_reasons(found.passed_over)]),
         },
         as_json=as_json,
         lines=_hit_lines(found, with_case=case_name is None),
     )  # fmt: skip
     _tell_what_is_missing(found.backlog, found.more, limit)
+    _tell_of_passed_over(found.passed_over)
     name_unusable(unusable)
+    if found.passed_over:
+        raise typer.Exit(exits.PARTLY)
+
+
+def _ids_and_reasons(passed_over: Iterable[tuple[Case, VaultError]]) -> list[tuple[bytes, str]]:
+    return [(case.id, str(error)) for case, error in passed_over]
+
+
+def _tell_of_passed_over(passed_over: Iterable[tuple[Case, VaultError]]) -> None:
+    for case, error in passed_over:
+        say(_("passed over: case {case}: {reason}").format(case=printable(case.name), reason=one_line(str(error))))
+        _tell_hints(error.hints)
+
+
+def _tell_hints(hints: Iterable[str]) -> None:
+    for hint in hints:
+        say(_("hint: {hint}").format(hint=one_line(hint)))
 
 
 def _cases(unlocked: Vault, case_name: str | None) -> tuple[list[Any], list[Any]]:
@@ -160,8 +182,9 @@ def _tell_what_is_missing(backlog: tuple[Backlog, ...], more: bool, limit: int) 
     for one in backlog:
         case = printable(one.case)
         if one.damaged:
-            say(_("note: {case}: {reason}; `sandyk index` reads the documents again").format(
+            say(_("note: {case}: {reason}; what is in its documents was not searched").format(
                 case=case, reason=one_line(one.damaged)))  # fmt: skip
+            _tell_hints(one.hints)
         elif one.unread:
             say(_("note: {case}: {count} document(s) were not read yet: sandyk index").format(
                 case=case, count=one.unread))  # fmt: skip
@@ -189,20 +212,29 @@ def index(
     when its keys go, or when a document is removed.
     """
     from vault.cases import open_store
-    from vault.errors import NotAllowed
+    from vault.errors import LibraryMissing, NotAllowed, VaultError, Wiped
     from vault.extracting.ocr import installed
     from vault.extracting.reader import Reader
     from vault.indexing import index_case
+    from vault.searching import as_ours
 
     ocr = None if no_ocr else installed()
     done: list[Indexed] = []
+    passed_over: list[tuple[Case, VaultError]] = []
     with opened(vault, passphrase_file, token) as unlocked, terminal.progress(_("reading")) as advance:
         chosen, unusable = _cases(unlocked, case_name)
         for case in chosen:
-            with open_store(unlocked, case) as store:
-                if not store.writes:
-                    raise NotAllowed(_("this medium cannot be written"), _("search finds what was read before"))
-                done.append(index_case(unlocked, case, store, lambda: Reader(ocr), again=again, progress=advance))
+            try:
+                with open_store(unlocked, case) as store:
+                    if not store.writes:
+                        raise NotAllowed(_("this medium cannot be written"), _("search finds what was read before"))
+                    done.append(index_case(unlocked, case, store, lambda: Reader(ocr), again=again, progress=advance))
+            except (Wiped, LibraryMissing, NotAllowed):
+                raise  # the next one would say the same
+            except (VaultError, OSError) as exc:
+                if len(chosen) == 1:
+                    raise
+                passed_over.append((case, as_ours(exc)))
     document = {
         "cases": [
             {"case": one.case, "states": one.states, "problems": _problems(one.problems),
@@ -210,7 +242,7 @@ def index(
             for one in done
         ],
         "ocr": list(ocr.languages) if ocr else [],
-        "unusable": unusable_documents(unusable),
+        "unusable": unusable_documents([*unusable, *_ids_and_reasons(passed_over)]),
     }  # fmt: skip
     say_what_does_not_hold()
     answer(document, as_json=as_json, lines=[line for one in done for line in _indexed_lines(one)])
@@ -218,8 +250,9 @@ def index(
         for problem in one.problems:
             reason = one_line(overheard.reason(problem.reason))
             say(_("not read: {name}: {reason}").format(name=shown_path(problem.name), reason=reason))
+    _tell_of_passed_over(passed_over)
     name_unusable(unusable)
-    if any(one.problems for one in done):
+    if passed_over or any(one.problems for one in done):
         raise typer.Exit(exits.PARTLY)
 
 
