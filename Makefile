@@ -11,8 +11,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 demo: $(VENV)/.runtime
 	$(BIN)/python demo/demo.py $(FILES)
 
+# On all cores. A part, or all of it on one core: README.md, "Tests".
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # As root on Linux: raw images searched, and 200 interruptions of each kind instead of 25. About a quarter of an hour.
 forensic: $(VENV)/.development
