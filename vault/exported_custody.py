@@ -19,7 +19,7 @@ from secrets import SystemRandom
 from typing import Any
 
 from vault.index import EventRow
-from vault.model import EVENT_CLEANED, Event
+from vault.model import EVENT_CLEANED, EVENT_EXPORT_BEGUN, EVENT_EXPORTED, Event
 
 _OF_ORIGINAL = re.compile(r"\Aclean copy of SHA-256 [0-9a-f]{64}")
 Told = Mapping[bytes, tuple[dict[str, Any], ...]]
@@ -29,7 +29,10 @@ Told = Mapping[bytes, tuple[dict[str, Any], ...]]
 def told(rows: Iterable[EventRow], items: Collection[bytes], *, by_newsroom: bool) -> Told:
     """The events of ``items``, in the order of ``rows``."""
     wanted = frozenset(items)
-    chosen = [row for row in rows if not wanted.isdisjoint(row.event.items)]
+    of_these = [row for row in rows if not wanted.isdisjoint(row.event.items)]
+    exported = {row.event.detail for row in of_these if row.event.kind == EVENT_EXPORTED}
+    # That an export was begun is of interest only where nothing says that it was finished.
+    chosen = [row for row in of_these if row.event.kind != EVENT_EXPORT_BEGUN or row.event.detail not in exported]
     authors = _ordinals((row.pack.author for row in chosen), "journalist")
     devices = _ordinals((row.pack.device for row in chosen), "device")
     events: dict[bytes, list[dict[str, Any]]] = defaultdict(list)

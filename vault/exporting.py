@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from gettext import gettext as _
 from typing import Any
@@ -22,20 +22,19 @@ from vault.contacts import person
 from vault.disk import Disk
 from vault.elsewhere import expect_outside_vaults
 from vault.errors import Ambiguous, BadInput, DamagedPack, DiskFailed, NotFound, ReadFailed
+from vault.export_record import ExportRecord, notices_of_unfinished
 from vault.exported_custody import told
 from vault.language import later
-from vault.layout import PACKS
-from vault.model import EVENT_EXPORTED, Event, Item
+from vault.model import EVENT_EXPORTED, Item
 from vault.names import printable
 from vault.part_writer import WrittenSet, write_parts
 from vault.parts import cut
 from vault.proving import with_known_digest
-from vault.room import held
 from vault.sealing import write_sealed
 from vault.store import CaseStore
 from vault.thumbnails import Thumbnailer
 from vault.vaults import Vault
-from vault.whereabouts import ExportNote, known_as, known_by_recipient, shown_recipient
+from vault.whereabouts import ExportNote, Where, known_as, known_by_recipient, shown_recipient
 from vault.zipped import zip_sink
 
 WHOEVER = later("whoever has the passphrase")
@@ -46,9 +45,6 @@ MAX_RECIPIENTS_FILE = 256 << 10
 """More than 32 people, the most that a bundle is sealed to, with a comment each."""
 MAX_PICTURE_BYTES = 64 << 20
 """Larger pictures get no thumbnail: decoding one would keep the sender waiting for a stamp-sized copy."""
-ROOM = 1 << 20
-ROOM_PER_ITEM = 512
-"""Bytes that recording an export takes at most: a pack with 16 for each item, and rows of the index, twice."""
 MAX_THUMBNAIL_BYTES = 48 << 20
 """Of all together; a reader takes 64 MiB of such files (docs/format-bundle.md §5)."""
 
@@ -75,7 +71,7 @@ class InParts:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A bundle that was written. With ``parts``, ``path`` is their folder and ``size`` that of all together."""
+    """A bundle that was written whole. With ``parts``, ``path`` is their folder and ``size`` that of all together."""
 
     path: str
     summary: BundleSummary
@@ -165,7 +161,7 @@ def export(
     vault: Vault, case: Case, references: list[str], to: list[Addressee], path: str, *,
     as_newsroom: bool = False, sources: bool = True, folders: bool = True, thumbnails: bool = True,
     force: bool = False, in_parts: InParts | None = None, zip_passphrase: Secret | None = None,
-    stamp: Callable[[bytes], bytes] | None = None, before_record: Callable[[str], None] = lambda path: None,
+    stamp: Callable[[bytes], bytes] | None = None, when_whole: Callable[[Exported], object] = lambda exported: None,
     progress: Callable[[int, int], None] = lambda documents, size: None,
 ) -> Exported:  # fmt: skip
     """Seal a case, or the items that were named, for people. ``path`` is a file, or a folder to name one in.
@@ -176,12 +172,12 @@ def export(
     is missing. With ``zip_passphrase`` it becomes a ZIP, for nobody in particular. ``stamp`` gives a time stamp over
     the signature; when it raises, nothing is exported.
 
-    ``before_record`` is called with the path when the file is whole and before the case's record says that it was sent;
-    when that raises, the file is removed, and nothing is recorded.
+    ``when_whole`` is told what will be there when all of it is written, and nothing has its name yet nor is recorded;
+    when it raises, nothing stays and nothing is recorded.
 
-    Raises NotFound, BadInput, DamagedPack, AlreadyThere, LibraryMissing, DiskFailed; nothing is left behind then, but
-    for a whole file of which the case's record does not know, when the vault is wiped, its disk fails, or Ctrl-C comes
-    after it was written. Room for the record is held from the beginning.
+    Raises NotFound, BadInput, DamagedPack, AlreadyThere, LibraryMissing, DiskFailed. Nothing that has its name is left
+    behind then, unless the vault is wiped, its disk fails, or Ctrl-C comes when the record says already that the export
+    was begun (``vault.export_record``): the journalist is told (``Vault.notices``).
     """
     to = each_once(to)
     mine = any(person.recipient == vault.me.recipient for person in to)
@@ -193,7 +189,11 @@ def export(
         path = os.path.join(path, file_name_of(bundle_id, "age" if zip_passphrase is None else "zip"))
     with open_store(vault, case) as store:
         items = _chosen(store, references)
-        sealed_before = _sealed_before(store)
+        for text in notices_of_unfinished(store):
+            vault.notice(text)
+        before, sealed_before = abroad.see(case, store), _sealed_before(store)
+        only_here = before.tally.here - sum(before.places.get(item.id, Where.HERE) is Where.HERE for item in items)
+        record = ExportRecord(vault, store, items, path)
         custody = told(store.index.events(), {item.id for item in items}, by_newsroom=as_newsroom)
         described = [_described(item, custody.get(item.id, ()), sources=sources, folders=folders) for item in items]
         bundle = compose(
@@ -201,19 +201,30 @@ def export(
             bundle_id=bundle_id, title=case.name, thumbnails=_thumbnails(store, items) if thumbnails else {},
             by_passphrase=zip_passphrase is not None, stamp=stamp,
         )  # fmt: skip
-        with _room_for_record(store, len(items)):
-            stanzas, parts = _write(bundle, store, items, path, in_parts, zip_passphrase, force, vault.disk, progress)
-            _before_record(before_record, path, parts, vault.disk)
-        summary = bundle.summary(stanzas)
-        note = ExportNote(bundle_id, summary.tag_manifest_sha256, tuple(a.known_as for a in to) or (WHOEVER,))
-        event = Event(vault.clock(), EVENT_EXPORTED, tuple(item.id for item in items), str(note))
-        store.record(event)
-        only_here = abroad.see(case, store).tally.here
-    with vault.changing():
-        new = sum(item.id not in sealed_before for item in items)
-        counter.change(vault.folder, vault.disk, sealed=new, day=counter.day_of(event.at_ns))
-    size = os.path.getsize(path) if parts is None else parts.part_size * len(parts.parts)
-    return Exported(path, summary, size, only_here, " ".join(card.words), mine, parts)
+        whom = tuple(a.known_as for a in to) or (WHOEVER,)
+
+        def begin(stanzas: int, size: int, parts: WrittenSet | None) -> Exported:
+            summary = bundle.summary(stanzas)
+            whole = Exported(path, summary, size, only_here, " ".join(card.words), mine, parts)
+            when_whole(whole)
+            record.begin(ExportNote(bundle_id, summary.tag_manifest_sha256, whom))
+            return whole
+
+        with record.room():
+            done = _write(bundle, store, items, path, in_parts, zip_passphrase, force, vault.disk, progress, begin)
+            event = record.finish()
+    _count(vault, sum(item.id not in sealed_before for item in items), event.at_ns)
+    return done
+
+
+def _count(vault: Vault, new: int, at_ns: int) -> None:
+    try:
+        with vault.changing():
+            counter.change(vault.folder, vault.disk, sealed=new, day=counter.day_of(at_ns))
+    except DiskFailed as exc:
+        vault.notice(
+            _("the export is recorded; the public counter could not be changed: {reason}").format(reason=str(exc))
+        )
 
 
 def _expect_somebody_to_seal_for(to: Sequence[Addressee], *, mine: bool, as_newsroom: bool, as_zip: bool) -> None:
@@ -234,39 +245,14 @@ def _chosen(store: CaseStore, references: Sequence[str]) -> list[Item]:
     return items
 
 
-@contextmanager
-def _room_for_record(store: CaseStore, items: int) -> Iterator[None]:
-    """Hold the room that recording an export takes. On a medium that is not written, nothing can be held."""
-    with ExitStack() as stack:
-        if store.writes:
-            try:
-                stack.enter_context(held(store.disk, os.path.join(store.folder, PACKS), ROOM + items * ROOM_PER_ITEM))
-            except OSError as exc:
-                store.check_alive()
-                raise DiskFailed(
-                    _("the vault's disk has no room to record what is sent: {reason}").format(
-                        reason=(exc.strerror or str(exc)).lower()
-                    ),
-                    _("nothing was sealed; make room, then run the command again"),
-                ) from exc
-        yield
-
-
-def _before_record(tell: Callable[[str], None], path: str, parts: WrittenSet | None, disk: Disk) -> None:
-    try:
-        tell(path)
-    except BaseException:
-        for written in [path] if parts is None else [part.path for part in parts.parts]:
-            with suppress(OSError):
-                disk.unlink(written)
-        raise
-
-
 def _write(
     bundle: Composed, store: CaseStore, items: Sequence[Item], path: str, in_parts: InParts | None,
     zip_passphrase: Secret | None, force: bool, disk: Disk, progress: Callable[[int, int], None],
-) -> tuple[int, WrittenSet | None]:  # fmt: skip
-    """Seal the bundle into a file, or into a folder of parts. Returns how many stanzas a file has, and the parts."""
+    begin: Callable[[int, int, WrittenSet | None], Exported],
+) -> Exported:  # fmt: skip
+    """Seal the bundle into a file, or into a folder of parts. ``begin`` is called before anything has its name, with
+    how many stanzas a file has, the bytes of all files, and the parts."""
+    begun: list[Exported] = []
 
     def write(sink: tar.Sink) -> None:
         by_ids = with_known_digest(store, store.me, items)
@@ -282,21 +268,29 @@ def _write(
             )  # fmt: skip
 
     try:
-        if zip_passphrase is not None:
-            write_sealed(path, lambda sink: _zip(sink, zip_passphrase, write), disk=disk, force=force)
-            return 0, None
-        crowd = bundle.crowd()
+        crowd = bundle.crowd() if zip_passphrase is None else []
         if in_parts is None:
-            write_sealed(path, lambda sink: _seal(sink, crowd, write), disk=disk, force=force)
-            return len(crowd), None
-        how = cut(bundle.size, crowd, in_parts.part_size, in_parts.repair)
-        return len(crowd), write_parts(
-            path, how, bundle.crowd, write, disk=disk, progress=lambda size: progress(0, size)
-        )
+
+            def fill(sink: Sink) -> None:
+                if zip_passphrase is not None:
+                    _zip(sink, zip_passphrase, write)
+                else:
+                    _seal(sink, crowd, write)
+
+            write_sealed(
+                path, fill, disk=disk, force=force, when_whole=lambda size: begun.append(begin(len(crowd), size, None))
+            )
+        else:
+            write_parts(
+                path, cut(bundle.size, crowd, in_parts.part_size, in_parts.repair), bundle.crowd, write, disk=disk,
+                progress=lambda size: progress(0, size),
+                when_whole=lambda parts: begun.append(begin(len(crowd), parts.part_size * len(parts.parts), parts)),
+            )  # fmt: skip
     except ReadFailed as exc:
         raise DamagedPack(
             _("a document does not read back: {reason}").format(reason=exc), _("`sandyk verify` names it")
         ) from exc
+    return begun[0]
 
 
 def _zip(sink: Sink, passphrase: Secret, write: Callable[[tar.Sink], None]) -> None:

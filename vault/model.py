@@ -109,6 +109,8 @@ EVENT_TAKEN_IN = later("taken in")
 EVENT_CLEANED = later("clean copy made")
 """Of two items, the original and the copy."""
 EVENT_COPIED_OUT = later("copied out")
+EVENT_EXPORT_BEGUN = later("export begun")
+"""A bundle was about to get its name: it may be there, and counts for nothing until ``exported`` or a receipt comes."""
 EVENT_EXPORTED = later("exported")
 EVENT_RECEIPT = later("receipt taken")
 """An editor's receipt was verified and names these items."""

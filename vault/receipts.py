@@ -38,7 +38,7 @@ from vault.errors import (
     NotTrusted,
     UnknownSigner,
 )
-from vault.model import EVENT_EXPORTED, EVENT_RECEIPT, Event, ItemId
+from vault.model import EVENT_EXPORT_BEGUN, EVENT_EXPORTED, EVENT_RECEIPT, Event, ItemId
 from vault.names import printable
 from vault.opening import Opened, identities_of
 from vault.refusals import refusal
@@ -259,12 +259,13 @@ def _at_export(vault: Vault, signed: SignedReceipt, then: Callable[[Case, CaseSt
     """Call ``then`` with the case of the export that a receipt is for, and the items it names.
 
     A member could record an export that never was under the same identifier: of several, one that agrees is enough.
+    So is one that was begun and never recorded as finished: that somebody opened it shows that it was.
     Raises NotFound, and NotTrusted when none agrees.
     """
     refused: NotTrusted | None = None
     for case in list_cases(vault)[0]:
         with open_store(vault, case) as store:
-            for row in store.index.events(EVENT_EXPORTED):
+            for row in store.index.events(EVENT_EXPORTED, EVENT_EXPORT_BEGUN):
                 note = whereabouts.read_export(row.event)
                 if note is None or note.bundle_id != signed.receipt.bundle_id:
                     continue

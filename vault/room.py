@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Room among packs that is held for what must be written later: so that it fails before the long work, not after it.
 
-What is held is a file of zeros under a name of the kind that the next run sweeps away, if this one is killed.
+Held as far as the file system keeps its word: one that compresses, copies on writing or has quotas may take room back.
+What is held is a file that says nothing, under a name of the kind that the next run sweeps away, if this one is killed.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -14,6 +16,9 @@ from contextlib import contextmanager, suppress
 from vault.disk import TEMPORARY_SUFFIX, Disk
 
 _PIECE = 1 << 20
+_CANNOT = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+"""What posix_fallocate says where the file system or the kernel has no such thing, and the C library does not write in
+its place, as glibc does (posix_fallocate(3), Notes): musl does not."""
 
 
 @contextmanager
@@ -33,7 +38,11 @@ def held(disk: Disk, folder: str, size: int) -> Iterator[None]:
 
 def _take(disk: Disk, fd: int, size: int, path: str) -> None:
     if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(fd, 0, size)  # where a file system cannot, the C library writes (posix_fallocate(3))
-        return
+        try:
+            os.posix_fallocate(fd, 0, size)
+            return
+        except OSError as exc:
+            if exc.errno not in _CANNOT:
+                raise
     for offset in range(0, size, _PIECE):
-        disk.write(fd, bytes(min(_PIECE, size - offset)), path)
+        disk.write(fd, os.urandom(min(_PIECE, size - offset)), path)  # not zeros, which may be kept in no room at all

@@ -22,7 +22,7 @@ from keys.receipt import Receipt, SignedReceipt
 from vault.errors import NotTrusted
 from vault.index import EventRow
 from vault.language import later
-from vault.model import EVENT_EXPORTED, EVENT_RECEIPT, Event, ItemId
+from vault.model import EVENT_EXPORT_BEGUN, EVENT_EXPORTED, EVENT_RECEIPT, Event, ItemId
 
 _SHOWN_OF_RECIPIENT = len("age1pq1") + 24
 """24 characters are 120 bits of a key: enough to tell whose it is."""
@@ -62,7 +62,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class ExportNote:
-    """What an event ``exported`` says: which bundle, with which content, for whom (``known_as``)."""
+    """What an event ``exported`` or ``export begun`` says: which bundle, which content, for whom (``known_as``)."""
 
     bundle_id: bytes
     tag_manifest_sha256: bytes
@@ -86,7 +86,7 @@ class ReceiptNote:
 
 def read_export(event: Event) -> ExportNote | None:
     """What an event says of an export; None when it is none, or says nothing that can be read."""
-    match = _EXPORT.fullmatch(event.detail) if event.kind == EVENT_EXPORTED else None
+    match = _EXPORT.fullmatch(event.detail) if event.kind in (EVENT_EXPORTED, EVENT_EXPORT_BEGUN) else None
     if match is None:
         return None
     return ExportNote(bytes.fromhex(match[1]), bytes.fromhex(match[2]), tuple(match[3].split("; ")))
@@ -142,6 +142,20 @@ def tally(
         elif row.event.kind == EVENT_RECEIPT and row.pack.n in vouched:
             safe = _later(safe, row.event.at_ns)
     return Tally(counts[Where.SAFE], counts[Where.SENT], here, sealed, safe)
+
+
+def unfinished(rows: Sequence[EventRow], vouched: Collection[int]) -> list[Event]:
+    """Exports that were begun since the last one that was finished, and of which nothing came after."""
+    counted = [row.event for row in rows if row.pack.n in vouched]
+    after = [read_export(event) if event.kind == EVENT_EXPORTED else read_receipt(event) for event in counted]
+    settled = {note.bundle_id for note in after if note is not None}
+    last = max((event.at_ns for event in counted if event.kind == EVENT_EXPORTED), default=None)
+    return [
+        event
+        for event in counted
+        if event.kind == EVENT_EXPORT_BEGUN and (last is None or event.at_ns > last)
+        and (note := read_export(event)) and note.bundle_id not in settled
+    ]  # fmt: skip
 
 
 def confirmed(receipt: Receipt, export: Event, note: ExportNote, hashes: Mapping[bytes, bytes]) -> tuple[ItemId, ...]:

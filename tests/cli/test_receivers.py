@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -121,6 +122,25 @@ def test_a_zip_is_not_made_when_nobody_could_be_told_its_passphrase(desk: Desk) 
     assert "terminal" in refused.err
     assert "--json" in refused.err
     assert not list(desk.home.glob("x.zip*"))
+
+
+@pytest.mark.parametrize("taker", ["full", "gone"])
+def test_a_zip_whose_passphrase_nobody_took_does_not_stay_and_does_not_count_as_sent(desk: Desk, taker: str) -> None:
+    """The document goes to a disk that is full, or to a program that has ended."""
+    before = desk.run("log", "Road works").out
+    words = desk.words("export", "Road works", "-o", str(desk.home / "x.zip"), "--zip", "--json")
+    if taker == "full":
+        out = os.open("/dev/full", os.O_WRONLY)
+    else:
+        other_end, out = os.pipe()
+        os.close(other_end)
+    done = subprocess.run(words, stdout=out, stderr=subprocess.PIPE, env=desk.environment(), check=False)
+    os.close(out)
+    assert done.returncode == 1
+    assert b"the ZIP was removed" in done.stderr
+    assert b"defect" not in done.stderr
+    assert not list(desk.home.glob("x.zip*"))
+    assert desk.run("log", "Road works").out == before
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import ExitStack
 from enum import StrEnum
 from gettext import gettext as _
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,11 +27,13 @@ from vault.cli.session import (
     read_text,
 )
 from vault.cli.stamps import RootsOption, TimestampOption
+from vault.errors import DiskFailed
 from vault.names import printable
+from vault.refusals import refusal
 from vault.terminal import say, size_text
 
 if TYPE_CHECKING:
-    from vault.exporting import Addressee
+    from vault.exporting import Addressee, Exported
 
 
 class SignAs(StrEnum):
@@ -111,49 +115,68 @@ def export(
         with ExitStack() as bar:
             advance = bar.enter_context(terminal.progress(_("sealing")))
 
-            def before_record(_path: str) -> None:
+            def document(sealed: Exported) -> dict[str, Any]:
+                return {
+                    "file": sealed.path if sealed.parts is None else None,
+                    "parts": parts.written_document(sealed.parts),
+                    "bundle": sealed.summary.bundle_id.hex(), "items": sealed.summary.items,
+                    "timestamp": stamps.stamp_document(stamper.stamp if stamper else None),
+                    "signed_as": sign_as.value, "words": sealed.words, "bytes": sealed.size,
+                    "to": [person.name for person in people],
+                    "not_verified": [person.name for person in people if not person.verified],
+                    "manifest_sha256": sealed.summary.tag_manifest_sha256.hex(), "only_here": sealed.only_here,
+                    "passphrase": zip_passphrase.expose().decode() if zip_passphrase else None,
+                    **working.documents(),
+                }  # fmt: skip
+
+            def when_whole(sealed: Exported) -> None:
                 bar.close()
-                if zip_passphrase and not as_json:
+                if zip_passphrase and as_json:
+                    _print_now(document(sealed))
+                elif zip_passphrase:
                     receivers.show_zip_passphrase(zip_passphrase)
 
             done = exporting.export(
                 unlocked, case, working.references, people, output, as_newsroom=sign_as is SignAs.NEWSROOM,
                 sources=not no_sources, folders=not clean_only, thumbnails=not no_thumbnails, force=force,
                 in_parts=in_parts, zip_passphrase=zip_passphrase, stamp=stamper,
-                before_record=before_record, progress=advance,
+                when_whole=when_whole, progress=advance,
             )  # fmt: skip
     for note in receivers.notes(classic=classic, as_zip=as_zip):
         say(note)
     if no_sources:
         say(_("note: sources were left out; notes, tags, names and the documents themselves may still tell them"))
     names = ", ".join(printable(person.name) for person in people) or _(exporting.WHOEVER)
-    answer(
-        {
-            "file": done.path if done.parts is None else None,
-            "parts": parts.written_document(done.parts),
-            "bundle": done.summary.bundle_id.hex(), "items": done.summary.items,
-            "timestamp": stamps.stamp_document(stamper.stamp if stamper else None),
-            "signed_as": sign_as.value, "words": done.words, "bytes": done.size,
-            "to": [person.name for person in people],
-            "not_verified": [person.name for person in people if not person.verified],
-            "manifest_sha256": done.summary.tag_manifest_sha256.hex(), "only_here": done.only_here,
-            "passphrase": zip_passphrase.expose().decode() if zip_passphrase else None,
-            **working.documents(),
-        },
-        as_json=as_json,
-        lines=(
-            _("sealed {items} document(s) for {names} into {path}, {size}").format(
-                items=done.summary.items, names=names, path=printable(done.path), size=size_text(done.size)
+    if not (zip_passphrase and as_json):  # that one is printed: with it goes all that opens the ZIP
+        answer(
+            document(done),
+            as_json=as_json,
+            lines=(
+                _("sealed {items} document(s) for {names} into {path}, {size}").format(
+                    items=done.summary.items, names=names, path=printable(done.path), size=size_text(done.size)
+                ),
+                *_signed_lines(sign_as, done.words),
+                *stamps.stamp_lines(stamper.stamp if stamper else None),
+                *parts.written_lines(done.parts),
+                *working.lines(),
+                *receivers.outside_lines(as_zip=as_zip, me_too=done.for_me),
+                *_still_only_here(case.name, done.only_here),
             ),
-            *_signed_lines(sign_as, done.words),
-            *stamps.stamp_lines(stamper.stamp if stamper else None),
-            *parts.written_lines(done.parts),
-            *working.lines(),
-            *receivers.outside_lines(as_zip=as_zip, me_too=done.for_me),
-            *_still_only_here(case.name, done.only_here),
-        ),
-    )  # fmt: skip
+        )
     working.end()
+
+
+def _print_now(document: dict[str, Any]) -> None:
+    """Print the JSON document while the ZIP has no name yet. Raises DiskFailed when nobody took it: nothing stays."""
+    try:
+        answer(document, as_json=True)
+        sys.stdout.flush()
+    except OSError as exc:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what was not taken would be tried again at the end
+        raise DiskFailed(
+            _("the passphrase of the ZIP could not be printed: {reason}").format(reason=refusal(exc).lower()),
+            _("the ZIP was removed, and the record says nothing of it; run the command again"),
+        ) from exc
 
 
 def _signed_lines(sign_as: SignAs, words: str) -> list[str]:
