@@ -157,7 +157,8 @@ def test_a_listing_has_dates_and_sizes_as_the_language_writes_them(one: Desk, la
         ("y", "en", True), ("YES", "ru", True), ("да", "en", True), ("Д", "ru", True), ("ооба", "ky", True),
         ("О", "ky", True), ("ha", "uz", True), ("h", "uz", True), ("yes", "uz", True), ("y", "uz", False),
         ("yo‘q", "uz", False), ("yoq", "uz", False), ("нет", "ru", False), ("жок", "ky", False), ("", "ky", False),
-        ("n", "en", False), ("yeah", "en", False),
+        ("n", "en", False), ("yeah", "en", False), ("ooba", "ky", True), ("Da", "ru", True), ("ха", "uz", True),
+        ("н", "ru", False), ("ж", "ky", False), ("йўқ", "uz", False), ("net", "ru", False), ("jok", "ky", False),
     ],
 )  # fmt: skip
 def test_a_yes_in_any_of_the_languages_is_a_yes(

@@ -112,7 +112,8 @@ class _Translated(_Mixed):  # type: ignore[misc]
             return str(super().get_short_help_str(limit))
         first = next(paragraphs(self.help), "")
         text = first if self._done else _(first)
-        return re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0].removesuffix(".") + "."
+        sentence = re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0]
+        return sentence if sentence[-1:] in ("?", "!") else sentence.removesuffix(".") + "."
 
 
 class Command(_Translated, TyperCommand):

@@ -153,7 +153,7 @@ def open_command(
     if not result.trusted:
         assert sender is not None
         say(_("sandyk: it is whole, and it was kept; but nobody you trust vouches for it"))
-        say_how_to_trust(sender, "CARD" if into is not None else quoted(printable(f"{result.place}/{CARD}")))
+        say_how_to_trust(sender, "" if into is not None else quoted(printable(f"{result.place}/{CARD}")))
         raise typer.Exit(exits.NOT_TRUSTED)
     if no_receipt is not None:
         raise typer.Exit(exits.PARTLY)

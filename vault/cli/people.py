@@ -387,7 +387,7 @@ def contact_list(
     lines = [
         (
             printable(str(r["name"])),
-            _(str(r["kind"])),
+            _("person") if r["kind"] == "person" else _("case"),
             _("verified") if r["verified"] else _("not verified"),
             str(r["words"]),
         )

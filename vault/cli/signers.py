@@ -23,8 +23,9 @@ def signer_document(sender: Sender | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def say_how_to_trust(sender: Sender, card: str = "CARD") -> None:
+def say_how_to_trust(sender: Sender, card: str = "") -> None:
     """What to do so that somebody who is not trusted may be, as lines of hints. ``card``: the file with theirs."""
+    card = card or _("CARD")
     say(_("hint: let the sender read their words to you by voice: {words}").format(words=sender.words))
     if sender.name is not None:
         say(_("hint: if they are the same: sandyk contact verify {name}").format(name=printable(sender.name)))

@@ -18,7 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import Screen
 
-from vault import kinds
+from vault import custody_words, kinds
 from vault.decoding import Text
 from vault.errors import Damaged, VaultError
 from vault.names import printable
@@ -158,7 +158,7 @@ def _known_lines(record: Record) -> tuple[list[str], list[str]]:
         ("SHA-256", item.sha256.hex()),
     ]
     events = [
-        f"{time_text(event.at_ns)}  {printable(f'{_(event.kind)} {event.detail}'.strip())}"
+        f"{time_text(event.at_ns)}  {printable(custody_words.said(event))}"
         for event in record.events[-EVENTS_SHOWN:]
     ]
     return [*_in_columns(first), ""], ["", *_in_columns(rest), "", _("Custody record:"), *events]
