@@ -47,7 +47,9 @@ from vault.tar import PIECE, Member, Source, TarReader
 from vault.thumbnails import is_plain_thumbnail
 
 LITTLE = 1 << 20
-"""Bytes of a document that is handled as one value and not as a stream."""
+"""Bytes of a document that is hashed by whoever reads it: another thread is woken later than that is done."""
+WHOLE = 4 << 20
+"""Bytes of a document that can be had as one value and not as a stream."""
 _ROOT = re.compile(r"bundle-[0-9a-f]{8}")
 _KEPT = frozenset(layout.MAX_BYTES) - {layout.README, layout.CATALOGUE}
 """Tag files whose content is looked at; of the others only the digest is."""
@@ -112,7 +114,6 @@ class Document:
     def __init__(self, tar: TarReader, item: SealedItem, lane: Lane) -> None:
         self._tar = tar
         self._item = item
-        # A short one is hashed sooner than another thread is woken.
         self._hashing = Hashing(lane) if item.size > LITTLE else None
         self._digest = hashlib.sha256()
         self._done = False
@@ -135,11 +136,11 @@ class Document:
         return piece
 
     def untrusted_whole(self) -> bytes:
-        """All of a little document at once, its digest not compared: that is the caller's, with ``check_whole``."""
-        if self._over or self._done or self._item.size > LITTLE:
+        """All of a document up to WHOLE at once, its digest not compared: the caller does that (``check_whole``)."""
+        if self._over or self._done or self._item.size > WHOLE:
             raise ValueError("a document that is long, or was read already, cannot be had whole")
         pieces = []
-        while piece := self._tar.read(LITTLE):
+        while piece := self._tar.read(WHOLE):
             pieces.append(piece)
         self._done = True
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -32,7 +32,7 @@ from vault.sealed_files import Sealed, Zipped
 from vault.store import CaseStore
 from vault.zipped import zip_sink
 
-SIZES = (5, 1_500_000, 0, 2_500_000, 1_200_000)
+SIZES = (5, 5_000_000, 0, 7_000_000, 4_500_000)
 DOCUMENTS = tuple((b"%d.bin" % number, os.urandom(size)) for number, size in enumerate(SIZES))
 ROOT = "bundle-00112233"
 SEALED = seal(DOCUMENTS)[0]
@@ -147,10 +147,10 @@ def test_carriers_that_must_be_read_in_one_go_are_gone_on_with_too(tmp_path: Pat
         sealer.finish()
         what = str(path)
     path.write_bytes(sink.getvalue())
-    with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=4m", "none") as folder:
+    with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=8m", "none") as folder:
         with pytest.raises(DiskFailed):
             opened(what, Path(folder))
-        subprocess.run(["mount", "-o", "remount,size=20m", folder], check=True)
+        subprocess.run(["mount", "-o", "remount,size=40m", folder], check=True)
         assert opened(what, Path(folder)).kept >= 2
         assert {path.read_bytes() for path in Path(folder, ROOT, "data").rglob("*.bin")} == {c for _, c in DOCUMENTS}
 
@@ -158,7 +158,7 @@ def test_carriers_that_must_be_read_in_one_go_are_gone_on_with_too(tmp_path: Pat
 def test_a_full_disk_says_where_it_stopped_and_goes_on_when_there_is_room(
     sealed: str, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
-    with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=4m", "none") as folder:
+    with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=8m", "none") as folder:
         with pytest.raises(DiskFailed, match="no space left") as failed:
             opened(sealed, Path(folder))
         (left,) = Path(folder).iterdir()
@@ -167,7 +167,7 @@ def test_a_full_disk_says_where_it_stopped_and_goes_on_when_there_is_room(
         assert all(path.read_bytes() == held[path.name.encode()] for path in left.glob("data/*/*.bin")), (
             "only whole ones"
         )
-        subprocess.run(["mount", "-o", "remount,size=20m", folder], check=True)
+        subprocess.run(["mount", "-o", "remount,size=40m", folder], check=True)
         assert opened(sealed, Path(folder)).kept >= 2
         assert tree(Path(folder)) == whole
 
