@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs of others that tests hold ours against. Missing ones skip the test, or fail it where they must be there.
 
-They are looked for on the PATH, then in ``.tools``, where ``.ci/fetch-age`` puts an age newer than Debian stable's.
+They are looked for on the PATH, then in ``.tools``, where ``.ci/fetch-age`` puts an age newer than Debian stable's. A
+Python for Windows has a module of its own here, ``windows``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def need(tool: str) -> str:
     """The path of a program. Skips without it, or fails when ``SANDYK_REQUIRE_TOOLS=1``."""
     path = shutil.which(tool) or shutil.which(tool, path=str(FETCHED))
     if path is None:
-        _missing(tool, f"the program {tool} is not installed")
+        missing(tool, f"the program {tool} is not installed")
     return path
 
 
@@ -34,7 +35,7 @@ def need_hybrid_age() -> Path:
     """
     found = _hybrid_age()
     if found is None:
-        _missing("age-1.3", "no age that knows post-quantum recipients (1.3 or later): .ci/fetch-age gets one")
+        missing("age-1.3", "no age that knows post-quantum recipients (1.3 or later): .ci/fetch-age gets one")
     return found
 
 
@@ -55,7 +56,7 @@ def need_openssl_mldsa() -> str:
     path = need("openssl")
     known = subprocess.run([path, "list", "-signature-algorithms"], capture_output=True, text=True, check=True).stdout
     if "ML-DSA-65" not in known:
-        _missing("openssl-3.5", "no openssl that knows ML-DSA (3.5 or later)")
+        missing("openssl-3.5", "no openssl that knows ML-DSA (3.5 or later)")
     return path
 
 
@@ -63,11 +64,12 @@ def need_node_package(package: str = "age-encryption", folder: Path = INTEROP) -
     """The folder to run ``node`` in, where ``npm ci`` installed the package; skips or fails as ``need`` does."""
     if not (folder / "node_modules" / package).is_dir():
         where = folder.relative_to(INTEROP.parents[1])
-        _missing(package, f"the package {package} is not installed: run npm ci in {where}")
+        missing(package, f"the package {package} is not installed: run npm ci in {where}")
     return folder
 
 
-def _missing(tool: str, reason: str) -> NoReturn:
+def missing(tool: str, reason: str) -> NoReturn:
+    """Skip, or fail where ``SANDYK_REQUIRE_TOOLS=1`` and ``SANDYK_ABSENT_TOOLS`` does not excuse this tool."""
     excused = tool in os.environ.get("SANDYK_ABSENT_TOOLS", "").split()
     if os.environ.get("SANDYK_REQUIRE_TOOLS") == "1" and not excused:
         pytest.fail(reason, pytrace=False)
