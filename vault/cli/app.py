@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from copy import copy
 from gettext import gettext as _
 from typing import Annotated, Any
 
@@ -34,6 +35,7 @@ from vault.cli.session import VaultOption, one_line, vault_said_first
 from vault.cli.shares import register as register_shares
 from vault.cli.status import register as register_status
 from vault.cli.viewing import register as register_viewing
+from vault.entry import first_word
 from vault.errors import ConfinedFailed, VaultError
 from vault.names import printable
 from vault.refusals import refusal
@@ -144,7 +146,9 @@ def run() -> int:
     _print_whatever_the_locale()
     try:
         # On Windows click would put files for every * and values for every $NAME and %NAME%, in notes and searches too.
-        code = app(prog_name="sandyk", standalone_mode=False, windows_expand_args=False)
+        code = with_what_is_asked_for(sys.argv[1:])(
+            prog_name="sandyk", standalone_mode=False, windows_expand_args=False
+        )
     except (VaultError, KeysError) as exc:
         return complain(exc)
     except _UsageError as exc:
@@ -161,6 +165,18 @@ def run() -> int:
     if code == exits.INTERRUPTED:
         raise KeyboardInterrupt
     return code if isinstance(code, int) else exits.DONE
+
+
+def with_what_is_asked_for(argv: list[str]) -> typer.Typer:
+    """The application with the command or family alone that is named, if one is: Typer looks through the parameters of
+    all others first, which takes longer than many commands. ``completion`` writes down all of them."""
+    name = first_word(argv)
+    if name == "completion":
+        return app
+    asked = copy(app)
+    asked.registered_commands = [one for one in app.registered_commands if one.name == name]
+    asked.registered_groups = [one for one in app.registered_groups if one.name == name]
+    return asked if asked.registered_commands or asked.registered_groups else app
 
 
 def _print_whatever_the_locale() -> None:
