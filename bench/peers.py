@@ -51,6 +51,8 @@ OURS = Tool(
         "again": _sandyk("add", "c {src}"),
         "unlock": _sandyk("unlock"),
         "held": f"'{SANDYK}' add c {{src}} --vault {{store}}/vault",
+        "held export": f"'{SANDYK}' export c --to first --force -o {{tmp}}/bundle.age --vault {{store}}/vault",
+        "held open": f"'{SANDYK}' open {{tmp}}/bundle.age -o {{out}} --vault {{store}}/vault",
         "lock": f"'{SANDYK}' lock --vault {{store}}/vault",
         "verify": _sandyk("verify"),
         "get": _sandyk("get", "--all c -o {out}"),

@@ -20,14 +20,18 @@ from pathlib import Path
 from bench.measure import Failed, Measurement, run, sync_command
 from bench.peers import Tool
 
-PHASES = ("init", "add", "again", "unlock", "held", "lock", "verify", "get", "export", "open")
-"""*held* is *again* with keys that *unlock* gave to an agent."""
+PHASES = (
+    "init", "add", "again", "unlock", "held", "held export", "held open", "lock", "verify", "get", "export", "open",
+)  # fmt: skip
+"""*held* is *again* with keys that *unlock* gave to an agent; *held export* and *held open* are with those, too."""
 QUIET = 0.25
 """A phase during which others used more of a core than this is repeated, or marked."""
 _WRITES_TO = {
     "init": "store", "add": "store", "again": "store", "held": "store", "get": "out", "export": "tmp", "open": "out",
+    "held export": "tmp", "held open": "out",
 }  # fmt: skip
-_REPEATABLE = ("verify", "get", "export", "open")
+_READS = ("get", "open", "held open")
+_REPEATABLE = ("verify", "export", "held export", *_READS)
 
 Turn = dict[str, dict[str, float]]
 
@@ -62,9 +66,9 @@ def _play_phase(source: Path, tool: Tool, phase: str, folders: dict[str, Path], 
     environment = {key: value.format_map(names) for key, value in tool.environment.items()}
     command = tool.phases[phase].format_map({name: shlex.quote(path) for name, path in names.items()})
     measured = _phase(source, phase, command, environment, folders)
-    print(f"  {phase:7} {tool.name:10} {measured.wall:8.2f} s  other {measured.other:.2f}", file=sys.stderr)
-    if compare and phase in ("get", "open"):
-        expect_same(source, folders["out"], f"{tool.name} {phase}", bundle=phase == "open")
+    print(f"  {phase:11} {tool.name:10} {measured.wall:8.2f} s  other {measured.other:.2f}", file=sys.stderr)
+    if compare and phase in _READS:
+        expect_same(source, folders["out"], f"{tool.name} {phase}", bundle=phase != "get")
     taken = measured.as_dict()
     if phase == "add":
         taken["stored"] = sum(p.stat().st_size for p in folders["store"].rglob("*") if p.is_file())
@@ -75,7 +79,7 @@ def _phase(
     source: Path, phase: str, command: str, environment: dict[str, str], folders: dict[str, Path]
 ) -> Measurement:
     for attempt in (1, 2):
-        if phase in ("get", "open"):
+        if phase in _READS:
             _empty(folders["out"])
         if phase in ("add", "again", "held"):
             run(f"find {shlex.quote(str(source))} -type f -print0 | xargs -0 cat >/dev/null")  # into the cache
