@@ -41,6 +41,7 @@ AT_THE_START = ("PYTHON", "LD_", "TZ", "MALLOC_", "GLIBC_")
 LOCALE = ("LC_", "LANG")
 """How the names of those variables begin that are looked at while Python is loaded."""
 UTF8 = "C.UTF-8"
+ELSEWHERE = ("vault.__main__", "vault.screen", "vault.cleaning", "vault.extracting")
 MOST = 1 << 17
 """The most bytes of a request: the words of a command and its environment. A socket has room for more (unix(7))."""
 
@@ -200,12 +201,15 @@ def _become(command: list[str], environment: dict[str, str], folder: str, stream
 
 
 def _load() -> None:
-    """What commands load, and Typer when it is first asked for anything; not the screen, which is large and rare."""
+    """What commands load, and Typer when it is first asked for anything.
+
+    Not the screen, which is large and rare, nor what confined children load, which are never forks.
+    """
     from vault.cli.app import app
 
     for package in (keys, vault):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.", onerror=print):
-            if not module.name.startswith(("vault.screen", "vault.__main__")):
+            if not module.name.startswith(ELSEWHERE):
                 with contextlib.suppress(ImportError):  # made for another system, or for a library that is not here
                     importlib.import_module(module.name)
     with contextlib.redirect_stdout(io.StringIO()):
@@ -221,7 +225,11 @@ def _main() -> NoReturn:
     assert tempfile.tempdir is None, "somebody has asked already where temporary files go"
     os.write(1, b"loaded\n")
     _stand_by(socket.socket(fileno=int(sys.argv[1])))
-    sys.exit(main())
+    code = main()
+    threading._shutdown()  # waits for threads, as every end does
+    sys.stdout.flush()
+    # The rest of an end takes down a thousand modules, in pages that the forks share.
+    os._exit(code)
 
 
 if __name__ == "__main__":
