@@ -228,6 +228,7 @@ def _main() -> NoReturn:
     code = main()
     threading._shutdown()  # waits for threads, as every end does
     sys.stdout.flush()
+    sys.stderr.flush()
     # The rest of an end takes down a thousand modules, in pages that the forks share.
     os._exit(code)
 
