@@ -211,6 +211,9 @@ class Home(Screen[None]):
             said[0] = _("the first {count}, there are more: say more words").format(count=len(found.rows))
         if found.unread:
             said.append(_("{count} document(s) were not read yet for searches: F6").format(count=found.unread))
+        if found.unsearched:
+            names = printable(", ".join(found.unsearched))
+            said.append(_("not searched in full: {cases}; sandyk verify says why").format(cases=names))
         return said
 
     def _tally_words(self, count: int) -> list[str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from vault import abroad
 from vault.abroad import CaseSight
 from vault.cases import Case, list_cases, load_case, open_store
-from vault.errors import NotFound, VaultError
+from vault.errors import NotFound, VaultError, Wiped
 from vault.index import IndexUnusable
 from vault.model import CaseId, Event, Item, ItemId
 from vault.names import printable
@@ -40,12 +40,13 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Found:
     """Rows of a list. Of a search also what was found where (``vault.searching``), whether there is more than is shown,
-    and how many documents nobody has read for searches yet."""
+    how many documents nobody has read for searches yet, and the cases that could not be searched, or not in full."""
 
     rows: tuple[Row, ...]
     snippets: Mapping[Row, tuple[Part, ...]] = field(default_factory=dict)
     more: bool = False
     unread: int = 0
+    unsearched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +107,21 @@ class Shelf:
             chosen = [one for case_id, one in self._cases.items() if case in (None, case_id)]
         snippets: dict[Row, tuple[Part, ...]] = {}
         more, unread = False, 0
+        unsearched: list[str] = []
         for one in chosen:
-            found = search(self.vault, [one], query, limit=MOST_FOUND - len(snippets))
+            try:
+                found = search(self.vault, [one], query, limit=MOST_FOUND - len(snippets))
+            except (VaultError, OSError) as exc:
+                if isinstance(exc, Wiped) or len(chosen) == 1:
+                    raise
+                unsearched.append(one.name)
+                continue
+            unsearched += [backlog.case for backlog in found.backlog if backlog.damaged]
             snippets |= {Row(CaseId(one.id), ItemId(hit.item.id)): hit.snippet for hit in found.hits}
             more, unread = more or found.more, unread + sum(backlog.unread for backlog in found.backlog)
             if more:
                 break
-        return Found(tuple(snippets), snippets, more, unread)
+        return Found(tuple(snippets), snippets, more, unread, tuple(unsearched))
 
     def items(self, rows: Sequence[Row]) -> list[Item | None]:
         """The documents of some rows; None for one that is gone."""
