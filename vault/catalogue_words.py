@@ -38,7 +38,9 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
     "was-filed": ("filed", "принято", "сактоого алынды", "saqlashga olindi"),
     "was-taken-in": ("taken in", "принято из посылки", "жөнөтүүдөн алынды", "jo‘natmadan olindi"),
     "was-copied-out": ("copied out", "скопировано наружу", "сыртка көчүрүлдү", "tashqariga ko‘chirildi"),
-    "was-exported": ("sealed and exported", "запечатано и отправлено", "мөөр басылып, экспорттолду", "muhrlab chiqarildi"),
+    "was-exported": (
+        "sealed and exported", "запечатано и экспортировано", "мөөр басылып, экспорттолду", "muhrlab chiqarildi",
+    ),
     "original-removed": ("original removed", "оригинал удалён", "түпнускасы өчүрүлдү", "asl nusxasi o‘chirildi"),
     "image": ("image", "изображение", "сүрөт", "rasm"),
     "text": ("text", "текст", "текст", "matn"),

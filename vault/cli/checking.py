@@ -15,8 +15,9 @@ import typer
 from vault import terminal
 from vault.cli import exits, receivers, stamps
 from vault.cli.session import answer, shown_path
-from vault.cli.signers import say_how_to_trust, signer_document
+from vault.cli.signers import say_how_to_trust, signed_line, signer_document
 from vault.errors import Ambiguous, BadInput, NotFound
+from vault.language import ENGLISH, spoken
 from vault.names import printable
 from vault.terminal import say
 
@@ -117,13 +118,22 @@ def verify_bundle(path: str | None, unlocked: Vault | None, options: BundleOptio
     report = bundle_report.render(checked, version=VERSION, made_ns=time.time_ns())
     if options.output is not None:
         write_new(options.output, report.encode("utf-8"), disk=Disk())
-    lines = (
-        report.splitlines()
-        if options.output is None
-        else [_("report written to {output}").format(output=printable(options.output))]
-    )
+        lines = [*_in_short(checked), _("report written to {output}").format(output=printable(options.output))]
+    else:
+        lines = report.splitlines()
+        if not options.as_json and spoken() != ENGLISH:  # the report is English for whoever it is handed on to
+            for line in _in_short(checked):
+                say(line)
     answer({**_document(checked), "report": options.output}, as_json=options.as_json, lines=lines)
     return checked
+
+
+def _in_short(checked: Checked) -> list[str]:
+    tags = checked.tags
+    kind = _("bundle") if tags.signer else _("drop")
+    said = _("{kind}: {count} document(s), all verified").format(kind=kind, count=len(tags.items))
+    stamped = stamps.stamp_lines(checked.stamp, tags) if checked.stamp_problem is None else []
+    return [said, *stamped, signed_line(checked.sender)]
 
 
 def end(checked: Checked) -> None:
@@ -138,7 +148,7 @@ def end(checked: Checked) -> None:
         )
     if checked.sender is not None and not checked.sender.trusted:
         say(
-            _("sandyk: it is whole; but nobody you trust vouches for it: {remark}").format(remark=checked.sender.remark)
+            _("sandyk: it is whole; but nobody you trust vouches for it: {remark}").format(remark=checked.sender.said)
         )
         say_how_to_trust(checked.sender)
     raise typer.Exit(exits.NOT_TRUSTED)

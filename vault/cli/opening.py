@@ -25,7 +25,7 @@ from vault.cli.session import (
     quoted,
     shown_path,
 )
-from vault.cli.signers import say_how_to_trust, signer_document
+from vault.cli.signers import say_how_to_trust, signed_line, signer_document
 from vault.cli.stamps import RootsOption, roots_in, stamp_document, stamp_lines
 from vault.cli.wildcards import expanded
 from vault.errors import BadInput, VaultError
@@ -207,16 +207,4 @@ def _opened_lines(result: Opened, filed: bool) -> list[str]:
                 names=", ".join(map(printable, unknown))
             )
         )
-    if result.sender is None:
-        lines.append(_("unsigned: nothing in it shows who made it"))
-    elif result.sender.name is None:
-        lines.append(
-            _("signed by an unknown key: {words}: {remark}").format(
-                words=result.sender.words, remark=result.sender.remark
-            )
-        )
-    else:
-        lines.append(
-            _("signed by {name}: {remark}").format(name=printable(result.sender.name), remark=result.sender.remark)
-        )
-    return lines
+    return [*lines, signed_line(result.sender)]

@@ -23,6 +23,15 @@ def signer_document(sender: Sender | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
+def signed_line(sender: Sender | None) -> str:
+    """Who signed, as one line."""
+    if sender is None:
+        return _("unsigned: nothing in it shows who made it")
+    if sender.name is None:
+        return _("signed by an unknown key: {words}: {remark}").format(words=sender.words, remark=sender.said)
+    return _("signed by {name}: {remark}").format(name=printable(sender.name), remark=sender.said)
+
+
 def say_how_to_trust(sender: Sender, card: str = "") -> None:
     """What to do so that somebody who is not trusted may be, as lines of hints. ``card``: the file with theirs."""
     card = card or _("CARD")
