@@ -16,6 +16,7 @@ from vault.appending import Appender
 from vault.disk import NAMED_WHILE_OPEN, TEMPORARY_SUFFIX, Disk
 from vault.errors import AlreadyThere, DiskFailed
 from vault.interrupts import undisturbed
+from vault.lanes import Lane
 from vault.names import printable
 from vault.refusals import refusal
 
@@ -47,9 +48,10 @@ def write_sealed(
         fd = disk.create(temporary)
         try:
             try:
-                sink = Appender(disk, fd, temporary)
-                result = fill(sink)
-                sink.finish()
+                with Lane("sealed-write") as lane:  # which ends before the file is closed
+                    sink = Appender(disk, fd, temporary, lane=lane)
+                    result = fill(sink)
+                    sink.finish()
                 disk.sync(fd, temporary)
                 when_whole(os.fstat(fd).st_size)
                 if NAMED_WHILE_OPEN:

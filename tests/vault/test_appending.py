@@ -13,6 +13,7 @@ import pytest
 from tests.support.mounts import mounted
 from vault.appending import BUFFER_SIZE, Appender
 from vault.disk import Disk
+from vault.lanes import Lane
 
 
 def is_direct(fd: int) -> bool:
@@ -30,14 +31,20 @@ class Watching(Disk):
         super().write(fd, data, path)
 
 
-def write(disk: Disk, path: Path, content: bytes, piece: int) -> None:
+def write(disk: Disk, path: Path, content: bytes, piece: int, *, beside: bool = False) -> None:
+    """Write a file in pieces, of which each is overwritten when it was taken; ``beside``: in a thread."""
     fd = disk.create(str(path))
-    out = Appender(disk, fd, str(path))
-    for start in range(0, len(content), piece):
-        out.write(memoryview(content)[start : start + piece])
-    out.finish()
-    disk.sync(fd, str(path))
-    os.close(fd)
+    try:
+        with Lane("writes") as lane:
+            out = Appender(disk, fd, str(path), lane=lane if beside else None)
+            for start in range(0, len(content), piece):
+                taken = bytearray(content[start : start + piece])
+                out.write(taken)
+                taken[:] = bytes(len(taken))
+            out.finish()
+        disk.sync(fd, str(path))
+    finally:
+        os.close(fd)
 
 
 SIZES = (0, 1, 4096, BUFFER_SIZE - 1, BUFFER_SIZE, BUFFER_SIZE + 1, 2 * BUFFER_SIZE, 3 * BUFFER_SIZE + 4097)
@@ -45,9 +52,10 @@ SIZES = (0, 1, 4096, BUFFER_SIZE - 1, BUFFER_SIZE, BUFFER_SIZE + 1, 2 * BUFFER_S
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("piece", [65_552, BUFFER_SIZE, 3 * BUFFER_SIZE])
-def test_a_file_holds_what_was_written(tmp_path: Path, size: int, piece: int) -> None:
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_file_holds_what_was_written(tmp_path: Path, size: int, piece: int, beside: bool) -> None:
     content = os.urandom(size)
-    write(Disk(), tmp_path / "file", content, piece)
+    write(Disk(), tmp_path / "file", content, piece, beside=beside)
     assert (tmp_path / "file").read_bytes() == content
 
 
@@ -74,7 +82,10 @@ def test_where_there_is_no_passing_the_cache_the_file_is_the_same(tmp_path: Path
 
 
 @pytest.mark.parametrize("taken", [0, 4096, 5000])
-def test_a_file_system_that_refuses_late_gets_the_rest_the_ordinary_way(tmp_path: Path, taken: int) -> None:
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_file_system_that_refuses_late_gets_the_rest_the_ordinary_way(
+    tmp_path: Path, taken: int, beside: bool
+) -> None:
     """Some say EINVAL only at the write, or after a write that took less than was given."""
 
     class Late(Disk):
@@ -86,14 +97,15 @@ def test_a_file_system_that_refuses_late_gets_the_rest_the_ordinary_way(tmp_path
             super().write(fd, data, path)
 
     content = os.urandom(3 * BUFFER_SIZE + 7)
-    write(Late(), tmp_path / "file", content, 1 << 20)
+    write(Late(), tmp_path / "file", content, 1 << 20, beside=beside)
     assert (tmp_path / "file").read_bytes() == content
 
 
-def test_any_other_error_is_the_callers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("beside", [False, True])
+def test_any_other_error_is_the_callers(tmp_path: Path, beside: bool) -> None:
     class Full(Disk):
         def write(self, fd: int, data: bytes | bytearray | memoryview, path: str) -> None:
             raise OSError(errno.ENOSPC, "full", path)
 
     with pytest.raises(OSError, match="full"):
-        write(Full(), tmp_path / "file", bytes(BUFFER_SIZE), 1 << 20)
+        write(Full(), tmp_path / "file", bytes(BUFFER_SIZE), 1 << 20, beside=beside)
