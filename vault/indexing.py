@@ -114,7 +114,7 @@ def _todo(texts: Texts, store: CaseStore, reader: Reader, *, again: bool) -> Ite
     yield from (item for item in store.index.item_ids() if item not in known)
     yield from [d.item for d in texts.in_state(WAITING) if reader.reads_pictures_of(d.kind)]
     tried_again = (FAILED, LARGE) if again else ()
-    for d in list(texts.in_part()):
+    for d in texts.in_part():
         if d.state in tried_again or (d.state != WAITING and reader.may_read_more(d.kind, d.detail, d.reader)):
             yield d.item
 

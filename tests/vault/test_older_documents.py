@@ -119,6 +119,8 @@ def test_rtf_letters_are_those_of_its_page_its_fonts_and_unicode(worker: Worker)
     body = rb"{\f0 a\'f1o }{\f1 " + cyrillic + rb"}\par \uc1\u1256?\u1257?\uc0\u1198 \par"
     found = read(worker, rb"{\rtf1\ansi\ansicpg1252\deff0" + fonts + body + rb"}")
     assert (found.kind, found.text) == ("word", "año дорога\nӨөҮ")
+    usual = rb"{\rtf1\ansi\ansicpg1252\deff1" + fonts + rb"{\f0 a \plain " + cyrillic + rb"}}"
+    assert read(worker, usual).text == "a дорога"
     plain = rb"{\rtf1\ansi\ansicpg1251 " + "решение суда".encode("cp1251") + rb"\par}"
     assert read(worker, plain).text == "решение суда"
 
@@ -144,6 +146,16 @@ def test_a_mail_of_outlook_gives_headers_text_and_what_is_attached_also_mails(wo
     for words in ("Subject: О дороге", "From: Айгүл", "From: a@example.org", "To: Редакция", "Бакыт", RUSSIAN,
                   "14 Nov 2023", "смета.xlsx", "смета", "Вложенное", "вид"):  # fmt: skip
         assert words in found.text
+
+
+def test_groups_deeper_than_are_told_apart_end_where_they_end(worker: Worker) -> None:
+    deep = rb"{\rtf1 before{\*\silent " + b"{" * 5_000 + b"x" + b"}" * 5_000 + b"y} behind}"
+    assert read(worker, deep).text == "before behind"
+
+
+def test_plain_text_that_says_something_else_hides_no_html(worker: Worker) -> None:
+    mail = outlook({"1000001F": "Поздравляю с праздником", "1013001F": "<p>Аванс перечислен"})
+    assert read(worker, compound(mail)).text == "Поздравляю с праздником\nАванс перечислен"
 
 
 def test_a_mail_whose_text_is_compressed_rtf_alone_is_read(worker: Worker) -> None:

@@ -62,10 +62,8 @@ def read_msg(storage: Compound, found: Found, inside: Inside) -> None:
 
 
 def _read_body(storage: Compound, page: int, found: Found) -> None:
-    """The text in one of the forms in which it lies there: they say the same."""
-    if text := _text(storage, _BODY, page):
-        found.add(text)
-        return
+    """The plain text, and what Outlook shows instead of it: they should say the same, and need not."""
+    found.add(_text(storage, _BODY, page))
     if html := _text(storage, _HTML, page):
         read_html(html.encode(), found, "utf-8")
     elif html_bytes := storage.stream(f"__substg1.0_{_HTML}{_BINARY}"):
@@ -73,8 +71,9 @@ def _read_body(storage: Compound, page: int, found: Found) -> None:
     elif packed := storage.stream(f"__substg1.0_{_RTF}{_BINARY}"):
         try:
             rtf = compressed_rtf.decompress(packed[:_RTF_MOST])
-        except Exception as exc:  # it raises that very class
-            raise Refused("its text is damaged") from exc
+        except Exception:  # it raises that very class
+            found.leave("its text is damaged")
+            return
         found.unpack(len(rtf))
         read_rtf(rtf, found, lambda name, content: None)
 

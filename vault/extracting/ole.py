@@ -7,7 +7,7 @@ lie in storages of another one are documents of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 
 import olefile
@@ -33,12 +33,14 @@ _UTF8 = 65001
 class Compound:
     """One storage of the file; the root has no folder. Names are paths of names, as olefile tells them."""
 
-    def __init__(self, file: olefile.OleFileIO, found: Found, folder: tuple[str, ...] = ()) -> None:
-        self._file, self._found, self.folder = file, found, folder
-        self._all = [tuple(path) for path in file.listdir()]
+    def __init__(
+        self, file: olefile.OleFileIO, found: Found, paths: Sequence[Sequence[str]], folder: tuple[str, ...] = ()
+    ) -> None:
+        """``paths``: of all streams below the folder."""
+        self._file, self._found, self._paths, self.folder = file, found, paths, folder
         depth = len(folder)
-        self.streams = {path[depth] for path in self._all if path[:depth] == folder and len(path) == depth + 1}
-        self.storages = sorted({path[depth] for path in self._all if path[:depth] == folder and len(path) > depth + 1})
+        self.streams = {path[depth] for path in paths if len(path) == depth + 1}
+        self.storages = sorted({path[depth] for path in paths if len(path) > depth + 1})
 
     def stream(self, name: str) -> bytes:
         """A stream of this storage; nothing when it is not there. Raises Refused for a damaged one, or too much."""
@@ -56,7 +58,9 @@ class Compound:
 
     def inner(self, name: str) -> Compound:
         """A storage in this one."""
-        return Compound(self._file, self._found, (*self.folder, name))
+        depth = len(self.folder)
+        below = [path for path in self._paths if path[depth] == name and len(path) > depth + 1]
+        return Compound(self._file, self._found, below, (*self.folder, name))
 
     def documents(self) -> Iterator[Compound]:
         """Storages anywhere below that are documents, but not what lies in these."""
@@ -89,7 +93,8 @@ class Compound:
 def opened(untrusted: bytes, found: Found) -> Compound:
     """The file, from its root. Raises Refused."""
     try:
-        root = Compound(olefile.OleFileIO(BytesIO(untrusted)), found)
+        file = olefile.OleFileIO(BytesIO(untrusted))
+        root = Compound(file, found, file.listdir())
     except Exception as exc:
         raise Refused(_DAMAGED) from exc
     if not root.streams.isdisjoint(_PROTECTED):

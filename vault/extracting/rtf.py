@@ -74,7 +74,11 @@ class _Reader:
         self._bytes = bytearray()
         self._group = _Group()
         self._outer: list[_Group] = []
+        self._deeper = 0
+        """Groups that are open in the deepest one that is told apart."""
         self._page, self._fonts, self._font = "cp1252", dict[int, str](), 0
+        self._usual = -1
+        """The font of text that names none."""
         self._skip = 0
         self._held: list[bytes] = []
         """What lies in a picture or an object."""
@@ -109,12 +113,16 @@ class _Reader:
         if len(self._outer) < _DEEPEST:
             self._outer.append(self._group)
             self._group = replace(self._group, starred=False)
+        else:
+            self._deeper += 1
         self._skip = 0
 
     def _close(self) -> None:
         self._flush()
         what, line = self._group.what, self._group.line
-        if self._outer:
+        if self._deeper:
+            self._deeper -= 1
+        elif self._outer:
             self._group = self._outer.pop()
         if line and not self._group.line:
             self._parts.append("\n")
@@ -145,6 +153,11 @@ class _Reader:
             self._flush()
             self._font = number
             group.encoding = self._fonts.get(number, "")
+        elif word == b"deff":
+            self._usual = number
+        elif word == b"plain":
+            self._flush()
+            group.encoding = self._fonts.get(self._usual, "")
         elif word == b"fcharset":
             self._fonts[self._font] = _known(_OF_FONTS.get(number, ""))
         elif word == b"ansicpg":
