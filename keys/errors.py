@@ -64,7 +64,7 @@ class NewerFormat(Malformed):
     """
 
     def __init__(self, what: str) -> None:
-        super().__init__(_("made by a newer sandyk than this one: {what}").format(what=what))
+        super().__init__(_("made by a newer sandyk than this one, by its own word: {what}").format(what=what))
         self.what = what
 
 

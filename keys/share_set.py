@@ -20,6 +20,9 @@ from keys.record import Id, Key, Name, Nanoseconds
 from keys.secret import Secret
 from keys.shares import LEAST_THRESHOLD, MAX_SHARES
 
+SHOWN_ID = 8
+"""Hex digits."""
+
 Count = Annotated[int, msgspec.Meta(ge=LEAST_THRESHOLD, le=MAX_SHARES)]
 
 
@@ -50,6 +53,11 @@ class ShareSet:
     place: int
     """The pair of the recovery slot, 0 to 15: so that it is found also where an older roster was put back."""
     holders: tuple[Holder, ...]
+
+    @property
+    def shown_id(self) -> str:
+        """The beginning of the set's id, as its files are named: enough to tell one's sets apart by voice."""
+        return self.set_id.hex()[:SHOWN_ID]
 
     def holder(self, name: str) -> tuple[int, Holder] | None:
         """The number of a share, from 1, and who has it, by their name, whatever its case."""

@@ -47,7 +47,7 @@ MAX_OWNER_NAME = 40
 _FIRST_LINE = "sandyk share 1"
 _README = """\
 One share of a key, held for the person named above. Keep it. Read its words to nobody else,
-and to them only when you know their voice. sandyk key check FILE tells if it still opens.
+and to them only when you know their voice. sandyk key check FILE tells if it is whole.
 """
 _SET = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _PLACE = re.compile(r"([0-9]+) of ([0-9]+)", re.ASCII)

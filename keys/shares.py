@@ -17,7 +17,7 @@ says nothing of the words that it was derived from. Pure: whom a share is for is
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from gettext import gettext as _
@@ -129,25 +129,94 @@ def check_fits(shares: Sequence[Share], another: Share) -> None:
             raise SharesMissing(_("share {number} is here already: another one is needed").format(number=share.index))
 
 
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """A secret that some shares give together."""
+
+    secret: Secret
+    used: tuple[Share, ...]
+    """All that belong together: any ``threshold`` of them give the secret."""
+    others: tuple[Share, ...]
+    """Those that do not: false, or of another split."""
+
+
 def combine(shares: Sequence[Share]) -> Secret:
     """The secret, from exactly as many shares as are needed, or more: then false ones among them do no harm.
 
-    Raises SharesMissing for too few, of different splits, or one twice; MalformedShare when no ``threshold`` of them
-    belong together. Of 16 shares that is found out after at most 12,870 tries of some milliseconds.
+    Raises what ``possibilities`` raises.
     """
-    for number, share in enumerate(shares):
-        check_fits(shares[:number], share)
-    needed = shares[0].threshold if shares else LEAST_THRESHOLD
-    if len(shares) < needed:
+    return next(possibilities(shares)).secret
+
+
+def possibilities(shares: Sequence[Share]) -> Iterator[Combined]:
+    """Every secret that enough of these shares give, each once; of what was made in one split there is one.
+
+    There are more only where as many liars as are needed agreed on another secret. Raises SharesMissing for too few of
+    one split, MalformedShare when no ``threshold`` of them belong together: before anything is given. Of 16 shares that
+    is found out after at most 12,870 tries of some milliseconds.
+    """
+    different = _each_once(shares)
+    piles = [pile for pile in by_split(different) if _places(pile) >= pile[0].threshold]
+    if not piles:
+        for number, share in enumerate(shares):
+            check_fits(shares[:number], share)
+        needed = shares[0].threshold if shares else LEAST_THRESHOLD
         raise SharesMissing(_("{here} of {needed} shares are here").format(here=len(shares), needed=needed))
+    given = False
+    for pile in piles:
+        for secret, used in _fitting(pile):
+            given = True
+            yield Combined(secret, used, tuple(share for share in different if share not in used))
+    if not given:
+        raise MalformedShare(
+            _("each of these shares is whole, and together they give nothing: they are not of one split")
+        )
+
+
+def _each_once(shares: Sequence[Share]) -> list[Share]:
+    return [share for number, share in enumerate(shares) if share not in shares[:number]]
+
+
+def by_split(shares: Sequence[Share]) -> list[list[Share]]:
+    """The shares of each split that they say they are of. Raises SharesMissing above 16 of one: no split has more."""
+    piles: dict[tuple[int, int], list[Share]] = {}
+    for share in shares:
+        pile = piles.setdefault((share.identifier, share.threshold), [])
+        if len(pile) == MAX_SHARES:
+            raise SharesMissing(_("more shares are here than any split has: leave some out"))
+        pile.append(share)
+    return list(piles.values())
+
+
+def _places(shares: Sequence[Share]) -> int:
+    return len({share.index for share in shares})
+
+
+def _fitting(pile: Sequence[Share]) -> Iterator[tuple[Secret, tuple[Share, ...]]]:
+    """Each secret that enough of a pile give, with all of the pile that belong to it."""
+    found: list[tuple[Share, ...]] = []
+    for some in combinations(pile, pile[0].threshold):
+        known = any(all(share in used for share in some) for used in found)
+        if known or _places(some) < len(some) or (secret := _tried(some)) is None:
+            continue
+        used = tuple(share for share in pile if share in some or _belongs(share, some, secret))
+        found.append(used)
+        yield secret, used
+
+
+def _belongs(share: Share, some: Sequence[Share], secret: Secret) -> bool:
+    """Whether a share, in the place of one of those that give a secret, gives it too."""
+    instead = (share, *some[1:])
+    return _places(instead) == len(instead) and _tried(instead) == secret
+
+
+def _tried(shares: Sequence[Share]) -> Secret | None:
     from shamir_mnemonic import MnemonicError, combine_mnemonics
 
-    for some in combinations(shares, needed):
-        try:
-            return Secret(combine_mnemonics([share.words.expose().decode("ascii") for share in some]))
-        except MnemonicError:  # the digest that SLIP-39 hides among the shares does not fit
-            continue
-    raise MalformedShare(_("each of these shares is whole, and together they give nothing: they are not of one split"))
+    try:
+        return Secret(combine_mnemonics([share.words.expose().decode("ascii") for share in shares]))
+    except MnemonicError:  # the digest that SLIP-39 hides among the shares does not fit
+        return None
 
 
 def slot_passphrase(secret: Secret) -> Secret:

@@ -82,6 +82,7 @@ def named_as_newer(act: Callable[[], object]) -> None:
         act()
     assert exit_code(caught.value) == FAILED
     assert any("up to date" in hint for hint in caught.value.hints)
+    assert "by its own word" in str(caught.value) and any("it is damage, or" in hint for hint in caught.value.hints)
 
 
 def a_vault(tmp_path: Path) -> str:

@@ -42,6 +42,9 @@ def take_answer(vault: Vault, name: str, untrusted: str) -> int:
                 name=printable(holder.name)
             ),
             _("they were asked: {challenge}").format(challenge=holder.challenge),
+            _("it must be a share of set {set_id}: `sandyk key check` shows them of which set theirs is").format(
+                set_id=shares.shown_id
+            ),
             _("let them read it once more; if it stays wrong, that share is lost: make new ones with sandyk key split"),
         )
     _remember(vault, shares, number, replace(holder, challenge=None, checked_ns=vault.clock()))

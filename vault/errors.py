@@ -16,7 +16,7 @@
     ├── DiskFailed              the medium refused: full, gone, read-only
     ├── PartsMissing            a bundle came in parts, and too few of them are here
     ├── LibraryMissing          an optional part of the program is not installed
-    ├── NewerFormat             a file was made by a newer version of this program; nothing is damaged
+    ├── NewerFormat             a file says that a newer version of this program made it; nothing vouches for that
     ├── TimestampFailed         no time stamp was to be had, and nothing was done without it
     ├── ConfinedFailed          the confined process that was to read a document gave no answer
     │   └── ConfinedRefused     it said why it will not
@@ -107,12 +107,18 @@ class TimestampFailed(VaultError):
 
 
 class NewerFormat(VaultError):
-    """Raised when a file says that it is of a version of its format which this program does not know yet."""
+    """Raised when a file says that it is of a version of its format which this program does not know yet.
 
-    def __init__(self, what: str) -> None:
+    Nothing vouches for that number: whoever can write to the file, or a bit that fell over, can make it. So the hints
+    send nobody to the first update that is offered to them. ``hints`` are more, for this kind of file.
+    """
+
+    def __init__(self, what: str, *hints: str) -> None:
         super().__init__(
-            _("made by a newer sandyk than this one: {what}").format(what=what),
-            _("nothing was changed, and nothing is damaged as far as can be told: bring this program up to date"),
+            _("made by a newer sandyk than this one, by its own word: {what}").format(what=what),
+            _("nothing was changed. If a newer sandyk was in use, bring this one up to date, from where you got it"),
+            _("if none was, it is damage, or somebody wants you to install something: do not, and ask by voice"),
+            *hints,
         )
 
 

@@ -8,15 +8,17 @@ passphrase to open. After an emergency wipe no share opens anything, and nobody 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from gettext import gettext as _
 
 from keys.armor import looks_armored
 from keys.keyring import RecoverySlot
 from keys.secret import Secret
 from keys.share_text import looks_like_text, parse_text
-from keys.shares import Share, combine, parse_share, slot_passphrase
-from vault.errors import BadInput, DoesNotOpen
+from keys.shares import Combined, Share, parse_share, possibilities, slot_passphrase
+from vault.errors import BadInput, DamagedVault, DoesNotOpen, NewerFormat
+from vault.names import printable
 from vault.vaults import LockedVault, Vault
 
 MAX_SHARE_FILE = 16 << 10
@@ -43,20 +45,35 @@ def open_with_shares(
 ) -> Vault:
     """The vault, open for nothing but ``Vault.restore``.
 
-    Raises SharesMissing, MalformedShare, DamagedVault, Wiped, and DoesNotOpen when the shares open nothing here.
+    Shares that do not belong to those that open it are named in its notices. Raises SharesMissing, MalformedShare,
+    DamagedVault, Wiped, and DoesNotOpen when the shares open nothing here.
     """
-    secret = combine(shares)
-    try:
-        with slot_passphrase(secret) as passphrase:
+    for found in possibilities(shares):
+        with found.secret, slot_passphrase(found.secret) as passphrase, suppress(DoesNotOpen):
             vault = locked.unlock(passphrase, token, clock=clock)
-    except DoesNotOpen as exc:
-        raise _opens_nothing(token) from exc
-    finally:
-        secret.close()
-    if not isinstance(vault.opened.payload, RecoverySlot):
-        vault.close()
-        raise _opens_nothing(token)
-    return vault
+            if isinstance(vault.opened.payload, RecoverySlot):
+                for text in _remarks(vault, found):
+                    vault.notice(text)
+                return vault
+            vault.close()
+    raise _opens_nothing(token)
+
+
+def _remarks(vault: Vault, found: Combined) -> Iterator[str]:
+    """Which of the shares that were given are false, or of another split, and who has the true ones."""
+    names: dict[int, str] = {}
+    with suppress(DamagedVault, NewerFormat):  # a damaged book must not keep anybody out
+        made = vault.book().shares
+        names = {} if made is None else {number: holder.name for number, holder in enumerate(made.holders, 1)}
+    for share in found.others:
+        if share.identifier != found.used[0].identifier or share.threshold != found.used[0].threshold:
+            yield _("a share with number {number} is of another split; it was not used").format(number=share.index)
+        elif share.index in names:
+            yield _("false words were given for share {number}, which {name} has; it opens without them").format(
+                number=share.index, name=printable(names[share.index])
+            )
+        else:
+            yield _("false words were given for share {number}; it opens without them").format(number=share.index)
 
 
 def _opens_nothing(token: Secret | None) -> DoesNotOpen:

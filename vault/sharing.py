@@ -47,6 +47,7 @@ from vault.errors import (
     UnknownSigner,
 )
 from vault.founding import book_number, book_path, roster_path, write_person_file
+from vault.interrupts import undisturbed
 from vault.names import printable
 from vault.refusals import refusal
 
@@ -112,13 +113,14 @@ def split(
 ) -> SharesMade:
     """Give each of these people a share of a new key to one's own place in this vault, as files in a folder.
 
+    The set that was out when this began is replaced; one that somebody else made meanwhile is not (AlreadyThere).
     ``name`` is what the shares call their owner; without it they carry the words of the card alone. ``sheets``: each
     also as QR codes, an SVG file. Raises BadInput, AlreadyThere, NotAllowed when all places are taken, DamagedVault,
     DiskFailed, Wiped.
     """
     _expect_sound(vault, people, threshold)
     entry, name = vault.my_entry(), None if name is None else _short_name(name)
-    set_id, now, replaced = os.urandom(ID_SIZE), vault.clock(), entry.recovery is not None
+    set_id, now, before = os.urandom(ID_SIZE), vault.clock(), vault.book().shares
     made = datetime.fromtimestamp(now // 10**9, UTC).date()
     with Secret.random(SECRET_SIZE) as secret:
         contents: dict[str, bytes] = {}
@@ -135,9 +137,12 @@ def split(
             holders.append(Holder(person.name, person.card.fingerprint, check_key(share, set_id)))
         _write_new(folder, contents)
         try:
-            _put_slot(vault, secret, lambda place: ShareSet(set_id, now, threshold, place, tuple(holders)))
+            replaced = _put_slot(
+                vault, secret, before, lambda place: ShareSet(set_id, now, threshold, place, tuple(holders))
+            )
         except BaseException:
-            _take_away(contents)
+            with undisturbed():
+                _take_away(contents)
             raise
     return SharesMade(set_id, tuple(files), replaced)
 
@@ -210,9 +215,17 @@ def _short_name(name: str) -> str:
     return tidy
 
 
-def _put_slot(vault: Vault, secret: Secret, shares_at: Callable[[int], ShareSet]) -> None:
+def _put_slot(
+    vault: Vault, secret: Secret, before: ShareSet | None, shares_at: Callable[[int], ShareSet]
+) -> bool:  # fmt: skip
+    """Make the slot; whether there were shares before. Only one of two who do this at once succeeds: the first."""
     with vault.changing():
         roster, book = vault.roster(), vault.book()
+        if book.shares is not None and (before is None or before.set_id != book.shares.set_id):
+            raise AlreadyThere(
+                _("other shares of your key were made at the same time: those open, and none of these were made"),
+                _("`sandyk key list` shows who has them; `sandyk key split` once more replaces them"),
+            )
         compartment, pair = vault.opened.home
         entry = roster.by_pair(pair) or vault.my_entry()
         place = entry.recovery
@@ -234,6 +247,7 @@ def _put_slot(vault: Vault, secret: Secret, shares_at: Callable[[int], ShareSet]
             vault.outside_half, floor=vault.floor,
         )  # fmt: skip
         _save_book(vault, replace(book, shares=shares_at(place)))
+        return entry.recovery is not None
 
 
 def _places(vault: Vault, roster: Roster, book: Book) -> set[int]:

@@ -78,7 +78,9 @@ class LockedVault:
         try:
             return cls(folder, parse_header(untrusted, floor=floor), disk, floor)
         except KeysNewer as exc:
-            raise NewerFormat(exc.what) from exc
+            raise NewerFormat(
+                exc.what, _("if the vault opens with an older copy of the file VAULT, this one was damaged")
+            ) from exc
         except KeysError as exc:
             raise DamagedVault(
                 _("the vault's header is damaged: {reason}").format(reason=exc),

@@ -17,8 +17,12 @@ import pexpect
 import pytest
 
 from keys.armor import looks_armored
+from keys.secret import Secret
+from keys.shares import parse_share
+from keys.shares import split as split_secret
 from tests.support.cli_docs import documented_fields, fields_of
 from tests.support.commands import SCRIPT, Desk, colleague, copied, desk, exchange_cards, scratch
+from tests.support.forged_shares import forged
 
 NEW = "a new passphrase that she will keep"
 
@@ -118,6 +122,44 @@ def test_a_forgotten_passphrase_is_replaced_with_what_two_of_three_read_aloud(ab
     bermet.passphrase.write_text(NEW + "\n")
     assert bermet.json("journalist", "list")["journalists"]
     assert bermet.json("key", "list")["set"] is None
+
+
+def test_a_false_share_that_was_typed_first_costs_one_more_share_and_nothing_that_was_typed(
+    abroad: tuple[Desk, list[Desk]],
+) -> None:
+    bermet, holders = abroad
+    made = split(bermet)
+    spoken = [read_aloud(holder, file) for holder, file in zip(holders, files(made), strict=True)]
+    false = forged(parse_share(spoken[0])).words.expose().decode()
+    stranger = split_secret(Secret.random(), threshold=5, count=5)[1].words.expose().decode()
+    with terminal(bermet, "key", "recover") as child:
+        for place, (words, said) in enumerate(
+            (
+                (false, "1 of 2 shares are here: number 1"), (stranger, "not all of one split"),
+                (spoken[1], "together they give nothing.*another share helps"),
+            ), 1,
+        ):  # fmt: skip
+            child.expect(f"share {place}, word 1:")
+            child.sendline(words)
+            child.expect(said)
+        child.expect("share 4, word 1:")
+        child.sendline(spoken[2])
+        child.expect("New passphrase")
+        child.sendline(NEW)
+        child.expect("The same once more")
+        child.sendline(NEW)
+        child.expect("your new passphrase opens this vault")
+        child.expect("false words were given for share 1, which h1 has")
+        child.expect(pexpect.EOF)
+
+
+def test_files_with_a_false_share_among_too_few_say_so(abroad: tuple[Desk, list[Desk]]) -> None:
+    bermet, holders = abroad
+    made = split(bermet)
+    one, two = (read_aloud(holder, file) for holder, file in zip(holders[:2], files(made)[:2], strict=True))
+    names = [bermet.write("1", forged(parse_share(one)).words.expose().decode()), bermet.write("2", two)]
+    done = bermet.run("key", "recover", *names, "--new-passphrase-file", bermet.write("new", NEW), code=12)
+    assert "together they give nothing" in done.err and "another share helps" in done.err
 
 
 def test_too_few_shares_say_how_many_are_here(abroad: tuple[Desk, list[Desk]]) -> None:
@@ -285,6 +327,38 @@ def test_no_word_of_a_share_is_in_the_environment_or_the_arguments(abroad: tuple
         text = subprocess.run([SCRIPT, "key", command, "--help"], capture_output=True, check=True,
                               env={**os.environ, "COLUMNS": "200"}).stdout.decode()  # fmt: skip
         assert "--share " not in text and "--mnemonic" not in text
+
+
+def test_status_tells_of_shares_when_the_vault_is_open_and_only_then(abroad: tuple[Desk, list[Desk]]) -> None:
+    """That there are any is a secret like everything else."""
+    bermet, holders = abroad
+    made = split(bermet)
+
+    def shares() -> dict[str, object]:
+        document = bermet.json("status", "--passphrase-file", str(bermet.passphrase))
+        assert fields_of(document) <= documented_fields("status")
+        return dict(document["counted"]["shares"])
+
+    assert {k: v for k, v in shares().items() if k != "made_ns"} == {
+        "set": made["set"], "threshold": 2, "count": 3, "answered": 0, "last_checked_ns": None,
+    }  # fmt: skip
+    challenge = str(bermet.json("key", "ask", "h1")["challenge"])
+    checked = holders[0].run("key", "check", files(made)[0], "--challenge", challenge).out
+    assert "this share is whole" in checked and "opens:" not in checked and str(made["set"])[:8] in checked
+    assert "only its owner can tell" in checked
+    reply = checked.split("answer with: ")[1].splitlines()[0]
+    bermet.run("key", "ask", "h1", "--answer", reply)
+    assert (shares()["answered"], shares()["last_checked_ns"] is not None) == (1, True)
+    said = bermet.run("status", "--passphrase-file", str(bermet.passphrase)).out
+    assert f"shares of your key: set {str(made['set'])[:8]}; any 2 of 3" in said and "1 of them answered" in said
+    assert "shares of your key" not in bermet.run("status").out
+    wrong = bermet.run("key", "ask", "h2", "--answer", reply, code=2).err
+    assert "was not asked" in wrong
+    bermet.run("key", "ask", "h2")
+    wrong = bermet.run("key", "ask", "h2", "--answer", reply, code=13).err
+    assert f"a share of set {str(made['set'])[:8]}" in wrong
+    bermet.run("key", "revoke")
+    assert bermet.json("status", "--passphrase-file", str(bermet.passphrase))["counted"]["shares"] is None
 
 
 def test_every_documented_field_appears(abroad: tuple[Desk, list[Desk]]) -> None:

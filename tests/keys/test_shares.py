@@ -17,7 +17,8 @@ from shamir_mnemonic.wordlist import WORDLIST
 from keys import shares, words
 from keys.errors import KeysError, Malformed, MalformedShare, SharesMissing
 from keys.secret import Secret
-from keys.shares import WORDS, Share, combine, parse_share, split
+from keys.shares import WORDS, Share, combine, parse_share, possibilities, split
+from tests.support.forged_shares import forged
 
 VECTORS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "vectors" / "slip39" / "vectors.json").read_text("ascii")
@@ -29,18 +30,6 @@ SIZES = [(threshold, count) for count in range(2, 17) for threshold in range(2, 
 
 def text(share: Share) -> str:
     return share.words.expose().decode("ascii")
-
-
-def forged(share: Share) -> Share:
-    """A whole share of the same split and number, with another value."""
-    from shamir_mnemonic.share import Share as Slip39Share
-
-    parsed = Slip39Share.from_mnemonic(text(share))
-    other = Slip39Share(
-        parsed.identifier, parsed.extendable, parsed.iteration_exponent, 0, 1, 1, parsed.index,
-        parsed.member_threshold, bytes(32),
-    )  # fmt: skip
-    return parse_share(other.mnemonic())
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v["name"])
@@ -207,6 +196,43 @@ def test_a_holder_who_lies_keeps_nobody_out_where_enough_others_do_not(place: in
     given_shares[place - 1] = forged(given_shares[place - 1])
     with pytest.raises(MalformedShare, match="together they give nothing"):
         combine(given_shares)
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_who_lies_is_known_where_enough_others_do_not(place: int) -> None:
+    given_shares = list(MADE)
+    given_shares[place] = forged(MADE[place])
+    (found,) = possibilities(given_shares)
+    assert (found.secret, found.others) == (SECRET, (given_shares[place],))
+    assert found.used == tuple(share for share in MADE if share.index != place + 1)
+
+
+def test_one_place_with_two_different_words_does_not_keep_anybody_out() -> None:
+    """As when a holder reads something else the first time: both are kept, and one of them belongs."""
+    for order in ((forged(MADE[0]), *MADE[:3]), (*MADE[:3], forged(MADE[0]))):
+        (found,) = possibilities(order)
+        assert (found.secret, found.used, found.others) == (SECRET, MADE[:3], (forged(MADE[0]),))
+
+
+def test_shares_of_another_split_among_enough_of_one_are_put_aside() -> None:
+    other = split(SECRET, threshold=2, count=3)
+    (found,) = possibilities([other[0], *MADE[:3]])
+    assert (found.used, found.others) == (MADE[:3], other[:1])
+
+
+def test_as_many_liars_as_are_needed_hide_nothing_from_as_many_who_do_not() -> None:
+    """They made a split of their own secret under the same 15 random bits, and stand first."""
+    true, other = split(SECRET, threshold=2, count=4), split(Secret(bytes(32)), threshold=2, count=4)
+    liars, honest = tuple(forged(share, as_in=true[0]) for share in other[:2]), true[2:]
+    found = list(possibilities([*liars, *honest]))
+    assert [one.secret for one in found] == [Secret(bytes(32)), SECRET]
+    assert [(one.used, one.others) for one in found] == [(liars, honest), (honest, liars)]
+
+
+def test_more_shares_than_a_split_can_have_are_refused() -> None:
+    many = [forged(share, value=bytes([n] * 32)) for n in range(4) for share in MADE[:5]]
+    with pytest.raises(SharesMissing, match="than any split has"):
+        combine(many)
 
 
 def test_the_derivations_are_those_of_the_format() -> None:

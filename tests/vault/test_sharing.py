@@ -19,11 +19,12 @@ from keys.keyring import RecoverySlot
 from keys.secret import Secret
 from keys.share_text import open_share
 from keys.shares import Share, answer, check_key, parse_share, split
+from tests.support.forged_shares import forged
 from tests.support.newsroom import CHEAP, DAY, PASSPHRASE, newsroom, unlock
 from tests.support.tools import need
 from vault import asking, decoys, qr, qr_text, sharing
 from vault.contacts import keep
-from vault.disk import Disk
+from vault.disk import Disk, Lock
 from vault.errors import AlreadyThere, BadInput, Damaged, DiskFailed, DoesNotOpen, NotAllowed, NotFound, NotTrusted
 from vault.holding import receive
 from vault.recovering import open_with_shares, share_in
@@ -98,6 +99,28 @@ def test_any_enough_of_any_number_open_and_one_fewer_never(
     assert opens(folder, NEW)
 
 
+def test_who_read_out_false_words_is_named_and_keeps_nobody_out(folder: str, tmp_path: Path) -> None:
+    with unlock(folder) as vault:
+        before = made(vault, tmp_path / "before")
+        shares = made(vault, tmp_path / "out", threshold=2, count=4)
+    false = forged(shares[0])
+    with recovered(folder, [false, before[1], *shares[2:]]) as vault:
+        told = " | ".join(vault.notices)
+        assert "false words were given for share 1, which holder 1 has" in told
+        assert "share with number 2 is of another split" in told
+        vault.restore(Secret(NEW.encode()))
+    assert opens(folder, NEW)
+
+
+def test_liars_who_agree_keep_nobody_out_where_enough_others_do_not(folder: str, tmp_path: Path) -> None:
+    """Their shares stand first, and give a secret of their own, which opens nothing."""
+    other = split(Secret(bytes(32)), threshold=2, count=4)
+    with unlock(folder) as vault:
+        shares = made(vault, tmp_path / "out", threshold=2, count=4)
+    restore(folder, [*(forged(share, as_in=shares[0]) for share in other[:2]), *shares[2:]])
+    assert opens(folder, NEW)
+
+
 def test_shares_survive_a_change_of_passphrase(folder: str, tmp_path: Path) -> None:
     with unlock(folder) as vault:
         shares = made(vault, tmp_path / "out")
@@ -145,6 +168,46 @@ def test_new_shares_end_the_ones_before(folder: str, tmp_path: Path) -> None:
         recovered(folder, [before[0], opened(done)[1]])
     restore(folder, opened(done))
     assert opens(folder, NEW)
+
+
+class Overtaken(Disk):
+    """Somebody else does something just before the lock is taken."""
+
+    first: Callable[[], object] | None = None
+
+    def lock(self, path: str, *, wait: bool = True) -> Lock:
+        first, self.first = self.first, None
+        if first is not None:
+            first()
+        return super().lock(path, wait=wait)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_of_two_who_split_at_once_one_succeeds_and_the_other_is_told(
+    folder: str, tmp_path: Path, before: bool
+) -> None:
+    """The later one to come revokes nothing that it did not know of."""
+    disk, theirs = Overtaken(), []
+    with unlock(folder) as other, unlock(folder, disk=disk) as vault:
+        if before:
+            made(other, tmp_path / "before")
+        disk.first = lambda: theirs.extend(made(other, tmp_path / "theirs"))
+        with pytest.raises(AlreadyThere, match="at the same time"):
+            made(vault, tmp_path / "mine")
+        assert list((tmp_path / "mine").iterdir()) == []
+        made_last, _ = sharing.standing(vault)
+    assert made_last is not None and any(made_last.shown_id in path.name for path in (tmp_path / "theirs").iterdir())
+    restore(folder, theirs[1:])
+    assert opens(folder, NEW)
+
+
+def test_a_split_while_the_ones_before_are_taken_back_goes_on(folder: str, tmp_path: Path) -> None:
+    disk = Overtaken()
+    with unlock(folder) as other, unlock(folder, disk=disk) as vault:
+        made(other, tmp_path / "before")
+        disk.first = lambda: sharing.revoke(other)
+        shares = made(vault, tmp_path / "mine")
+    restore(folder, shares[1:])
 
 
 def test_shares_that_are_taken_back_open_nothing(folder: str, tmp_path: Path) -> None:

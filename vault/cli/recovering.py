@@ -94,37 +94,57 @@ def _label(unlocked: Vault) -> str | None:
 
 
 def _gathered(files: list[str]) -> list[Share]:
-    """Shares from files, then from whoever types, until there are enough. Raises SharesMissing, MalformedShare."""
-    from keys.errors import SharesMissing
-    from keys.shares import check_fits
+    """Shares from files, then from whoever types, until enough of them fit together.
+
+    Raises SharesMissing, and MalformedShare for a file that has none, or when nobody can type another.
+    """
+    from keys.errors import MalformedShare, SharesMissing
+    from keys.shares import by_split
     from vault.recovering import MAX_SHARE_FILE, share_in
 
     shares: list[Share] = []
     for file in files:
         another = share_in(read_text(file, MAX_SHARE_FILE))
-        check_fits(shares, another)
-        shares.append(another)
-    while not shares or len(shares) < shares[0].threshold:
+        if another not in shares:
+            shares.append(another)
+    while True:
+        try:
+            _expect_enough(shares)
+            return shares
+        except SharesMissing as exc:
+            missing: Exception = exc if len(by_split(shares)) > 1 else SharesMissing(_short_of(shares))
+        except MalformedShare as exc:
+            missing = exc
+            say(str(exc))
+            say(_("one of them is false, or more: another share helps, and the false ones are named then"))
         try:
             another = _typed(len(shares) + 1)
-            check_fits(shares, another)
         except NoTerminal as exc:
-            raise SharesMissing(_short_of(shares)) from exc
-        except SharesMissing as exc:
-            say(str(exc))
-            say(_("if one of those before is the wrong one: Ctrl-C, and once more from the first"))
+            raise missing from exc
+        if another in shares:
+            say(_("share {number} is here already: another one is needed").format(number=another.index))
             continue
         shares.append(another)
+        if len(by_split(shares)) > 1:
+            say(_("they are not all of one split: those of which there are enough will be used"))
         say(_short_of(shares))
-    return shares
+
+
+def _expect_enough(shares: list[Share]) -> None:
+    from keys.shares import possibilities
+
+    next(possibilities(shares)).secret.close()
 
 
 def _short_of(shares: list[Share]) -> str:
     if not shares:
         return _("no share is here: name files with them, or type their words at a terminal")
-    numbers = ", ".join(str(share.index) for share in shares)
+    from keys.shares import by_split
+
+    most = max(by_split(shares), key=len)
+    numbers = ", ".join(str(share.index) for share in most)
     return _("{here} of {needed} shares are here: number {numbers}").format(
-        here=len(shares), needed=shares[0].threshold, numbers=numbers
+        here=len(most), needed=most[0].threshold, numbers=numbers
     )
 
 

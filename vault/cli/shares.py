@@ -155,7 +155,7 @@ def _lines(shares: ShareSet | None, *, unfinished: bool) -> list[str]:
             _("make them anew: sandyk key split; or take them back: sandyk key revoke"),
         ]
     if shares is None:
-        return [_("you have no shares of a key out; sandyk key split makes them")]
+        return [_("no shares of a key of yours open anything; sandyk key split makes them")]
     rows = [
         (
             str(number), printable(holder.name),
@@ -164,10 +164,30 @@ def _lines(shares: ShareSet | None, *, unfinished: bool) -> list[str]:
         )
         for number, holder in enumerate(shares.holders, 1)
     ]  # fmt: skip
-    head = _("made on {date}; any {threshold} of {count} let you back in").format(
-        date=time_text(shares.made_ns), threshold=shares.threshold, count=len(shares.holders)
+    head = _("set {set_id}, made on {date}; any {threshold} of {count} let you back in").format(
+        set_id=shares.shown_id, date=time_text(shares.made_ns), threshold=shares.threshold, count=len(shares.holders)
     )
-    return [head, *table(rows)]
+    return [head, *table(rows), _("shares of any other set open nothing here any more")]
+
+
+def standing_of(unlocked: Vault) -> tuple[dict[str, Any] | None, list[str]]:
+    """For `status`: how many shares are out, and when one was last known to open. None, and no line, without any."""
+    from vault import sharing
+
+    shares, unfinished = sharing.standing(unlocked)
+    if shares is None:
+        return None, _lines(None, unfinished=True) if unfinished else []
+    checked = [holder.checked_ns for holder in shares.holders if holder.checked_ns is not None]
+    last = max(checked, default=None)
+    line = _("shares of your key: set {set_id}; any {threshold} of {count} let you back in; {checked}").format(
+        set_id=shares.shown_id, threshold=shares.threshold, count=len(shares.holders),
+        checked=_("never asked") if last is None
+        else _("{number} of them answered, the last on {date}").format(number=len(checked), date=time_text(last)),
+    )  # fmt: skip
+    return {
+        "set": shares.set_id.hex(), "made_ns": shares.made_ns, "threshold": shares.threshold,
+        "count": len(shares.holders), "answered": len(checked), "last_checked_ns": last,
+    }, [line]  # fmt: skip
 
 
 def ask(
@@ -220,10 +240,13 @@ def check(
     token: TokenOption = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Whether a share that you hold still opens, without its words.
+    """Whether a share that you hold is whole, and of which set, without its words.
 
-    With --challenge also four words to answer with, which show the owner that you have it.
+    Whether that set still opens anything, its owner knows. With --challenge also four words to answer with, which show
+    the owner that you have it.
     """
+    from keys.share_set import SHOWN_ID
+
     with opened(vault, passphrase_file, token) as unlocked:
         received = _received(unlocked, file)
         reply = None if challenge is None else received.answer(challenge)
@@ -236,10 +259,14 @@ def check(
         },
         as_json=as_json,
         lines=(
-            _("this share opens: number {number} of {count}, of {date}; {threshold} are needed").format(
-                number=held.share.index, count=held.count, date=held.made.isoformat(), threshold=held.share.threshold
+            _(
+                "this share is whole: number {number} of {count} in set {set_id}, of {date}; {threshold} are needed"
+            ).format(
+                number=held.share.index, count=held.count, set_id=held.set_id.hex()[:SHOWN_ID],
+                date=held.made.isoformat(), threshold=held.share.threshold,
             ),
             *_whose(received),
+            _("whether its set still opens anything, only its owner can tell: sandyk key list shows which one does"),
             *([_("answer with: {answer}").format(answer=reply)] if reply else ()),
         ),
     )  # fmt: skip

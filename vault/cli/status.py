@@ -49,7 +49,7 @@ def status(
 
     Whether an agent holds its keys, whether a guard watches it, its size, what waits in the outbox, what the public
     counter says. With --cases it opens the vault, and counts in the signed records what is safe abroad, on its way,
-    and only here.
+    and only here; and says how many shares of your key are out.
     """
     from vault.cli.agent import standing
     from vault.vaults import LockedVault
@@ -109,9 +109,11 @@ def _counted(
 ) -> tuple[dict[str, Any], list[tuple[bytes, str]], list[str]]:
     """What the records of one's cases say: for JSON, what cannot be used, and lines."""
     from vault import abroad
+    from vault.cli.shares import standing_of
 
     with opened(vault, passphrase_file, token) as unlocked:
         sight = abroad.look(unlocked)
+        shares, share_lines = standing_of(unlocked)
     rows = [(printable(one.case.name), tally_text(one.tally)) for one in sight.cases]
     lines = [
         _("{total} document(s) in your cases: {tally}").format(total=sight.tally.total, tally=tally_text(sight.tally))
@@ -123,10 +125,11 @@ def _counted(
         lines.append(
             _("{unseen} case(s) here are not yours: what is in them was not counted").format(unseen=sight.unseen)
         )
+    lines += share_lines
     document = {
         **tally_document(sight.tally),
         "cases": [{"case": one.case.name, **tally_document(one.tally)} for one in sight.cases],
-        "unusable": unusable_documents(sight.unusable), "unseen": sight.unseen,
+        "unusable": unusable_documents(sight.unusable), "unseen": sight.unseen, "shares": shares,
     }  # fmt: skip
     return document, list(sight.unusable), lines
 
