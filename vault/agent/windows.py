@@ -196,27 +196,26 @@ def harden() -> None:
         _advapi32.SetKernelObjectSecurity(_kernel32.GetCurrentProcess(), _DACL, descriptor)
 
 
-def before_sleep(forget: Callable[[], object]) -> Callable[[int], int]:
+def before_sleep(forget: Callable[[], object]) -> Callable[[int | None, int, int | None], int]:
     """Have ``forget`` called, in another thread, when the machine is about to sleep or hibernate; best effort.
 
-    Returns what Windows is to call, with the kind of event; it stays registered as long as the process lives.
+    Returns what Windows is to call (DEVICE_NOTIFY_CALLBACK_ROUTINE), for as long as the process lives.
     """
 
-    def told(kind: int) -> int:
+    def told(_context: int | None, kind: int, _setting: int | None) -> int:
         if kind == _SUSPENDING:
             forget()
         return 0
 
-    routine = ctypes.WINFUNCTYPE(wintypes.ULONG, ctypes.c_void_p, wintypes.ULONG, ctypes.c_void_p)
-    callback = routine(lambda _context, kind, _setting: told(kind))
+    routine = ctypes.WINFUNCTYPE(wintypes.ULONG, ctypes.c_void_p, wintypes.ULONG, ctypes.c_void_p)(told)
     registration = ctypes.c_void_p()
-    subscription = (ctypes.c_void_p * 2)(ctypes.cast(callback, ctypes.c_void_p), None)
+    subscription = (ctypes.c_void_p * 2)(ctypes.cast(routine, ctypes.c_void_p), None)
     with suppress(OSError, AttributeError):  # since Windows 8
         ctypes.WinDLL("powrprof").PowerRegisterSuspendResumeNotification(
             wintypes.DWORD(_NOTIFY_CALLBACK), ctypes.byref(subscription), ctypes.byref(registration)
         )
-    _kept.append((callback, subscription))
-    return told
+    _kept.append((routine, subscription))
+    return routine
 
 
 _kept: list[object] = []

@@ -179,13 +179,14 @@ def _histories(environ: Mapping[str, str]) -> list[tuple[str, int]]:
 def _agents(folder: str) -> tuple[int | None, str | None]:
     """How many processes hold the keys, and since when the one does whose place is known."""
     try:
-        held = [place.agent for place in runtime.places(folder) if runtime.note_of_holder(place.agent) is not None]
+        held = [place for place in runtime.places(folder) if runtime.note_of_holder(place.agent) is not None]
     except NotAllowed:
         return None, None
-    numbers = {*asking.elsewhere(folder), *filter(None, map(runtime.number_of_holder, held))}
+    numbers = {*asking.elsewhere(folder), *filter(None, (runtime.number_of_holder(place.agent) for place in held))}
     since = None
     with suppress(OSError, IndexError):
-        since = time_text(os.stat(held[0]).st_mtime_ns)  # its number was written when it began
+        if held[0].files:  # a pipe has none
+            since = time_text(os.stat(held[0].agent).st_mtime_ns)  # its number was written when it began
     return max(len(numbers), len(held)), since
 
 
