@@ -45,6 +45,7 @@ from vault.errors import (
     NotAllowed,
     NotFound,
     UnknownSigner,
+    VaultError,
 )
 from vault.founding import book_number, book_path, roster_path, write_person_file
 from vault.interrupts import undisturbed
@@ -142,9 +143,19 @@ def split(
             )
         except BaseException:
             with undisturbed():
-                _take_away(contents)
+                if not _is_out(vault, set_id):
+                    _take_away(contents)
             raise
     return SharesMade(set_id, tuple(files), replaced)
+
+
+def _is_out(vault: Vault, set_id: bytes) -> bool:
+    """Whether the book says that this set is out: then its files must stay, whatever went wrong afterwards."""
+    try:
+        shares = vault.book().shares
+    except (VaultError, OSError):
+        return False
+    return shares is not None and shares.set_id == set_id
 
 
 def standing(vault: Vault) -> tuple[ShareSet | None, bool]:

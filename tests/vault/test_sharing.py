@@ -503,6 +503,25 @@ def test_a_split_that_is_stopped_anywhere_leaves_no_share_that_nobody_knows_of(f
             recovered(copy, before[:2])
 
 
+def test_a_split_that_is_stopped_when_its_last_word_is_written_keeps_its_files(folder: str, tmp_path: Path) -> None:
+    """Ctrl-C comes too late: the book says that these shares are out, and they open."""
+
+    class Late(Disk):
+        def replace(self, path: str, data: bytes) -> None:
+            super().replace(path, data)
+            if "books" in path:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), unlock(folder, disk=Late()) as vault:
+        made(vault, tmp_path / "out")
+    with unlock(folder) as vault:
+        shares, _ = sharing.standing(vault)
+    assert shares is not None
+    files = sorted((tmp_path / "out").iterdir())
+    assert [file.name for file in files] == [f"{shares.shown_id}-{number}.age" for number in (1, 2, 3)]
+    restore(folder, [open_share(files[n].read_bytes(), HOLDERS[n]).share for n in (0, 2)])
+
+
 def test_a_split_that_fails_leaves_no_file_behind(folder: str, tmp_path: Path) -> None:
     with pytest.raises(Stopped), unlock(folder, disk=StoppingDisk(1)) as vault:
         made(vault, tmp_path / "out")
