@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from gettext import gettext as _
 from itertools import pairwise
+from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -185,7 +187,48 @@ class PayloadWriter:
 
 
 class PayloadReader:
-    """Opens a payload in order. The last block is known by the end of the source, and only there."""
+    """Opens a payload in order. The last block is known by the end of the source, and only there.
+
+    With more than one worker a thread reads and opens a batch ahead of the caller. It may be in the middle of a read
+    of the source when an error is raised or the reader is dropped: the source must bear being closed then.
+    """
+
+    def __init__(self, source: Source, cipher: BlockCipher, untrusted_start: bytes, workers: int) -> None:
+        batches = _Batches(source, cipher, untrusted_start, max(1, workers - 1))
+        self._next = batches.open_next if workers == 1 else _Ahead(batches).next
+        self._plain = _NOTHING
+        self._end: BaseException | None = None
+        self._finished = False
+
+    def pieces(self, size: int) -> Iterator[memoryview]:
+        """Plaintext in views, ``size`` bytes together or all there is; each is valid until the next is asked for.
+
+        Raises Damaged as soon as what was asked for includes a byte that does not authenticate,
+        and at every later call.
+        """
+        while size > 0:
+            if not self._plain and not self._fill():
+                return
+            piece, self._plain = self._plain[:size], self._plain[size:]
+            size -= len(piece)
+            yield piece
+
+    def _fill(self) -> bool:
+        """Take the next batch; False at the authenticated end."""
+        # Blocks before a bad one were authenticated, and are handed out before the error is raised.
+        if not self._finished:
+            self._plain, self._finished, self._end = self._next()
+        if not self._plain and self._end is not None:
+            raise self._end
+        return bool(self._plain)
+
+
+_Opened = tuple[memoryview, bool, "BaseException | None"]
+"""Authenticated plaintext, whether nothing comes after it, and the error that ended it."""
+
+
+class _Batches:
+    """Reads and opens batches of blocks, alternately into one of two buffers: the last one stays as it is meanwhile."""
 
     def __init__(self, source: Source, cipher: BlockCipher, untrusted_start: bytes, workers: int) -> None:
         self._read_into = _reader_into(source)
@@ -195,59 +238,36 @@ class PayloadReader:
         self._sealed = memoryview(bytearray(BATCH_BLOCKS * workers * SEALED_BLOCK_SIZE + 1))
         self._sealed[: len(untrusted_start)] = untrusted_start
         self._held = len(untrusted_start)
-        self._plain = memoryview(bytearray(BATCH_BLOCKS * workers * BLOCK_SIZE))
-        self._position = self._ready = 0
+        self._plain, self._other = (memoryview(bytearray(BATCH_BLOCKS * workers * BLOCK_SIZE)) for _ in range(2))
         self._number = 0
-        self._finished = False
-        self._failure: KeysError | None = None
 
-    def pieces(self, size: int) -> Iterator[memoryview]:
-        """Plaintext in views, ``size`` bytes together or all there is; each is valid until the next is asked for.
-
-        Raises Damaged as soon as what was asked for includes a byte that does not authenticate,
-        and at every later call.
-        """
-        while size > 0:
-            if self._position == self._ready and not self._fill():
-                return
-            piece = self._plain[self._position : min(self._ready, self._position + size)]
-            self._position += len(piece)
-            size -= len(piece)
-            yield piece
-
-    def _fill(self) -> bool:
-        """Open the next batch; False at the authenticated end."""
-        if self._failure is None and not self._finished:
-            try:
-                self._open_batch()
-            except KeysError as exc:
-                self._failure = exc
-                self._lanes.close()
-        # Blocks before a bad one were authenticated, and are handed out before the error is.
-        if self._position < self._ready:
-            return True
-        if self._failure is not None:
-            raise self._failure
-        return False
-
-    def _open_batch(self) -> None:
-        self._position = self._ready = 0
-        at_end = False
-        while self._held < len(self._sealed) and not at_end:
-            count = self._read_into(self._sealed[self._held :])
-            self._held += count
-            at_end = not count
-        if not at_end:
-            self._open_blocks(len(self._sealed) - 1, last=False)
+    def open_next(self) -> _Opened:
+        """The next batch. Not to be called again after the end or an error."""
+        self._plain, self._other = self._other, self._plain
+        failure: BaseException | None
+        try:
+            at_end = self._read_batch()
+            ready, failure = self._open_blocks(self._held if at_end else len(self._sealed) - 1, last=at_end)
+        except BaseException as exc:  # of the source: whatever it is, its place is in the caller's thread
+            ready, at_end, failure = 0, True, exc
+        if at_end or failure:
+            self._lanes.close()
+        else:
             self._sealed[0] = self._sealed[-1]
             self._held = 1
-            return
-        self._open_blocks(self._held, last=True)
-        self._finished = True
-        self._lanes.close()
+        return self._plain[:ready], at_end or failure is not None, failure
 
-    def _open_blocks(self, sealed_size: int, *, last: bool) -> None:
-        """Open the first ``sealed_size`` bytes of the buffer, and make the good blocks ready. Raises Damaged."""
+    def _read_batch(self) -> bool:
+        """Fill the buffer; whether the source ended."""
+        while self._held < len(self._sealed):
+            count = self._read_into(self._sealed[self._held :])
+            if not count:
+                return True
+            self._held += count
+        return False
+
+    def _open_blocks(self, sealed_size: int, *, last: bool) -> tuple[int, KeysError | None]:
+        """Open the first ``sealed_size`` bytes of the buffer: how much plaintext is good, and why not all."""
         blocks = max(1, -(-sealed_size // SEALED_BLOCK_SIZE))
         first = self._number
 
@@ -264,9 +284,32 @@ class PayloadReader:
         good = self._lanes.run(work, blocks)
         self._number += blocks
         if good < blocks:
-            self._ready = good * BLOCK_SIZE
-            raise Damaged(_("a block of the file was changed, moved or cut off"))
-        self._ready = sealed_size - blocks * TAG_SIZE
+            return good * BLOCK_SIZE, Damaged(_("a block of the file was changed, moved or cut off"))
+        return sealed_size - blocks * TAG_SIZE, None
+
+
+class _Ahead:
+    """Opens one batch in a thread while the caller works on the one before."""
+
+    def __init__(self, batches: _Batches) -> None:
+        self._wanted: SimpleQueue[bool] = SimpleQueue()
+        self._opened: SimpleQueue[_Opened] = SimpleQueue()
+        # A daemon, so that one that hangs on a dead disk keeps no command from ending.
+        Thread(target=_open_ahead, args=(batches, self._wanted, self._opened), name="age-ahead", daemon=True).start()
+        self._wanted.put(True)
+
+    def next(self) -> _Opened:
+        opened = self._opened.get()
+        self._wanted.put(not opened[1])
+        return opened
+
+    def __del__(self) -> None:
+        self._wanted.put(False)
+
+
+def _open_ahead(batches: _Batches, wanted: SimpleQueue[bool], opened: SimpleQueue[_Opened]) -> None:
+    while wanted.get():
+        opened.put(batches.open_next())
 
 
 def _block_nonce(number: int, last: bool) -> bytes:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from gettext import gettext as _
 from io import FileIO
+from threading import Lock
 
 from keys import age
 from keys.errors import KeysError, NoMatch
@@ -27,6 +28,7 @@ from vault.refusals import refusal
 
 WORKERS = 2
 _AGE_MAGIC = b"age-encryption.org/"
+_PATIENCE_SECONDS = 2
 
 OnTag = Callable[[str, bytes], object]
 
@@ -123,19 +125,21 @@ def _file(path: str) -> Iterator[_SealedFile]:
         raise BadInput(
             _("{path} cannot be read: {reason}").format(path=printable(path), reason=refusal(exc).lower())
         ) from exc
-    with f:
+    source = _SealedFile(f, path)
+    try:
         if not stat.S_ISREG(os.fstat(f.fileno()).st_mode):
             raise BadInput(
                 _("{path} is no regular file: a pipe, a socket or a device").format(path=printable(path)),
                 _("write what comes out of it into a file, and open that"),
             )
-        try:
-            yield _SealedFile(f, path)
-        except NoMatch as exc:
-            raise DoesNotOpen(
-                _("{path} is sealed for somebody else").format(path=printable(path)),
-                _("ask the sender whom they sealed it for"),
-            ) from exc
+        yield source
+    except NoMatch as exc:
+        raise DoesNotOpen(
+            _("{path} is sealed for somebody else").format(path=printable(path)),
+            _("ask the sender whom they sealed it for"),
+        ) from exc
+    finally:
+        source.close()
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -149,6 +153,16 @@ class _SealedFile:
     def __init__(self, f: FileIO, path: str) -> None:
         self._f, self._path = f, path
         self._access = age.FileAccess(f.fileno())
+        self._reading = Lock()
+
+    def close(self) -> None:
+        """Close the file, when no thread is reading from it: its number could be another file's at once.
+
+        One that has been reading for long hangs on a dead medium; then the file stays open as long as the process.
+        """
+        if self._reading.acquire(timeout=_PATIENCE_SECONDS):
+            self._f.close()
+            self._reading.release()
 
     def is_seekable_age(self) -> bool:
         """Whether it is a binary age file that can be read at any place."""
@@ -165,13 +179,13 @@ class _SealedFile:
             return self._access.read_at(offset, size)
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most ``size`` bytes; nothing at the end. Raises DiskFailed."""
-        with self._failing():
+        """At most ``size`` bytes; nothing at the end. Ahead of the caller, too, if it is armored. Raises DiskFailed."""
+        with self._reading, self._failing():
             return self._f.read(size)
 
     def readinto(self, buffer: memoryview) -> int:
-        """Fill a buffer, or a part of it. Raises DiskFailed."""
-        with self._failing():
+        """Fill a buffer, or a part of it; ahead of the caller, in a thread. Raises DiskFailed."""
+        with self._reading, self._failing():
             return self._f.readinto(buffer)
 
     def seek(self, offset: int, whence: int = 0, /) -> int:

@@ -9,6 +9,7 @@ import os
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
 
@@ -322,6 +323,38 @@ def test_only_what_stands_before_the_damage_is_released(workers: int) -> None:
     # Asked for more than is whole, it gives nothing: a short answer would look like the end.
     with pytest.raises(Damaged):
         Opener(io.BytesIO(sealed), [IDENTITY], workers=workers).read(6 * BLOCK_SIZE)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_a_source_that_fails_says_so_to_the_caller_after_what_stood_before(workers: int) -> None:
+    """Whichever thread reads: the plaintext of the batches before, then the source's own error, for good."""
+    whole = BATCH * max(1, workers - 1)
+
+    class Pulled(io.BytesIO):
+        def readinto(self, buffer: object, /) -> int:
+            if self.tell() >= whole + 1000:
+                raise OSError(5, "the stick was pulled")
+            return super().readinto(memoryview(buffer)[: whole // 4])  # type: ignore[arg-type]
+
+    opener = Opener(Pulled(seal(NOISE + NOISE, [IDENTITY.recipient])), [IDENTITY], workers=workers)
+    assert opener.read(whole) == (NOISE + NOISE)[:whole]
+    for __ in range(2):
+        with pytest.raises(OSError, match="the stick was pulled"):
+            opener.read(1)
+
+
+def test_a_reader_that_is_dropped_leaves_no_thread_behind() -> None:
+    """After a batch of several, after the end, and after an error alike."""
+    sealed = seal(NOISE, [IDENTITY.recipient])
+    for data, size in ((sealed, 1), (sealed, -1), (sealed[:-1], -1)):
+        before = set(threading.enumerate())
+        opener = Opener(io.BytesIO(data), [IDENTITY], workers=2)
+        (ahead,) = set(threading.enumerate()) - before
+        with suppress(Damaged):
+            opener.read(size)
+        del opener
+        ahead.join(30)
+        assert not ahead.is_alive()
 
 
 def test_random_access_reads_only_what_it_needs() -> None:
