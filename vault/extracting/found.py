@@ -65,6 +65,11 @@ class Found:
         self._parts.append(tidied)
         self._room -= size
 
+    @property
+    def has_text(self) -> bool:
+        """Whether anything was kept."""
+        return bool(self._parts)
+
     def leave(self, words: str) -> None:
         """Say that something is not read, and why."""
         if len(self.left) < MAX_LEFT:

@@ -65,10 +65,20 @@ def pictures(untrusted: bytes, argument: bytes) -> bytes:
 
 
 def _read_whole(untrusted: bytes, name: bytes, found: Found) -> str:
-    kind = kinds.kind_of(name, untrusted[: kinds.HEAD])
-    with suppress(Enough):
-        kind = _read(untrusted, name, found)
-    return kind
+    """Read a document as far as that goes: some words are worth more than none. Its kind. Raises Refused."""
+    try:
+        return _read(untrusted, name, found)
+    except Enough:
+        pass
+    except Refused as exc:
+        if not found.has_text:
+            raise
+        found.leave(str(exc))
+    except Exception:
+        if not found.has_text:
+            raise
+        found.leave("a part of it is damaged")
+    return kinds.kind_of(name, untrusted[: kinds.HEAD])
 
 
 def _read(untrusted: bytes, name: bytes, found: Found) -> str:
@@ -79,9 +89,10 @@ def _read(untrusted: bytes, name: bytes, found: Found) -> str:
         return _read_zip(untrusted, found)
     if head.startswith(kinds.OLE):
         root = ole.opened(untrusted, found)
+        kind = _read_compound(root, found)
         if root.main:
             root.read_properties()
-        return _read_compound(root, found)
+        return kind
     if head.startswith(kinds.RTF):
         rtf.read_rtf(untrusted, found, _inside(found))
         return kinds.WORD
@@ -166,11 +177,11 @@ def _read_compound(storage: ole.Compound, found: Found) -> str:
 
 def _read_package(storage: ole.Compound, found: Found) -> None:
     """What an object of another program holds, if it is a file like others."""
-    packed = [name for name in ole.PACKAGES if name in storage.streams]
+    packed = list(storage.packed())
     if not packed and not any(storage.documents()):
         raise Refused("an Office format from before 2007 that is not read here")
-    for name in packed:
-        _inside(found)("", storage.stream(name))
+    for name, content in packed:
+        _inside(found)(name, content)
 
 
 def _inside(found: Found) -> mail.Inside:

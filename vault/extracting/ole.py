@@ -7,6 +7,7 @@ lie in storages of another one are documents of their own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 
@@ -21,12 +22,18 @@ MAIN_STREAMS = (DOC, XLS, XLS_95, PPT, MSG)
 """The stream that makes a storage a document of its kind."""
 _DEEPEST = 8
 """Storages in storages."""
-PACKAGES = ("Package", "CONTENTS")
+_PACKAGES = ("Package", "CONTENTS")
 """Streams in which an object keeps a file of another program as it is."""
+_NATIVE = "\x01Ole10Native"
+"""The stream in which Windows' Packager keeps a file that was dropped into a document ([MS-OLEDS] 2.3.6)."""
+_BEFORE_PACKED = re.compile(rb".{4}\x02\0(?P<name>[^\0]*)\0[^\0]*\0.{4}", re.S)
+"""Size and kind, the file's name, where it was, and a kind again; then where it lay meanwhile, and the file itself,
+each with its length in front."""
 _PROTECTED = ("EncryptedPackage", "EncryptedSummary")
 """Office's documents with a password: those since 2007 ([MS-OFFCRYPTO] 2.3.4.4), and slides before ([MS-PPT] 2.1.5)."""
 _PROPERTIES = ("title", "subject", "author", "keywords", "comments", "last_saved_by", "category", "manager", "company")
 _DAMAGED = "it is damaged, or no compound file"
+_PART_DAMAGED = "a part of it is damaged"
 _UTF8 = 65001
 
 
@@ -43,17 +50,21 @@ class Compound:
         self.storages = sorted({path[depth] for path in paths if len(path) > depth + 1})
 
     def stream(self, name: str) -> bytes:
-        """A stream of this storage; nothing when it is not there. Raises Refused for a damaged one, or too much."""
+        """A stream of this storage, as far as it goes; nothing when it is not there. Raises Refused for a damaged one,
+        or too much."""
         if name not in self.streams:
             return b""
         path = [*self.folder, name]
         try:
-            self._found.unpack(self._file.get_size(path))
+            size = self._file.get_size(path)
+            self._found.unpack(size)
             content: bytes = self._file.openstream(path).read()
         except Refused:
             raise
         except Exception as exc:  # olefile tells damage by many classes
-            raise Refused("a part of it is damaged") from exc
+            raise Refused(_PART_DAMAGED) from exc
+        if len(content) < size:
+            self._found.leave(_PART_DAMAGED)
         return content
 
     def inner(self, name: str) -> Compound:
@@ -66,10 +77,21 @@ class Compound:
         """Storages anywhere below that are documents, but not what lies in these."""
         for name in self.storages:
             storage = self.inner(name)
-            if storage.main:
+            if storage.main or not storage.streams.isdisjoint((*_PACKAGES, _NATIVE)):
                 yield storage
             elif len(storage.folder) < _DEEPEST:
                 yield from storage.documents()
+
+    def packed(self) -> Iterator[tuple[str, bytes]]:
+        """Names and contents of files that an object holds as they are. Raises Refused."""
+        for name in _PACKAGES:
+            if name in self.streams:
+                yield "", self.stream(name)
+        native = self.stream(_NATIVE)
+        if head := _BEFORE_PACKED.match(native):
+            at = head.end() + 4 + int.from_bytes(native[head.end() : head.end() + 4], "little")
+            size = int.from_bytes(native[at : at + 4], "little")
+            yield decode(head["name"]), native[at + 4 : at + 4 + size]
 
     @property
     def main(self) -> str:
