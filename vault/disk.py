@@ -27,6 +27,9 @@ _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # so that a FIFO put in a file's place cannot make an open wait for ever
 _DIRECT = getattr(os, "O_DIRECT", 0)
 
+FLUSHABLE = os.O_RDONLY if os.name != "nt" else os.O_RDWR | _BINARY
+"""How a file is opened to be synced: Windows does it only for who may write (FlushFileBuffers)."""
+
 DIRECT_BLOCK = 4096
 """Bytes to which a transfer past the cache is aligned: no drive of today has larger blocks (open(2), O_DIRECT)."""
 _NO_DIRECT = (errno.EINVAL, errno.EOPNOTSUPP)
@@ -314,8 +317,13 @@ def full_sync(fd: int) -> None:
 def sync_file_system(path: str) -> None:
     """Return once all that was written to the file system of this folder is on its medium (syncfs(2)).
 
-    Where a system has no such call, all file systems are synced, or none (Windows). Raises OSError.
+    Where a system has no such call, all file systems are synced; on Windows each file below the folder. Raises OSError.
     """
+    if os.name == "nt":
+        for where, _folders, names in os.walk(path):
+            for name in names:
+                _sync_file(os.path.join(where, name))
+        return
     try:
         import ctypes
 
@@ -328,6 +336,14 @@ def sync_file_system(path: str) -> None:
     try:
         if syncfs(fd) != 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), path)
+    finally:
+        os.close(fd)
+
+
+def _sync_file(path: str) -> None:
+    fd = os.open(path, FLUSHABLE)
+    try:
+        full_sync(fd)
     finally:
         os.close(fd)
 

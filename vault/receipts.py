@@ -23,7 +23,7 @@ from vault import abroad, whereabouts
 from vault.bundle import Signer, Tags, key_digest
 from vault.cases import Case, list_cases, open_store
 from vault.contacts import name_of
-from vault.disk import Disk
+from vault.disk import FLUSHABLE, Disk
 from vault.elsewhere import expect_outside_vaults
 from vault.errors import (
     AlreadyThere,
@@ -130,7 +130,7 @@ def _make_durable(folder: str, disk: Disk) -> None:
         for base, __, names in os.walk(folder, onerror=_fail):
             for name in names:
                 path = os.path.join(base, name)
-                fd = os.open(path, os.O_RDONLY)
+                fd = os.open(path, FLUSHABLE)
                 try:
                     disk.sync(fd, path)
                 finally:

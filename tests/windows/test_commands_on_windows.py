@@ -287,6 +287,28 @@ def test_a_file_that_a_scanner_looks_at_for_a_moment_is_replaced_all_the_same(tm
     assert done.stdout.split() == [b"2", b"new"], done.stderr
 
 
+SYNCS = """
+import os, sys
+from vault.disk import sync_file_system
+synced = []
+real = os.fsync
+def fsync(fd):
+    real(fd)
+    synced.append(os.fstat(fd).st_size)
+os.fsync = fsync
+sync_file_system(sys.argv[1])
+print(sorted(synced))
+"""
+
+
+def test_documents_are_on_the_medium_before_their_folder_gets_its_name(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "deeper").mkdir(parents=True)
+    for size, name in enumerate(("a", "deep/b", "deep/deeper/c"), start=1):
+        (tmp_path / name).write_bytes(bytes(size))
+    done = run_python("-c", SYNCS, windows_path(tmp_path), cwd=tmp_path)
+    assert done.stdout.strip() == b"[1, 2, 3]", done.stderr
+
+
 def test_the_language_is_the_one_of_the_user_s_region(tmp_path: Path) -> None:
     code = "from vault import language; print(language._of_windows())"
     said = run_python("-c", code, cwd=tmp_path, LC_ALL="ru_RU.UTF-8").stdout

@@ -48,7 +48,14 @@ def become(words: list[str]) -> None:
     path = os.path.realpath(command[0])
     loaders = [os.path.realpath(loader) for loader in _LOADERS if os.path.exists(loader)]
     confine_for_program(Limits.decode(limits), (*_LIBRARIES, *reads), (path, *loaders))
-    os.execve(path, command, dict(word.split("=", 1) for word in variables))  # noqa: S606  # no shell is what we want
+    environment = dict(word.split("=", 1) for word in variables)
+    if sys.platform == "win32":  # no process becomes another there; the job ends the program with this one
+        kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        done = subprocess.run(
+            [path, *command[1:]], stdin=0, stdout=1, stderr=subprocess.DEVNULL, env=environment | kept, check=False
+        )
+        os._exit(int(done.returncode != 0))
+    os.execve(path, command, environment)  # noqa: S606  # no shell is what we want
 
 
 def _until_dashes(words: list[str]) -> tuple[list[str], list[str]]:

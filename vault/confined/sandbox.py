@@ -2,8 +2,9 @@
 """What a process gives up before it reads a hostile byte, for ever, and what it then says holds.
 
 On Linux: rlimits, no new privileges, not dumpable, Landlock (landlock(7)) with no rule at all, so no file and no TCP
-port, and seccomp with the list of ``bpf``. Elsewhere: the rlimits there are, and being a process of its own. Each part
-is tried by itself; ``Confinement`` says which took hold, and claims none that did not. Standard library only.
+port, and seccomp with the list of ``bpf``. Elsewhere: the rlimits there are, on Windows a job object, and being a
+process of its own. Each part is tried by itself; ``Confinement`` says which took hold, and claims none that did not.
+Standard library only.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from vault.confined import bpf
+from vault.confined import bpf, job_object
 from vault.confined.protocol import Limits
 
 # <linux/prctl.h>
@@ -81,7 +82,7 @@ def confine(limits: Limits) -> Confinement:
     """Give up everything that ``limits`` and the system let this process give up. There is no way back."""
     global _here
     no_new_privileges, landlock, seccomp = False, 0, False
-    set_limits = list(_lower_limits(limits))
+    set_limits = [*_lower_limits(limits), *job_object.enter(limits, processes=1)]
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -99,7 +100,7 @@ def confine_for_program(limits: Limits, readable: Sequence[str], program: Sequen
     """
     global _here
     no_new_privileges, landlock, seccomp = False, 0, False
-    set_limits = list(_lower_limits(limits))
+    set_limits = [*_lower_limits(limits), *job_object.enter(limits, processes=2)]  # itself, and the program
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         no_new_privileges = libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
