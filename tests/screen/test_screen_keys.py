@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual import events
 
 from tests.support.newsroom import PASSPHRASE, unlock
 from tests.support.screens import Seat, signals_put_back, sit
@@ -19,7 +20,6 @@ from vault.report import Report
 from vault.screen import leaving
 from vault.screen.app import Browse
 from vault.screen.curtain import Curtain
-from vault.screen.dialogs import KeyBar
 from vault.screen.documents import Documents
 from vault.screen.home import Home
 from vault.screen.leaving import Ending, Left
@@ -74,25 +74,14 @@ def test_what_a_wipe_could_not_do_is_told(room: str) -> None:
     assert not keys_are_there(room)
 
 
-async def click_on(seat: Seat, words: str) -> None:
-    """Click where these words stand in the last lines."""
-    bar = seat.app.screen.query_one(KeyBar)
-    for y in range(bar.size.height):
-        x = bar.render_line(y).text.find(words)
-        if x >= 0:
-            await seat.click(KeyBar, offset=(bar.gutter.left + x, y))
-            return
-    raise AssertionError(words)
-
-
 def test_two_clicks_on_the_word_wipe_and_one_does_not(room: str) -> None:
     async def once(seat: Seat) -> None:
-        await click_on(seat, "WIPE")
+        await seat.click_on("WIPE")
         assert "the vault is wiped" in seat.text
 
     async def twice(seat: Seat) -> None:
-        await click_on(seat, "WIPE")
-        await click_on(seat, "WIPE")
+        await seat.click_on("WIPE")
+        await seat.click_on("WIPE")
 
     assert sit(room, once, opened=unlock(room)).left is Left.LEFT
     assert keys_are_there(room)
@@ -102,13 +91,24 @@ def test_two_clicks_on_the_word_wipe_and_one_does_not(room: str) -> None:
 
 def test_every_word_of_the_last_lines_does_what_its_key_does(room: str) -> None:
     async def act(seat: Seat) -> None:
-        await click_on(seat, "Help")
+        await seat.click_on("Help")
         assert "What the keys do" in seat.text
         await seat.press("escape")
-        await click_on(seat, "Hide")
+        await seat.click_on("Hide")
         assert isinstance(seat.app.screen, Curtain)
 
     sit(room, act, opened=unlock(room))
+
+
+@pytest.mark.parametrize("where", ["f1", "f2", "f4", "f5", "ctrl+n", "ctrl+o"])
+def test_the_word_is_in_every_window_and_two_clicks_on_it_wipe(room: str, where: str) -> None:
+    async def act(seat: Seat) -> None:
+        await seat.press(where)
+        await seat.click_on("WIPE")
+        await seat.click_on("WIPE")
+
+    assert sit(room, act, opened=unlock(room)).left is Left.WIPED
+    assert not keys_are_there(room)
 
 
 @pytest.mark.parametrize("where", ["f2", "f5", "f1", "f7", "f9", "ctrl+n", "enter"])
@@ -181,11 +181,15 @@ def test_what_ends_behind_the_hidden_screen_is_shown_afterwards(room: str) -> No
     sit(room, act, opened=unlock(room))
 
 
-def test_locking_leaves_and_zeroes_the_keys(room: str) -> None:
+@pytest.mark.parametrize("key", ["f10", "ctrl+l", "ctrl+д"])
+@pytest.mark.parametrize("hidden", [False, True])
+def test_locking_leaves_and_zeroes_the_keys(room: str, key: str, hidden: bool) -> None:
     vault = unlock(room)
 
     async def act(seat: Seat) -> None:
-        await seat.press("f10")
+        if hidden:
+            await seat.press("f9")
+        seat.app.post_message(events.Key(key, None))
 
     assert sit(room, act, opened=vault).left is Left.LOCKED
     with pytest.raises(ValueError, match="closed"):

@@ -70,6 +70,35 @@ def test_in_80_columns_and_24_lines_longer_words_leave_every_key_in_sight(room: 
     sit(room, act, opened=unlock(room))
 
 
+@pytest.mark.usefixtures("in_long_words")
+@pytest.mark.parametrize("part", PARTS)
+def test_on_a_screen_as_narrow_as_a_phone_s_the_ways_out_stay_in_sight(room: str, part: str) -> None:
+    async def act(seat: Seat) -> None:
+        await seat.press(*PARTS[part])
+        assert "F12 F12 WIPE" in seat.text
+        assert "F9 " in seat.text
+        if part == "home":
+            assert all(key in seat.text for key in ("F1 ", "F10 ", "Ctrl+Q "))
+
+    sit(room, act, size=(60, 20), opened=unlock(room))
+
+
+@pytest.mark.usefixtures("in_long_words")
+def test_a_page_that_is_longer_than_the_screen_is_scrolled_with_its_button_in_sight(room: str) -> None:
+    def words(seat: Seat) -> str:
+        return " ".join(seat.text.replace("│", " ").replace("ж", "").split())
+
+    async def act(seat: Seat) -> None:
+        await seat.press("f1")
+        assert "keeps all of it" not in words(seat)
+        assert "Go on" in words(seat)
+        await seat.press("end")
+        assert "keeps all of it" in words(seat)
+        assert "Go on" in words(seat)
+
+    sit(room, act, size=(60, 20), opened=unlock(room))
+
+
 @pytest.mark.parametrize("size", [(80, 24), (60, 20), (120, 40), (200, 60)])
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_can_be_shown_at_every_size(room: str, part: str, size: tuple[int, int]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rich.cells import cell_len
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -43,6 +44,14 @@ class Seat:
     async def click(self, selector: str | type[Widget], **more: Any) -> None:
         """Click somewhere, and wait."""
         await self.pilot.click(selector, **more)
+        await self.settle()
+
+    async def click_on(self, words: str) -> None:
+        """Click where these words are last to be seen, as somebody with a mouse does, and wait."""
+        lines = self.text.splitlines()
+        y = max(y for y, line in enumerate(lines) if words in line)
+        x = cell_len(lines[y][: lines[y].rindex(words)])
+        assert await self.pilot.click(offset=(x, y))
         await self.settle()
 
     @property

@@ -68,7 +68,7 @@ class Adding(Screen[bool]):
             yield Button(Content(_("Back")), id="back")
         yield Words(_("The originals stay where they are."), classes="quiet")
         yield KeyBar(
-            ("Space", _("Choose"), ""), ("Enter", _("Open the folder"), ""), ("Tab", _("Next field"), ""),
+            (_("Space"), _("Choose"), ""), ("Enter", _("Open the folder"), ""), ("Tab", _("Next field"), ""),
             ("F2", _("Add"), "screen.add"), ("Esc", _("Back"), "screen.back"), ("F9", _("Hide"), "app.hide"),
             ("F12 F12", _("WIPE"), "app.wipe_click"),
         )  # fmt: skip

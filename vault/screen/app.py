@@ -30,6 +30,7 @@ from vault.screen.desk import Desk
 from vault.screen.entrance import Entrance, PassphraseField
 from vault.screen.home import Home
 from vault.screen.jobs import Ended, Job
+from vault.screen.layouts import latin_key
 from vault.screen.leaving import Ending, Left
 from vault.screen.twice import HIDE_KEYS, HIDE_SECONDS, WIPE_KEYS, WIPE_SECONDS, Press, Twice
 from vault.vaults import Vault
@@ -112,8 +113,10 @@ class Browse(App[Ending], inherit_bindings=False):
         """See every key and click first."""
         if isinstance(event, events.InputEvent) and not event.is_forwarded and not isinstance(event, events.MouseMove):
             self._used = time.monotonic()
-        if isinstance(event, events.Key) and not event.is_forwarded and self._is_for_us(event):
-            return
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            event.key = latin_key(event.key)
+            if self._is_for_us(event):
+                return
         await super().on_event(event)
 
     def _is_for_us(self, event: events.Key) -> bool:
@@ -127,7 +130,7 @@ class Browse(App[Ending], inherit_bindings=False):
         if self._curtain is not None:
             if event.key in {"enter", "f9"}:
                 self._show()
-            return event.key not in {"f10", "ctrl+q", "ctrl+c"} or self._leave_by(event.key)
+            return event.key not in {"f10", "ctrl+l", "ctrl+q", "ctrl+c"} or self._leave_by(event.key)
         if self._hide_keys.press(event.key, event.time) is Press.SECOND:
             self.action_hide()
             return True
@@ -137,7 +140,7 @@ class Browse(App[Ending], inherit_bindings=False):
         match key:
             case "f9":
                 self.action_hide()
-            case "f10":
+            case "f10" | "ctrl+l":  # some terminals open a menu with F10
                 self.action_lock()
             case "ctrl+q" | "ctrl+c":
                 self.action_leave()

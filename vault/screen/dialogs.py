@@ -26,6 +26,10 @@ from vault.terminal import size_text
 
 REDRAW_SECONDS = 0.2
 WIPE_CLICK = "app.wipe_click"
+MAX_LINES = 3
+"""Of keys."""
+_ALWAYS = frozenset({"screen.help", "screen.back", "app.hide", "app.lock", "app.leave", WIPE_CLICK})
+"""What is shown however narrow the screen is: the page that says the rest, and the ways out."""
 
 
 class Words(Static):
@@ -36,7 +40,10 @@ class Words(Static):
 
 
 class KeyBar(Static):
-    """The keys that can be pressed here, each in plain words; a click does the same, where there is an action."""
+    """The keys that can be pressed here, each in plain words; a click does the same, where there is an action.
+
+    Where there is no room for all, the last ones are left out that are not always shown: they work all the same.
+    """
 
     def __init__(self, *keys: tuple[str, str, str]) -> None:
         """``keys``: what is pressed, what it does, and the action behind it."""
@@ -53,9 +60,19 @@ class KeyBar(Static):
         return Content("\n").join(lines)
 
     def _lines(self, width: int) -> list[list[tuple[str, str, str]]]:
+        keys = list(self._keys)
+        while len(lines := self._broken(keys, width)) > MAX_LINES:
+            spare = [key for key in keys if key[2] not in _ALWAYS]
+            if not spare:
+                break
+            keys.remove(spare[-1])
+        return lines
+
+    @staticmethod
+    def _broken(keys: Sequence[tuple[str, str, str]], width: int) -> list[list[tuple[str, str, str]]]:
         lines: list[list[tuple[str, str, str]]] = [[]]
         left = width
-        for key in self._keys:
+        for key in keys:
             need = cell_len(f"{key[0]} {key[1]}") + 2
             if need - 2 > left and lines[-1]:
                 lines.append([])
@@ -73,10 +90,19 @@ def _shown(key: tuple[str, str, str]) -> Content:
     return shown.stylize(Style.from_meta({"@click": action})) if action else shown
 
 
+def ways_out(*keys: tuple[str, str, str]) -> KeyBar:
+    """The last lines of a window: its own keys, and those that work everywhere."""
+    return KeyBar(*keys, ("F9", _("Hide"), "app.hide"), ("F12 F12", _("WIPE"), WIPE_CLICK))
+
+
 class Box(ModalScreen[Any]):
     """A window in the middle. Escape closes it without an answer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "back", "")]
+
+    def keys(self) -> KeyBar:
+        """Its last lines."""
+        return ways_out(("Esc", _("Back"), "screen.back"))
 
     def action_back(self) -> None:
         """Close it."""
@@ -96,11 +122,21 @@ class Told(Box):
         """The words and a button."""
         with Vertical(classes="box"):
             yield Words(self._heading, classes="heading")
-            with VerticalScroll(classes="row"):
+            with VerticalScroll(classes="row", id="told"):
                 for line in self._lines:
                     yield Words(line, classes="wide")
             with Horizontal(classes="buttons"):
                 yield Button(Content(_("Go on")), id="go-on")
+        yield self.keys()
+
+    def on_resize(self) -> None:
+        """Keep the heading and the button in sight: what has no room between them is scrolled to."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        told = self.query_one("#told")
+        around = self.query_one(".box").virtual_size.height - told.outer_size.height
+        told.styles.max_height = max(1, self.query_one(".box").container_size.height - around)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Close it."""
@@ -142,6 +178,7 @@ class Asked(Box):
             with Horizontal(classes="buttons"):
                 yield Button(Content(self._button), id="yes")
                 yield Button(Content(_("Back")), id="no")
+        yield self.keys()
 
     def on_input_submitted(self) -> None:
         """Enter is the first button."""
@@ -176,6 +213,7 @@ class Working(ModalScreen[None]):
             yield Words(_("What is finished stays, whatever happens now."), classes="quiet wide")
             with Horizontal(classes="buttons"):
                 yield Button(Content(_("Stop")), id="stop")
+        yield ways_out(("Ctrl+Q", _("Stop"), "app.leave"))
 
     def on_mount(self) -> None:
         """Look at the job now and then."""

@@ -135,7 +135,7 @@ class Exporting(Screen[bool]):
             yield Button(Content(_("Export")), id="export")
             yield Button(Content(_("Back")), id="back")
         yield KeyBar(
-            ("Space", _("Choose"), ""), ("Tab", _("Next field"), ""), ("F5", _("Export"), "screen.export"),
+            (_("Space"), _("Choose"), ""), ("Tab", _("Next field"), ""), ("F5", _("Export"), "screen.export"),
             ("Esc", _("Back"), "screen.back"), ("F9", _("Hide"), "app.hide"),
             ("F12 F12", _("WIPE"), "app.wipe_click"),
         )  # fmt: skip
@@ -231,6 +231,7 @@ class ChooseFolder(Box):
         with Horizontal(classes="buttons"):
             yield Button(Content(_("This folder")), id="this")
             yield Button(Content(_("Back")), id="back")
+        yield self.keys()
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

@@ -22,7 +22,7 @@ def _lines() -> list[str]:
         _("Letters work too: A add, R read, V check, E export, I index, / search, N new case, O open, ? this page."),
         "",
         _("F9, or Escape twice: empties the screen at once. Enter brings it back. The keys stay in memory."),
-        _("F10: forgets the keys, also those that sandyk unlock left, and leaves."),
+        _("F10 or Ctrl+L: forgets the keys, also those that sandyk unlock left, and leaves."),
         _("Ctrl+Q: stops what is under way; with nothing under way, leaves. What sandyk unlock left stays."),
         "",
         _("F12 twice within two seconds, or held down: wipes the vault at once and for ever, without a question."),

@@ -29,6 +29,7 @@ from vault.screen.documents import Documents
 from vault.screen.exporting import Exporting
 from vault.screen.help import Help
 from vault.screen.indexing import index_documents
+from vault.screen.layouts import latin
 from vault.screen.opening import Opening
 from vault.screen.reading import Reading
 from vault.screen.shelf import Found
@@ -36,8 +37,6 @@ from vault.screen.verifying import verify_case
 from vault.searching import Part
 
 ALL = "all"
-_LATIN = str.maketrans("йцукенгшщзфывапролдячсмитьбю.", "qwertyuiopasdfghjklzxcvbnm,./")
-"""The letters on the same keys of a Russian or Kyrgyz keyboard, so that nobody has to switch it over."""
 
 
 class Home(Screen[None]):
@@ -97,8 +96,7 @@ class Home(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Letters do what function keys do, for terminals that keep those for themselves."""
-        letter = (event.character or "").lower().translate(_LATIN) if event.character != "/" else "/"
-        action = self.LETTERS.get(letter)
+        action = self.LETTERS.get(latin(event.character or ""))
         if action is not None:
             event.stop()
             self.call_later(self.run_action, action)

@@ -57,7 +57,7 @@ Words { width: auto; height: auto; }
 Words.wide { width: 1fr; }
 Words.heading { text-style: bold; color: $primary; margin-bottom: 1; width: 1fr; }
 Words.quiet { color: $secondary; }
-Words.question { margin-top: 1; text-style: bold; }
+Words.question { margin-top: 1; text-style: bold; width: 1fr; }
 Words.warning { color: $error; text-style: bold; }
 
 Input, Input:focus { border: none; height: 1; padding: 0 1; background: $panel; }

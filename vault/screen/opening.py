@@ -53,7 +53,7 @@ class Opening(Screen[bool]):
             yield Button(Content(_("Open")), id="open")
             yield Button(Content(_("Back")), id="back")
         yield KeyBar(
-            ("Space", _("Choose"), ""), ("Enter", _("Open the folder"), ""), ("Ctrl+O", _("Open"), "screen.take_in"),
+            (_("Space"), _("Choose"), ""), ("Enter", _("Open the folder"), ""), ("Ctrl+O", _("Open"), "screen.take_in"),
             ("Esc", _("Back"), "screen.back"), ("F9", _("Hide"), "app.hide"), ("F12 F12", _("WIPE"), "app.wipe_click"),
         )  # fmt: skip
 
@@ -108,7 +108,7 @@ def _lines(opened: Opened) -> list[str]:
     if sender is None:
         return [*lines, _("Unsigned: nothing in it shows who made it.")]
     who = _("an unknown key") if sender.name is None else printable(sender.name)
-    lines.append(_("Signed by {name}: {remark}").format(name=who, remark=printable(_(sender.remark))))
+    lines.append(_("Signed by {name}: {remark}").format(name=who, remark=printable(sender.said)))
     if not sender.trusted:
         lines += [
             "",
