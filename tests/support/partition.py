@@ -49,7 +49,7 @@ def write(
 
 def a_bundle(blocks: int = 4) -> bytes:
     """The tar of a signed bundle, of nearly so many blocks (and four at least)."""
-    filler = os.urandom(max(0, int(blocks * BLOCK * 0.93) - 40_000))
+    filler = os.urandom(max(0, int(blocks * BLOCK * 0.97) - 62_000))
     tar = bundles.plaintext_of(bundles.seal((*bundles.DOCUMENTS, (b"filler", filler)))[0])
     assert (blocks - 1) * BLOCK < len(tar) <= max(4, blocks) * BLOCK
     return tar
