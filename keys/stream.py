@@ -238,7 +238,7 @@ class _Batches:
         self._sealed = memoryview(bytearray(BATCH_BLOCKS * workers * SEALED_BLOCK_SIZE + 1))
         self._sealed[: len(untrusted_start)] = untrusted_start
         self._held = len(untrusted_start)
-        self._plain, self._other = (memoryview(bytearray(BATCH_BLOCKS * workers * BLOCK_SIZE)) for _ in range(2))
+        self._plain, self._other = (memoryview(bytearray(BATCH_BLOCKS * workers * BLOCK_SIZE)) for __ in range(2))
         self._number = 0
 
     def open_next(self) -> _Opened:
