@@ -16,6 +16,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from vault.cli.values import take_as_typed
 from vault.language import ENGLISH, later, spoken
 from vault.overheard import recognised
 
@@ -93,6 +94,7 @@ class _Translated(_Mixed):  # type: ignore[misc]
     def get_help_option(self, ctx: Any) -> Any:
         """``--help`` itself."""
         option = super().get_help_option(ctx)
+        take_as_typed([option])
         if option is not None and option.help:
             option.help = _(option.help)
         return option
@@ -121,6 +123,7 @@ class Command(_Translated, TyperCommand):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
+        take_as_typed(self.params)
         for parameter in self.params:
             if parameter.param_type_name == "argument":
                 parameter.display_type_rich = lambda ctx: None
@@ -128,3 +131,7 @@ class Command(_Translated, TyperCommand):
 
 class Family(_Translated, TyperGroup):
     """Commands under one name, in the order in which they were added."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        take_as_typed(self.params)
