@@ -31,6 +31,8 @@ from vault.whereabouts import Where
 
 PAGE = 100
 PAGES_KEPT = 40
+MIN_NAME = 20
+"""Cells that a name has before another column may take some; where the document is always has its column."""
 _SIZE, _FILED, _CASE = 10, 16, 16  # columns, in cells
 
 
@@ -47,9 +49,9 @@ def where_words(where: Where | None) -> str:
             return "…"
 
 
-def _room_for_where() -> int:
+def _room_for(found: set[Where]) -> int:
     """Cells that the longest of these words takes, whatever the language."""
-    return max(cell_len(where_words(where)) for where in Where)
+    return max(cell_len(where_words(where)) for where in found)
 
 
 class Documents(ScrollView, can_focus=True):
@@ -93,6 +95,7 @@ class Documents(ScrollView, can_focus=True):
         self._pages: OrderedDict[int, list[Item | None]] = OrderedDict()
         self._asked: set[int] = set()
         self._places: Mapping[CaseId, Mapping[bytes, Where]] = {}
+        self._room_for_where = _room_for({Where.HERE})
         self._case_names: Mapping[CaseId, str] | None = None
 
     def show(self, rows: Sequence[Row], case_names: Mapping[CaseId, str] | None) -> None:
@@ -120,6 +123,7 @@ class Documents(ScrollView, can_focus=True):
     def show_places(self, places: Mapping[CaseId, Mapping[bytes, Where]]) -> None:
         """Where the documents of some cases are."""
         self._places = places
+        self._room_for_where = _room_for({Where.HERE}.union(*(of.values() for of in places.values())))
         self.refresh()
 
     @property
@@ -154,24 +158,33 @@ class Documents(ScrollView, can_focus=True):
 
     def _line(self, row: int, width: int) -> str:
         entry, item = self.rows[row], self._item(row)
-        cells: list[tuple[str, int]] = []
-        if item is None:
-            name = "…"
-        else:
-            name = printable(item.name)
-            places = self._places.get(entry.case)
-            where = None if places is None else places.get(item.id, Where.HERE)
-            if width >= 50:
-                cells.append((f"{size_text(item.size):>{_SIZE}}", _SIZE))
-            cells.append((where_words(where), _room_for_where()))
-            if width >= 84:
-                cells.append((time_text(item.filed_ns), _FILED))
-            if self._case_names is not None and width >= 66:
-                cells.append((printable(self._case_names.get(entry.case, "")), _CASE))
-        left = max(8, width - 2 - sum(size + 1 for _text, size in cells))
         mark = "* " if entry in self.marks else "  "
-        tail = "".join(" " + set_cell_size(text, size) for text, size in cells)
-        return set_cell_size(mark + set_cell_size(_cut(name, left), left) + tail, width)
+        if item is None:
+            return set_cell_size(f"{mark}…", width)
+        cells = self._cells(entry, item)
+        left = width - cell_len(mark) - 1 - cells["where"][1]
+        for column in ("size", "case", "filed"):  # by what they are worth
+            taken = cells[column][1] + 1 if column in cells else 0
+            if left - taken < MIN_NAME:
+                cells.pop(column, None)
+            else:
+                left -= taken
+        left = max(8, left)
+        tail = "".join(" " + set_cell_size(text, size) for text, size in cells.values())
+        return set_cell_size(mark + set_cell_size(_cut(printable(item.name), left), left) + tail, width)
+
+    def _cells(self, entry: Row, item: Item) -> dict[str, tuple[str, int]]:
+        """What there is to be said behind a name, each with its room, in the order in which it stands there."""
+        places = self._places.get(entry.case)
+        where = None if places is None else places.get(item.id, Where.HERE)
+        cells = {
+            "size": (f"{size_text(item.size):>{_SIZE}}", _SIZE),
+            "where": (where_words(where), self._room_for_where),
+            "filed": (time_text(item.filed_ns), _FILED),
+        }
+        if self._case_names is not None:
+            cells["case"] = (printable(self._case_names.get(entry.case, "")), _CASE)
+        return cells
 
     # Moving
 
@@ -226,7 +239,7 @@ class Documents(ScrollView, can_focus=True):
 
 def _cut(text: str, cells: int) -> str:
     """A long name keeps its beginning and its end: the ending says what it is."""
-    if len(text) <= cells or cells < 12:
+    if len(text) <= cells or cells < 8:
         return text
     tail = cells // 3
     return f"{text[: cells - tail - 1]}~{text[-tail:]}"

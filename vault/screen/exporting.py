@@ -100,7 +100,7 @@ class Exporting(Screen[bool]):
         if self._marked:
             what.insert(0, ("marked", _("the {count} marked documents").format(count=len(self._marked))))
         yield Words(_("Seal documents of {case}").format(case=printable(self._case.name)), classes="heading")
-        with VerticalScroll(classes="tall form"):
+        with VerticalScroll(classes="tall form", id="form"):
             yield Words(_("For whom?"), classes="question")
             yield Choices([(name, printable(name)) for name in verified], single=False, chosen=(), id="to")
             if len(verified) < len(contacts):
@@ -139,6 +139,10 @@ class Exporting(Screen[bool]):
             ("Esc", _("Back"), "screen.back"), ("F9", _("Hide"), "app.hide"),
             ("F12 F12", _("WIPE"), "app.wipe_click"),
         )  # fmt: skip
+
+    def on_mount(self) -> None:
+        """Begin with the first question in sight, and not with its answers."""
+        self.call_after_refresh(self.query_one("#form").scroll_home, animate=False, immediate=True)
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

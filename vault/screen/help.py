@@ -20,6 +20,7 @@ def _lines() -> list[str]:
         _("Arrows, Page up, Page down: move. Tab: to the next part. Enter: open. A mouse does the same."),
         _("Space: mark a document, to export some of them. Escape: back; in the list, no search and no marks."),
         _("Letters work too: A add, R read, V check, E export, I index, / search, N new case, O open, ? this page."),
+        _("With a Cyrillic layout press the same keys: nothing has to be switched over."),
         "",
         _("F9, or Escape twice: empties the screen at once. Enter brings it back. The keys stay in memory."),
         _("F10 or Ctrl+L: forgets the keys, also those that sandyk unlock left, and leaves."),

@@ -73,7 +73,7 @@ Toast { background: $panel; }
 #search-line Words { padding: 0 1; }
 #search { width: 1fr; }
 #columns { height: 1fr; }
-#cases-box { width: 26; border: solid $panel; }
+#cases-box { width: 30%; max-width: 26; border: solid $panel; }
 #documents-box { width: 1fr; border: solid $panel; }
 #cases-box:focus-within, #documents-box:focus-within { border: solid $primary; }
 #cases { height: 1fr; }
@@ -92,10 +92,10 @@ Entrance { align: center middle; }
 .buttons { height: auto; margin-top: 1; padding: 0 1; width: 1fr; }
 .box .buttons { padding: 0; }
 .field { height: 1; padding: 0 1; }
-.field Words { width: 22; }
+.field Words { width: 12; }
 .field Input { width: 1fr; }
 #chooser-folder { padding: 0 1; }
-Chooser OptionList { padding: 0 1; }
+Chooser OptionList, Chooser OptionList:focus { padding: 0 1; }
 .form { padding: 0 1; }
 Adding > Words, Opening > Words, Exporting > Words, ChooseFolder > Words { padding: 0 1; }
 Adding > .buttons, Exporting > .buttons { margin-bottom: 1; }
