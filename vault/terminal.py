@@ -281,6 +281,15 @@ def _decimal(value: float) -> str:
     return str(format_decimal(value, format="0.0", locale=spoken()))
 
 
+def span_text(seconds: int) -> str:
+    """A span of time for a person, in the largest of hours, minutes and seconds that has no fraction."""
+    if seconds and seconds % 3600 == 0:
+        return _("{number} h").format(number=seconds // 3600)
+    if seconds and seconds % 60 == 0:
+        return _("{number} min").format(number=seconds // 60)
+    return _("{number} s").format(number=seconds)
+
+
 def time_text(ns: int | None) -> str:
     """A time for a person, in the machine's own time zone; ``-`` when unknown.
 

@@ -151,6 +151,33 @@ def test_a_listing_has_dates_and_sizes_as_the_language_writes_them(one: Desk, la
     assert "1,5" in line and "1.5" not in line and "only here" not in line, line
 
 
+SPANS = """
+import sys
+from vault import language
+language.speak(sys.argv[1])
+from vault.terminal import span_text
+print("|".join(span_text(seconds) for seconds in (45, 90, 600, 7200)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "45 s|90 s|10 min|2 h"), ("ky", "45 секунд|90 секунд|10 мүнөт|2 саат"),
+        ("ru", "45 с|90 с|10 мин|2 ч"), ("uz", "45 soniya|90 soniya|10 daqiqa|2 soat"),
+    ],
+)  # fmt: skip
+def test_a_span_of_time_is_said_in_the_language(language: str, said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SPANS, language],
+        capture_output=True,
+        check=True,
+        env={"PYTHONUTF8": "1"},
+        cwd=words.ROOT,
+    )
+    assert done.stdout.decode() == said + "\n"
+
+
 @pytest.mark.parametrize(
     ("typed", "language", "yes"),
     [

@@ -57,7 +57,7 @@ def unlock(
         as_json=as_json,
         lines=(
             _("unlocked until {ends}, or until no command used the keys for {idle}").format(
-                ends=terminal.time_text(ends), idle=idle
+                ends=terminal.time_text(ends), idle=terminal.span_text(idle_s)
             ),
             _("to forget them at once: sandyk lock"),
         ),
