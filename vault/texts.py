@@ -240,8 +240,14 @@ class Texts:
             after = rows[-1][0]
 
     def states(self) -> dict[str, int]:
-        """How many documents are in each state."""
-        return dict(self._rows("SELECT state, count(*) FROM documents GROUP BY state ORDER BY state"))
+        """How many documents are in each state in which any are."""
+        # By two indexes: the table itself is three times as large as these, and most documents were read.
+        *others, (_all, count) = self._rows(
+            "SELECT state, count(*) FROM documents WHERE state != 'read' GROUP BY state"
+            " UNION ALL SELECT '', count(*) FROM documents"
+        )
+        read = count - sum(n for _state, n in others)
+        return dict(others) | ({"read": read} if read else {})
 
     def in_state(self, state: str) -> Iterator[Document]:
         """The documents in one state, in the order in which they were read."""

@@ -94,6 +94,10 @@ def test_a_document_that_is_remembered_again_is_found_by_its_new_text_alone(tmp_
         texts.remember([text(1, "новый")])
         assert (numbers(texts, "прежний"), numbers(texts, "новый")) == ([], [1])
         assert texts.states() == {"read": 1}
+        texts.remember([text(2, "", state="failed"), text(3, "", state="empty"), text(4, "", state="failed")])
+        assert texts.states() == {"read": 1, "failed": 2, "empty": 1}
+        texts.forget([text(1, "").document.item])
+        assert texts.states() == {"failed": 2, "empty": 1}
 
 
 def test_text_of_a_forgotten_document_is_in_no_page_of_the_file(tmp_path: Path) -> None:
