@@ -13,7 +13,8 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 
-from tests.support.newsroom import unlock
+from tests.screen.test_screen_doing import with_an_editor
+from tests.support.newsroom import add_paths, unlock
 from tests.support.screens import Seat, sit
 from vault.screen import look
 
@@ -97,6 +98,35 @@ def test_a_page_that_is_longer_than_the_screen_is_scrolled_with_its_button_in_si
         assert "Go on" in words(seat)
 
     sit(room, act, size=(60, 20), opened=unlock(room))
+
+
+@pytest.mark.usefixtures("in_long_words")
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+def test_names_of_twenty_letters_are_not_cut_however_long_the_other_columns_are(
+    room: str, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    name = "протокол-12-март.txt"
+    (tmp_path / name).write_text("x")
+    with unlock(room) as vault:
+        add_paths(vault, tmp_path / name)
+
+    async def act(seat: Seat) -> None:
+        assert name in seat.text
+        assert "only жhereж" in seat.text
+
+    sit(room, act, size=size, opened=unlock(room))
+
+
+@pytest.mark.usefixtures("in_long_words")
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+def test_the_page_for_an_export_begins_with_its_first_question(room: str, size: tuple[int, int]) -> None:
+    with_an_editor(room)
+
+    async def act(seat: Seat) -> None:
+        await seat.press("f5")
+        assert "For жwhom?" in seat.text
+
+    sit(room, act, size=size, opened=unlock(room))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20), (120, 40), (200, 60)])

@@ -82,7 +82,7 @@ def seal(vault: Vault, case: Case, order: Order, job: Job) -> Sealed:
 class Exporting(Screen[bool]):
     """Choose, seal. Answers with whether something was sealed."""
 
-    AUTO_FOCUS = "#to"
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", show=False),
         Binding("f5", "export", show=False),
@@ -100,7 +100,7 @@ class Exporting(Screen[bool]):
         if self._marked:
             what.insert(0, ("marked", _("the {count} marked documents").format(count=len(self._marked))))
         yield Words(_("Seal documents of {case}").format(case=printable(self._case.name)), classes="heading")
-        with VerticalScroll(classes="tall form", id="form"):
+        with VerticalScroll(classes="tall form"):
             yield Words(_("For whom?"), classes="question")
             yield Choices([(name, printable(name)) for name in verified], single=False, chosen=(), id="to")
             if len(verified) < len(contacts):
@@ -141,8 +141,8 @@ class Exporting(Screen[bool]):
         )  # fmt: skip
 
     def on_mount(self) -> None:
-        """Begin with the first question in sight, and not with its answers."""
-        self.call_after_refresh(self.query_one("#form").scroll_home, animate=False, immediate=True)
+        """Begin with the first question in sight, which a field that is focused by itself scrolls away."""
+        self.set_focus(self.query_one("#to"), scroll_visible=False)
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
