@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from itertools import combinations, product
 
-FOLDING = f"1 {unicodedata.unidata_version}"
+FOLDING = f"2 {unicodedata.unidata_version}"
 """Words folded by another version of these rules, or of Unicode, are folded anew before they are relied on."""
 LONGEST_WORD = 64
 """Characters of a word that count: what is longer is no word of a language."""
@@ -27,6 +27,9 @@ APOSTROPHES = "'`´ʹʻʼʽˈ‘’‛′＇"
 """All that people and their keyboards put where the Uzbek Latin alphabet has U+02BB and U+02BC."""
 _TURNED, _PLAIN = "ʻ", "ʼ"
 WORD = re.compile(rf"[^\W_]+(?:[{APOSTROPHES}][^\W_]+)*(?:(?<=[oOgG])[ʻ‘])?")
+_MOST_SIGNS = re.compile(r"([^\w\s\x00-\x7f]{30})[^\w\s\x00-\x7f]+")
+"""More signs in a row than a text for streams may have marks in one (UAX #15, section 13). Putting a row of marks in
+order takes the square of its length: a planted text of 4 MiB of them would take an hour."""
 _APOSTROPHE = re.compile(rf"(?<=[^\W_])[{APOSTROPHES}]")
 
 _CYRILLIC = {
@@ -55,9 +58,14 @@ _CYRILLIC_LETTER = re.compile("[а-яёўқғҳңөү]")
 _LATIN_LETTER = re.compile("[a-z]")
 
 
+def normalised(text: str) -> str:
+    """Text in NFKC; of more than 30 signs in a row, which no word has, only the first stay."""
+    return unicodedata.normalize("NFKC", _MOST_SIGNS.sub(r"\1", text))
+
+
 def fold(text: str) -> str:
     """Text as it is compared in a search: compatibility forms and case made equal, ё as е."""
-    return unicodedata.normalize("NFKC", text).casefold().replace("ё", "е")
+    return normalised(text).casefold().replace("ё", "е")
 
 
 def words(text: str) -> list[str]:

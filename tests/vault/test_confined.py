@@ -218,6 +218,15 @@ def test_nothing_of_a_child_is_left_running() -> None:
 
 
 @linux
+def test_when_memory_runs_out_linux_ends_readers_first() -> None:
+    with Worker(hostile("echo")) as child:
+        child.run([b"x"])
+        assert child._process is not None
+        pids = processes_of(child._process.pid)
+        assert pids and all(Path(f"/proc/{pid}/oom_score_adj").read_text() == "1000\n" for pid in pids)
+
+
+@linux
 @pytest.mark.parametrize("act", ["spin", "echo"])
 def test_a_child_does_not_outlive_the_process_that_asks(act: str) -> None:
     code = f"""

@@ -204,6 +204,12 @@ def test_a_long_text_is_read_to_a_point_and_a_binary_not_at_all(extract: Extract
     assert extract(os.urandom(30 << 20), "a.txt").text == ""
 
 
+def test_marks_that_stand_apart_only_by_what_is_taken_out_are_no_row_without_end(extract: Extract) -> None:
+    found = extract(("a" + "\u0301\u200b\u0316\u200b" * 300_000 + " конец").encode(), "a.txt")
+    assert found.text.endswith("конец") and len(found.text) < 50
+    assert extract("и\u200b\u0306".encode(), "a.txt").text == "й"
+
+
 def test_no_control_characters_come_out(extract: Extract) -> None:
     found = extract("\x1b[31mкрас\u00adный\x07 \ufeffдом\u200b".encode(), "a.txt")
     assert found.text == "[31mкрасный дом"

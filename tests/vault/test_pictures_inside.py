@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -19,7 +20,7 @@ from vault.extracting import ocr
 from vault.extracting.answer import MAX_PICTURES, READ, WAITING, Answer, decode, decode_pictures
 from vault.extracting.ocr import Ocr
 from vault.extracting.pgm import may_hold_words, pgm
-from vault.extracting.reader import UNREAD_PICTURES, Reader, Reading
+from vault.extracting.reader import UNREAD_PICTURES, Reader, Reading, _judged
 
 QUICK = Limits(seconds=20, cpu_seconds=10, output=80 << 20)
 
@@ -122,6 +123,20 @@ def test_a_planted_attachment_that_breaks_its_parser_costs_itself(worker: Worker
     attached = {"a.doc": bytes(broken), "b.txt": "дальше".encode()}
     found = extract(worker, papers.mail("О взятке", "Тема", attached=attached))
     assert "О взятке" in found.text and "дальше" in found.text and found.left
+
+
+@pytest.mark.parametrize(("take", "one"), [(decode_pictures, b"\x92\x90\xc4\x00"), (_judged, b"\xc4\x00")])
+def test_a_child_that_says_it_has_millions_of_pictures_fills_no_memory_here(
+    take: Callable[[bytes], object], one: bytes
+) -> None:
+    many = b"\xdd" + struct.pack(">I", 2_000_000) + one * 2_000_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConfinedFailed):
+            take(many)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_pictures_from_a_child_are_believed_only_in_their_form() -> None:

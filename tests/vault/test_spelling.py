@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from vault.errors import BadInput
 from vault.query import MAX_QUERY, MAX_TERMS, parse
-from vault.spelling import LONGEST_WORD, MOST_SPELLINGS, fold, spellings, words
+from vault.spelling import LONGEST_WORD, MOST_SPELLINGS, fold, normalised, spellings, words
 
 LATIN_AND_CYRILLIC = [
     ("oʻzbekiston", "Ўзбекистон"), ("o'zbekiston", "ЎЗБЕКИСТОН"), ("o‘zbekiston", "Ўзбекистон"),
@@ -58,6 +60,19 @@ def test_words_are_letters_and_digits_with_apostrophes_between_them() -> None:
 def test_words_of_words_are_the_same_words(text: str) -> None:
     found = words(text)
     assert words(" ".join(found)) == found or any(len(word) >= LONGEST_WORD for word in found)
+
+
+def test_a_million_marks_on_one_letter_are_not_put_in_order() -> None:
+    """Which would take an hour."""
+    marks = "\u0301\u0316" * 1_000_000
+    assert words(f"дом{marks} сад") == ["дом", "сад"]
+    assert len(normalised(f"дом{marks}")) < 40
+
+
+def test_every_mark_is_among_the_signs_that_are_counted() -> None:
+    marks = [chr(n) for n in range(sys.maxunicode + 1) if unicodedata.combining(chr(n))]
+    assert len(marks) > 800
+    assert all(len(normalised("a" + mark * 100)) <= 61 for mark in marks)  # some are two in NFKC
 
 
 @given(st.text(max_size=80))

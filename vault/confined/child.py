@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from vault.confined import protocol
 from vault.confined.protocol import DONE, ENDING, FAILED, HEAD, LENGTH, REFUSED, Job, Limits, Refused
-from vault.confined.sandbox import confine, end_with
+from vault.confined.sandbox import confine, end_before_others, end_with
 
 JobFunction = Callable[[bytes, bytes], bytes]
 
@@ -25,6 +25,7 @@ JobFunction = Callable[[bytes, bytes], bytes]
 def main(words: list[str]) -> None:
     """``words``: module, function, limits. Never returns."""
     module, function, limits = words
+    end_before_others()
     run = load(Job(module, function))
     if protocol.FORKS:
         gc.freeze()  # so that collecting in the forks does not copy every page

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from gettext import gettext as _
 
 from vault.confined.protocol import Limits
-from vault.confined.sandbox import confine_for_program
+from vault.confined.sandbox import confine_for_program, end_before_others
 from vault.confined.worker import end_group
 from vault.errors import ConfinedFailed
 
@@ -47,6 +47,7 @@ def become(words: list[str]) -> None:
     variables, command = _until_dashes(rest)
     path = os.path.realpath(command[0])
     loaders = [os.path.realpath(loader) for loader in _LOADERS if os.path.exists(loader)]
+    end_before_others()
     confine_for_program(Limits.decode(limits), (*_LIBRARIES, *reads), (path, *loaders))
     environment = dict(word.split("=", 1) for word in variables)
     if sys.platform == "win32":  # no process becomes another there; the job ends the program with this one

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from hashlib import sha256
 
 from vault.confined.protocol import Refused
@@ -20,6 +19,7 @@ from vault.extracting.answer import (
     Answer,
     Picture,
 )
+from vault.spelling import normalised
 
 MAX_UNPACKED = 400 << 20
 """Bytes that are unpacked of one document, with all that is inside of it."""
@@ -53,7 +53,7 @@ class Found:
 
     def add(self, text: str) -> None:
         """Keep a piece of text, as a line or lines of its own. Raises Enough."""
-        tidied = _LINES.sub("\n", _BLANKS.sub(" ", _CONTROLS.sub("", unicodedata.normalize("NFKC", text)))).strip()
+        tidied = _LINES.sub("\n", _BLANKS.sub(" ", normalised(_CONTROLS.sub("", text)))).strip()
         if not tidied:
             return
         size = len(tidied.encode()) + 1

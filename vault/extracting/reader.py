@@ -16,8 +16,9 @@ from functools import partial
 from gettext import gettext as _
 from importlib import metadata
 from itertools import chain
+from typing import Annotated
 
-from msgspec import MsgspecError, msgpack
+from msgspec import Meta, MsgspecError, msgpack
 
 from vault import kinds
 from vault.confined.protocol import Job, Limits
@@ -37,7 +38,7 @@ from vault.extracting.answer import (
     decode_pictures,
 )
 from vault.extracting.ocr import Ocr
-from vault.extracting.pgm import PAGES_AT_ONCE, is_plain_pgm, may_hold_words
+from vault.extracting.pgm import MAX_PIXELS, PAGES_AT_ONCE, is_plain_pgm, may_hold_words
 
 READER = "sandyk read 2"
 """A new number when more would be read of the same document."""
@@ -51,8 +52,10 @@ _ALONE = Job("vault.extracting.job", "extract_alone")
 _PICTURES = Job("vault.extracting.job", "pictures")
 _PAGES = Job("vault.extracting.pdf", "pages")
 _SCAN = Job("vault.extracting.pictures", "scan")
-_DRAWING = Limits(seconds=120, cpu_seconds=100, memory=2 << 30)
+_DRAWING = Limits(seconds=120, cpu_seconds=100, memory=2 << 30, output=PAGES_AT_ONCE * (MAX_PIXELS + 100))
 _COLLECTING = Limits(seconds=60, cpu_seconds=50, memory=2 << 30, output=80 << 20)
+_Pages = Annotated[tuple[bytes, ...], Meta(max_length=PAGES_AT_ONCE)]
+"""What is judged of an answer before it is taken apart: a child can say of 40 MB that they are 20 million pictures."""
 _LEFT = "; "
 UNREAD_PICTURES = "pictures inside were not read: tesseract can read them"
 """What the detail of a document says that is to be tried again once tesseract is there."""
@@ -226,9 +229,9 @@ class Reader:
 def _judged(untrusted: bytes) -> tuple[bytes, ...]:
     """Pictures that are such. Raises ConfinedFailed."""
     try:
-        pictures = msgpack.decode(untrusted, type=tuple[bytes, ...])
+        pictures = msgpack.decode(untrusted, type=_Pages)
     except MsgspecError as exc:
         raise ConfinedFailed(_("the process that read it answered nonsense")) from exc
-    if len(pictures) > PAGES_AT_ONCE or not all(map(is_plain_pgm, pictures)):
+    if not all(map(is_plain_pgm, pictures)):
         raise ConfinedFailed(_("the process that read it answered nonsense"))
     return pictures
