@@ -20,6 +20,7 @@ from vault.disk import Disk
 from vault.language import said as _
 from vault.layout import ACCESS, BOOKS, CASES, COUNTER, HEADER, INDEX, KEYRING, OUTBOX, PACKS, ROSTERS
 from vault.panic import DONE, FAILED, NoVaultHere, panic
+from vault.report import shown
 
 TYPE_CHECKING = False  # the same as typing's, without its import
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def drill(folder: str, *, keep: bool, json: bool, say: Callable[[str], None], di
         try:
             make_throw_away(place, disk)
             if not json:
-                say(_("DRILL on a throw-away vault, {place}. The real one is not touched.").format(place=ascii(place)))
+                say(_("DRILL on a throw-away vault, {place}. The real one is not touched.").format(place=shown(place)))
             times = _run(place, keep=keep)
         finally:
             removed = _remove(place, disk)
@@ -102,8 +103,9 @@ def _run(place: str, *, keep: bool) -> tuple[float, float, int, list[str]]:
 
 def _program() -> list[str]:
     """How this program was started, so that the rehearsal starts it the same way."""
-    started_as = sys.argv[0]
-    if os.path.basename(started_as) == "sandyk" and os.access(started_as, os.X_OK):
+    ending = ".exe" if os.name == "nt" else ""  # which pip's launcher takes away
+    started_as = sys.argv[0] + ending
+    if os.path.basename(started_as) == f"sandyk{ending}" and os.access(started_as, os.X_OK):
         return [started_as]
     return [sys.executable, "-I", "-m", "vault"]
 

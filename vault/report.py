@@ -8,6 +8,7 @@ place means what the file system and the drive make of it (docs/threat-model.md)
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from vault.discard import DISCARD_ALL, JOURNAL
@@ -237,11 +238,9 @@ def abroad(untrusted: bytes | None) -> str:
 
 
 def shown(name: str) -> str:
-    """A file name with whatever could confuse a terminal or a reader escaped."""
-    return "".join(
-        c if c.isprintable() and c != "\\" else c.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for c in name
-    )
+    """A file name with whatever could confuse a terminal or a reader escaped; on Windows ``\\`` is between folders."""
+    plain = frozenset(c for c in name if c.isprintable() and (c != "\\" or os.name == "nt"))
+    return "".join(c if c in plain else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in name)
 
 
 def lines(medium: Medium, asked: tuple[tuple[str, str], ...] = ()) -> tuple[str, ...]:

@@ -7,6 +7,9 @@ import json
 import os
 import shutil
 import subprocess
+import zipfile
+from importlib import resources
+from io import BytesIO
 from pathlib import Path
 
 import pexpect
@@ -15,7 +18,7 @@ import pytest
 from keys.layout import KILL_AREA_SIZE
 from tests.support import windows
 from tests.support.commands import LETTER, Desk, desk
-from tests.support.tools import need_hybrid_age
+from tests.support.tools import need, need_hybrid_age
 from tests.support.windows import START, environment, need_windows, run, run_python, windows_path
 
 CASE = "Road works"
@@ -205,6 +208,25 @@ def test_panic_overwrites_the_kill_area_and_leaves_nothing(aida: Desk, tmp_path:
             ), "every part of the kill area is new"
         else:
             assert not vault.exists()
+
+
+def test_a_rehearsal_starts_the_program_as_it_was_started(tmp_path: Path) -> None:
+    """By the launcher that pip makes: a start for .exe, the Python to run, and a script in a ZIP."""
+    python = windows_path(Path(need_windows()[1]))
+    launcher = Path(str(resources.files("pip._vendor.distlib").joinpath("t64.exe"))).read_bytes()
+    script = "import sys\nfrom vault.entry import main\nsys.argv[0] = sys.argv[0].removesuffix('.exe')\nsys.exit(main())"
+    with BytesIO() as packed:
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("__main__.py", script)
+        (tmp_path / "sandyk.exe").write_bytes(launcher + f"#!{python}\r\n".encode() + packed.getvalue())
+    done = subprocess.run(
+        [need("wine"), "sandyk.exe", "panic", "--drill", "--vault", "сейф\\vault"], stdin=subprocess.DEVNULL,
+        capture_output=True, cwd=tmp_path, env=environment(), timeout=120, check=False,
+    )  # fmt: skip
+    said = done.stdout.decode()
+    assert done.returncode == 0 and said.endswith("DRILL PASSED\n"), said
+    assert f"DRILL on a throw-away vault, {windows_path(tmp_path)}\\.sandyk-drill-" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["sandyk.exe"]
 
 
 HOLD_OPEN = """
