@@ -38,6 +38,7 @@ _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # so that a FIFO in a document's place cannot make an open wait for ever
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC | getattr(os, "O_BINARY", 0)
 _AT = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd
 """Whether a file can be reached from a folder's descriptor: without that, leftovers are not used (Windows)."""
 
@@ -74,9 +75,16 @@ class PartialFolder:
     def create(self, path: str, mode: Literal["xb", "ab"] = "xb") -> BufferedWriter:
         """Open a file below the folder; ``path`` begins with the root. Raises AlreadyThere, OSError."""
         self._begin(path.partition("/")[0])
-        where = self.path(path)
-        self._make_folder(os.path.dirname(where))
-        return open(where, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
+        self.make_folder_of(path)
+        return open(self.path(path), mode, opener=lambda name, flags: os.open(name, flags, 0o600))
+
+    def make_folder_of(self, path: str) -> None:
+        """Make the folder for a file, if it is not there. Raises OSError."""
+        self._make_folder(os.path.dirname(self.path(path)))
+
+    def new_file(self, path: str) -> int:
+        """The descriptor of a new file, whose folder is there. Raises OSError."""
+        return os.open(self.path(path), _NEW, 0o600)
 
     def path(self, path: str) -> str:
         """Where a file lies until the folder is finished."""
@@ -100,7 +108,7 @@ class PartialFolder:
         if not self._leftovers:
             return False
         where = self.path(path)
-        self._make_folder(os.path.dirname(where))
+        self.make_folder_of(path)
         parts = path.split("/")[1:]
         return any(leftover.take(parts, size, sha256, where, progress) for leftover in self._leftovers)
 
