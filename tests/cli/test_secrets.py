@@ -80,7 +80,7 @@ def test_a_command_that_holds_keys_leaves_no_core_dump(secretive: Desk) -> None:
     with at_work(secretive) as command:
         limits = Path(f"/proc/{command.pid}/limits").read_text()
         (line,) = [line for line in limits.splitlines() if line.startswith("Max core file size")]
-        assert line.split()[4:6] == ["1", "1"]  # bytes: no file, and nothing for a program that collects dumps (core(5))
+        assert line.split()[4:6] == ["1", "1"]  # bytes: no file, and nothing for a collector of dumps (core(5))
 
 
 @pytest.mark.parametrize("which", ["list", "init", "open"])
