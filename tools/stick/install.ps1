@@ -5,26 +5,37 @@
 # FOLDER is where the program goes; without it %LOCALAPPDATA%\Programs\sandyk. Nothing else is written.
 param([string]$Into = "$env:LOCALAPPDATA\Programs\sandyk")
 $ErrorActionPreference = 'Stop'
-Set-Location (Split-Path -Parent $MyInvocation.MyCommand.Path)
+$Into = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($Into)
+Set-Location -LiteralPath $PSScriptRoot
 
-foreach ($line in Get-Content SHA256SUMS) {
+foreach ($line in Get-Content -LiteralPath SHA256SUMS) {
     $sum, $name = $line -split '  ', 2
     if (-not (Test-Path -LiteralPath $name) -or (Get-FileHash -LiteralPath $name -Algorithm SHA256).Hash -ne $sum) {
         throw "$name is missing or not what it was when this folder was made; nothing was installed"
     }
 }
 Write-Output 'SHA-256 of SHA256SUMS, to compare with what its maker told you:'
-Write-Output (Get-FileHash SHA256SUMS -Algorithm SHA256).Hash.ToLower()
+Write-Output (Get-FileHash -LiteralPath SHA256SUMS -Algorithm SHA256).Hash.ToLower()
 
+$none = 'no Python from 3.11 to 3.14 with its launcher (py) is on this machine; nothing was installed'
+if (-not (Get-Command py -CommandType Application -ErrorAction SilentlyContinue)) { throw $none }
+# A launcher may fetch a Python that it does not find: not now.
+$env:PYTHON_MANAGER_AUTOMATIC_INSTALL = 'false'
+$env:PYLAUNCHER_ALLOW_INSTALL = $env:PYLAUNCHER_ALWAYS_INSTALL = $null
 $python = $null
+# With 'Stop' Windows PowerShell ends at the first complaint that a program writes to a redirected stream.
+$ErrorActionPreference = 'Continue'
 foreach ($version in '3.13', '3.12', '3.11', '3.14') {
-    & py "-$version" -I -c 'import venv' 2>$null
+    $platform = & py "-$version" -I -c 'import sysconfig, venv; print(sysconfig.get_platform())' 2>$null
     if ($LASTEXITCODE -eq 0) { $python = "-$version"; break }
 }
-$system = "windows-$($env:PROCESSOR_ARCHITECTURE.ToLower())$python"
-if (-not $python) { throw 'no Python from 3.11 to 3.14 is on this machine; nothing was installed' }
-if (-not (Test-Path "systems\$system.txt")) { throw "this folder has nothing for $system; nothing was installed" }
-if ((Test-Path $Into) -and -not (Test-Path "$Into\pyvenv.cfg")) {
+$ErrorActionPreference = 'Stop'
+if (-not $python) { throw $none }
+$system = "windows-$($platform -replace '^win-')$python"
+if (-not (Test-Path -LiteralPath "systems\$system.txt")) {
+    throw "this folder has nothing for $system; nothing was installed"
+}
+if ((Test-Path -LiteralPath $Into) -and -not (Test-Path -LiteralPath "$Into\pyvenv.cfg")) {
     throw "$Into is there already and is not this program; nothing was installed"
 }
 
@@ -38,4 +49,5 @@ if ($LASTEXITCODE -ne 0) { throw 'the libraries could not be installed: run this
 & $own -I $pip @always --no-deps (Get-Item wheels\sandyk-*.whl).FullName
 if ($LASTEXITCODE -ne 0) { throw 'the program could not be installed' }
 & "$Into\Scripts\sandyk.exe" --version
+if ($LASTEXITCODE -ne 0) { throw 'the program was installed and does not start' }
 Write-Output "installed: $Into\Scripts\sandyk.exe"
