@@ -78,7 +78,7 @@ def _tracing(scope: int | None) -> Finding:
         return good("tracing", _("programs may not look into the memory of others of yours (ptrace_scope)"))
     return look(
         "tracing", _("nothing was found that keeps your programs from looking into each other's memory"),
-        _("a hostile program of yours can read a document out of its viewer; this program closes its own memory"),
+        _("a hostile program of yours can read a document out of its viewer; on Linux this one closes its memory"),
         _("on Linux: set kernel.yama.ptrace_scope to 1"),
     )  # fmt: skip
 
