@@ -9,12 +9,15 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.support.agents import lock_quietly, runtime_folder
 from tests.support.commands import LETTER, Desk, one
 from tests.support.newsroom import files_below
+from tests.support.telling_documents import picture
+from tests.support.tools import need
 
 __all__ = ["one"]
 
@@ -26,9 +29,11 @@ _SEQUENCES = re.compile(r"\x1b(\[[0-9;?<>=]*[a-zA-Z$]|\][^\a]*\a|[=>])")
 
 
 @contextmanager
-def at_the_screen(desk: Desk, *options: str, **environment: str) -> Iterator[pexpect.spawn]:
-    """The command at a terminal of 80 columns and 24 lines."""
-    words = desk.words("browse", *options)
+def at_the_screen(
+    desk: Desk, *options: str, below: tuple[str, ...] = (), **environment: str
+) -> Iterator[pexpect.spawn]:
+    """The command at a terminal of 80 columns and 24 lines. ``below``: a program and its words that starts it."""
+    words = [*below, *desk.words("browse", *options)]
     env = desk.environment() | {"TERM": "xterm-256color", **environment}
     child = pexpect.spawn(words[0], words[1:], env=env, cwd=str(desk.home), encoding="utf-8", dimensions=(24, 80))
     child.delaybeforesend = None
@@ -88,6 +93,46 @@ def test_looking_leaves_no_file_anywhere(one: Desk) -> None:
         assert ended(child)[1] == 0
     new = {name for name in set(files_below(one.home)) - before if not name.startswith("vault/cases/")}
     assert new == set()
+
+
+_NAMING = (
+    "open,openat,openat2,creat,mkdir,mkdirat,mknod,mknodat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
+)
+_WRITING = "write,pwrite64,writev,pwritev,pwritev2,sendfile,copy_file_range,splice,memfd_create"
+_READS = re.compile(r"open(at|at2)?\((?!.*(O_WRONLY|O_RDWR|O_CREAT))")
+_NAMES = re.compile(r"\d+ +(?:" + _NAMING.replace(",", "|") + r')\([^"]*"([^"]*)"')
+_WRITES = re.compile(r"\d+ +(?:" + _WRITING.replace(",", "|") + r")\((?:\d+<([^>]*)>)?")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="strace")
+def test_a_look_into_a_letter_and_a_picture_writes_to_the_terminal_and_to_no_file(one: Desk, tmp_path: Path) -> None:
+    """As the kernel sees it, of every process: SQLite's index of a log that is empty, and no file besides."""
+    one.run("add", "Road works", one.write("1 letter.txt", LETTER), one.write("2 photo.png", picture("PNG")))
+    before = {name: (one.home / name).read_bytes() for name in files_below(one.home)}
+    log = tmp_path / "trace"
+    strace = (need("strace"), "-f", "-y", "-qq", "-s", "65536", "-o", str(log), "-e", f"trace={_NAMING},{_WRITING}")
+    with at_the_screen(one, below=strace, PYTHONDONTWRITEBYTECODE="1") as child:
+        opened(child, one)
+        child.expect(r"2 photo\.png")
+        child.send("\t\r")
+        child.expect("07:15")
+        child.send("\x7f")
+        child.expect(r"2 photo\.png")
+        child.send("\x1b[B\r")
+        child.expect("\u2580")
+        child.send(CTRL_Q)
+        assert ended(child)[1] == 0
+    lines = [line for line in log.read_text().splitlines() if " = -1 " not in line]
+    named = {found[1] for line in lines if not _READS.search(line) and (found := _NAMES.match(line))}
+    written = [(found[1] or line, line) for line in lines if (found := _WRITES.match(line))]
+    no_files = ("/dev/pts/", "/dev/tty", "/dev/null", "pipe:", "socket:", "/proc/")
+    assert {os.path.basename(path) for path in named if not path.startswith(no_files)} <= {
+        "lock", "index", "index-wal", "index-shm",
+    }  # fmt: skip
+    into_files = [(path, line) for path, line in written if not path.startswith(no_files)]
+    assert all(path.endswith("/index-shm") and r', "\0", 1, ' in line for path, line in into_files)
+    assert any(path.startswith("/dev/pts/") and "07:15" in line for path, line in written)
+    assert {name: (one.home / name).read_bytes() for name in files_below(one.home)} == before
 
 
 @pytest.fixture
