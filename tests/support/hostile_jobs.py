@@ -12,6 +12,8 @@ import socket
 import sys
 from collections.abc import Callable
 
+from vault.extracting import patience
+
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _SEEN: list[bytes] = []
 
@@ -136,6 +138,23 @@ def eat_memory_slowly(untrusted: bytes, argument: bytes) -> bytes:
 def spin(untrusted: bytes, argument: bytes) -> bytes:
     while True:
         pass
+
+
+def spin_inside(untrusted: bytes, argument: bytes) -> bytes:
+    """One thing inside of another takes its time, and then the other does."""
+    said = b""
+    try:
+        with patience.within(0.3):
+            try:
+                with patience.within(0.1):
+                    while True:
+                        pass
+            except patience.TookTooLong:
+                said += b"inner "
+            while True:
+                pass
+    except patience.TookTooLong:
+        return said + b"outer"
 
 
 def sleep(untrusted: bytes, argument: bytes) -> bytes:

@@ -17,6 +17,7 @@ from tests.support import papers
 from vault.confined.protocol import Job, Limits
 from vault.confined.worker import Worker
 from vault.errors import ConfinedFailed, ConfinedRefused
+from vault.extracting import job, patience
 from vault.extracting.answer import EMPTY, FAILED, LARGE, MAX_TEXT, READ, WAITING, Answer, decode
 from vault.extracting.pgm import is_plain_pgm
 from vault.extracting.reader import Reader
@@ -208,6 +209,41 @@ def test_marks_that_stand_apart_only_by_what_is_taken_out_are_no_row_without_end
     found = extract(("a" + "\u0301\u200b\u0316\u200b" * 300_000 + " конец").encode(), "a.txt")
     assert found.text.endswith("конец") and len(found.text) < 50
     assert extract("и\u200b\u0306".encode(), "a.txt").text == "й"
+
+
+def test_what_is_inside_has_a_time_of_its_own() -> None:
+    with Worker(Job("tests.support.hostile_jobs", "spin_inside")) as child:
+        for _ in range(2):
+            assert child.run([b"x"]) == b"inner outer"
+
+
+def test_one_thing_inside_that_takes_too_long_hides_nothing_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "share", lambda: 0.2)
+    slow = b"{\\rtf1 " + b"{}" * 2_000_000
+    mail = papers.mail("начало", "Тема", attached={"a.rtf": slow, "b.txt": "дальше".encode()})
+    found = decode(job.extract(mail, b"a.eml"))
+    assert "начало" in found.text and "дальше" in found.text
+    assert found.left == ("something inside took too long",)
+
+
+def test_a_bad_mail_among_others_hides_none_of_them(extract: Extract) -> None:
+    deep = b"".join(b'Content-Type: multipart/mixed; boundary="b%d"\n\n--b%d\n' % (n, n) for n in range(3000))
+    between = b"From a@example.org Sat Jan  1 10:00:00 2022\n"
+    bad = b"Subject: bad\nMIME-Version: 1.0\n" + deep + "Content-Type: text/plain\n\nспрятанное\n\n".encode()
+    found = extract(between + bad + between + "Subject: next\n\nдальше\n".encode(), "a.mbox")
+    assert "Subject: bad" in found.text and "спрятанное" in found.text and "дальше" in found.text
+    assert found.left == ("its parts are too deep in each other: they are read as plain text",)
+
+
+def test_a_line_of_megabytes_between_mails_is_gone_through_once(extract: Extract) -> None:
+    first = b"From a@example.org Sat Jan  1 10:00:00 2022\nSubject: one\n\nx\n\nFrom " + b"a" * 3_000_000
+    assert extract(first + b"\n\nFrom b@example.org 11:00\nSubject: two\n\ny\n", "a.mbox").text.endswith("\ny")
+
+
+@pytest.mark.parametrize("charset", ["zlib_codec", "hex", "rot13", "no-such"])
+def test_what_is_no_encoding_of_text_is_not_taken_for_one(extract: Extract, charset: str) -> None:
+    head = f"Subject: a\nFrom: b@example.org\nContent-Type: text/plain; charset={charset}\n\n".encode()
+    assert "решение суда" in extract(head + "решение суда".encode("cp1251"), "a.eml").text
 
 
 def test_no_control_characters_come_out(extract: Extract) -> None:

@@ -189,6 +189,13 @@ def test_a_document_in_a_storage_of_another_is_read(worker: Worker) -> None:
 # What is refused
 
 
+def without_streams(document: bytes) -> bytes:
+    """The file with a folder that leads to itself."""
+    changed = bytearray(document)
+    struct.pack_into("<I", changed, document.index("Root Entry".encode("utf-16-le")) + 76, 0)
+    return bytes(changed)
+
+
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
@@ -197,6 +204,7 @@ def test_a_document_in_a_storage_of_another_is_read(worker: Worker) -> None:
         (compound({"PowerPoint Document": b"", "Current User": struct.pack("<HHIII", 0, 0xFF6, 20, 20, 0xF3D1C4DF)}),
          "it is encrypted"),
         (compound({"VisioDocument": b"x" * 40}), "not read here"),
+        (without_streams(old_word("тайна")), "it is damaged"),
         (old_word(b"a", identity=0xA5DB), "older than Word 6"),
         (compound({"WordDocument": b"\xec\xa5"}), "cut off"),
         (compound({"Workbook": b"no workbook at all"}), "no workbook"),

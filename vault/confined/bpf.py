@@ -2,9 +2,10 @@
 """The system calls that a confined process keeps, as a classic BPF program for seccomp(2).
 
 A list of what is allowed, not of what is forbidden: what the kernel learns next year is refused without us. Kept are
-reading and writing what is open already, memory that is not executable, clocks, random bytes, and ending. Not kept:
-opening anything, sockets, other programs, other processes, threads, signals to others, new executable memory, ioctl.
-Another program (tesseract) also has to be started, and to load its libraries: it may open files, which Landlock limits.
+reading and writing what is open already, memory that is not executable, clocks, its own timer, random bytes, and
+ending. Not kept: opening anything, sockets, other programs, other processes, threads, signals to others, new
+executable memory, ioctl. Another program (tesseract) also has to be started, and to load its libraries: it may open
+files, which Landlock limits.
 
 Numbers are those of <asm/unistd_64.h> and <asm-generic/unistd.h>; the layout of ``seccomp_data`` and of instructions
 is <linux/seccomp.h>, <linux/filter.h>. Pure: it only makes bytes.
@@ -21,8 +22,8 @@ _NUMBERS = {
     "munmap": (11, 215), "brk": (12, 214), "mremap": (25, 216), "madvise": (28, 233),
     "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139), "sigaltstack": (131, 132),
     "futex": (202, 98), "sched_yield": (24, 124), "restart_syscall": (219, 128), "getpid": (39, 172),
-    "gettid": (186, 178), "gettimeofday": (96, 169), "clock_gettime": (228, 113), "getrandom": (318, 278),
-    "exit": (60, 93), "exit_group": (231, 94),
+    "gettid": (186, 178), "gettimeofday": (96, 169), "setitimer": (38, 103), "clock_gettime": (228, 113),
+    "getrandom": (318, 278), "exit": (60, 93), "exit_group": (231, 94),
 }  # fmt: skip
 _WITHOUT_EXECUTING = {"mmap": (9, 222), "mprotect": (10, 226)}
 """Kept, unless they ask for executable memory: ``prot`` is the third argument of both."""

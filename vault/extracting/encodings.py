@@ -41,5 +41,6 @@ def decode(untrusted: bytes, declared: str = "", *, cut: bool = False) -> str:
     for candidate in (without_mark(untrusted[:_SAMPLE]), "utf-8", declared):
         with suppress(UnicodeError, LookupError, ValueError):
             if candidate:
+                b" ".decode(candidate, "ignore")  # LookupError for what is no encoding of text, as zlib is
                 return codecs.getincrementaldecoder(candidate)().decode(untrusted, final=not cut)
     return untrusted.decode(likeliest(untrusted[:_SAMPLE]), "replace")

@@ -16,7 +16,7 @@ from msgspec import msgpack
 
 from vault import kinds
 from vault.confined.protocol import Refused
-from vault.extracting import doc, encodings, mail, markup, msg, office, ole, packages, pdf, ppt, rtf, xls
+from vault.extracting import doc, encodings, mail, markup, msg, office, ole, packages, patience, pdf, ppt, rtf, xls
 from vault.extracting.answer import MAX_DEPTH, MAX_TEXT, encode
 from vault.extracting.found import CUT, Enough, Found
 
@@ -67,9 +67,14 @@ def pictures(untrusted: bytes, argument: bytes) -> bytes:
 def _read_whole(untrusted: bytes, name: bytes, found: Found) -> str:
     """Read a document as far as that goes: some words are worth more than none. Its kind. Raises Refused."""
     try:
-        return _read(untrusted, name, found)
+        with patience.within(patience.IN_ALL):
+            return _read(untrusted, name, found)
     except Enough:
         pass
+    except patience.TookTooLong as exc:
+        if not found.has_text:
+            raise Refused("reading it took too long") from exc
+        found.leave("reading all of it took too long")
     except Refused as exc:
         if not found.has_text:
             raise
@@ -108,7 +113,7 @@ def _read(untrusted: bytes, name: bytes, found: Found) -> str:
             raise Refused("an archive of a kind that is not read here: unpack it, and file what is in it")
     elif mail.is_mbox(head):
         for one in mail.mails(untrusted):
-            mail.read_mail(one, found, _inside(found))
+            _costing_itself(found, partial(mail.read_mail, one, found, _inside(found)))
         return kinds.MAIL
     elif mail.is_mail(head):
         mail.read_mail(untrusted, found, _inside(found))
@@ -179,7 +184,7 @@ def _read_package(storage: ole.Compound, found: Found) -> None:
     """What an object of another program holds, if it is a file like others."""
     packed = list(storage.packed())
     if not packed and not any(storage.documents()):
-        raise Refused("an Office format from before 2007 that is not read here")
+        raise Refused("it is damaged" if storage.damaged else "an Office format from before 2007 that is not read here")
     for name, content in packed:
         _inside(found)(name, content)
 
@@ -205,9 +210,12 @@ def _costing_itself(found: Found, read: Callable[[], object]) -> None:
     before = found.depth
     found.depth += 1
     try:
-        read()
+        with patience.within(patience.share()):
+            read()
     except Enough:
         raise
+    except patience.TookTooLong:
+        found.leave("something inside took too long")
     except Refused as exc:
         found.leave(f"something inside: {exc}")
     except Exception:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from email import message_from_bytes
 from email.header import decode_header
 from email.message import Message
+from email.parser import BytesHeaderParser
 
 from vault.extracting.encodings import decode
 from vault.extracting.found import Found
@@ -22,8 +23,8 @@ _FIELD = re.compile(
     rb"(?i)(from|to|cc|subject|date|received|return-path|delivered-to|message-id|mime-version|reply-to|"
     rb"content-type|content-transfer-encoding|x-[\w-]{1,60}):[ \t]?\S"
 )
-_BETWEEN = re.compile(rb"(?:\A|\r?\n\r?\n|\r?\n)From \S+[^\r\n]{0,200}\d\d:\d\d[^\r\n]{0,60}\r?\n")
-"""The line before each mail of an mbox (RFC 4155, appendix A): an address and a time."""
+_BETWEEN = re.compile(rb"(?:\A|\r?\n\r?\n|\r?\n)From \S++[^\r\n]{0,200}?\d\d:\d\d[^\r\n]{0,60}\r?\n")
+"""The line before each mail of an mbox (RFC 4155, appendix A): an address, gone through once, and a time."""
 
 Inside = Callable[[str, bytes], None]
 """Takes up a document inside: its name and its bytes."""
@@ -50,7 +51,11 @@ def mails(untrusted: bytes) -> Iterator[bytes]:
 
 def read_mail(untrusted: bytes, found: Found, inside: Inside) -> None:
     """One mail. What is attached goes to ``inside``."""
-    mail = message_from_bytes(untrusted)
+    try:
+        mail = message_from_bytes(untrusted)
+    except RecursionError:
+        found.leave("its parts are too deep in each other: they are read as plain text")
+        mail = BytesHeaderParser().parsebytes(untrusted)
     _read_headers(mail, found)
     for n, part in enumerate(mail.walk()):
         if n > MAX_PARTS:

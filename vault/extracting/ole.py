@@ -94,6 +94,11 @@ class Compound:
             yield decode(head["name"]), native[at + 4 : at + 4 + size]
 
     @property
+    def damaged(self) -> bool:
+        """Whether olefile passed over damage on the way to what it has found."""
+        return bool(self._file.parsing_issues)
+
+    @property
     def main(self) -> str:
         """The stream that says what this is; nothing for no document."""
         return next((name for name in MAIN_STREAMS if name in self.streams), "")
