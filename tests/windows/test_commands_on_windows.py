@@ -214,7 +214,8 @@ def test_a_rehearsal_starts_the_program_as_it_was_started(tmp_path: Path) -> Non
     """By the launcher that pip makes: a start for .exe, the Python to run, and a script in a ZIP."""
     python = windows_path(Path(need_windows()[1]))
     launcher = Path(str(resources.files("pip._vendor.distlib").joinpath("t64.exe"))).read_bytes()
-    script = "import sys\nfrom vault.entry import main\nsys.argv[0] = sys.argv[0].removesuffix('.exe')\nsys.exit(main())"
+    script = "import sys\nfrom vault.entry import main\n"
+    script += "sys.argv[0] = sys.argv[0].removesuffix('.exe')\nsys.exit(main())"
     with BytesIO() as packed:
         with zipfile.ZipFile(packed, "w") as archive:
             archive.writestr("__main__.py", script)
@@ -227,6 +228,11 @@ def test_a_rehearsal_starts_the_program_as_it_was_started(tmp_path: Path) -> Non
     assert done.returncode == 0 and said.endswith("DRILL PASSED\n"), said
     assert f"DRILL on a throw-away vault, {windows_path(tmp_path)}\\.sandyk-drill-" in said
     assert [path.name for path in tmp_path.iterdir()] == ["sandyk.exe"]
+
+
+def test_what_is_not_built_says_so_and_asks_for_no_passphrase(tmp_path: Path) -> None:
+    for words in (["view", "1a2b"], ["view", "1a2b", "--with", "notepad", "--on-disk"]):
+        assert "view is not built for this system" in run(*words, cwd=tmp_path, code=1)
 
 
 HOLD_OPEN = """

@@ -15,6 +15,7 @@ from vault import terminal
 from vault.cli import exits
 from vault.cli.session import PassphraseOption, TokenOption, VaultOption, folder_of, one_line, opened
 from vault.errors import BadInput, DiskFailed, NotAllowed
+from vault.language import later
 from vault.names import printable
 from vault.terminal import say
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from vault.view_places import ViewFolder
     from vault.viewer import Held
     from vault.viewing import Picture
+
+_COPY = later("`sandyk get ITEM -o DIR` copies it to a place of your choice")
 
 
 def register(app: typer.Typer) -> None:
@@ -60,6 +63,8 @@ def view(
     the document in a folder in memory that is gone when it ends, and by lock and panic. Nothing is noted in the custody
     record, unless --on-disk wrote it to a disk.
     """
+    if os.name != "posix":  # and nobody types a passphrase for it
+        raise NotAllowed(_("view is not built for this system"), _(_COPY))
     if program is None:
         _in_terminal(reference, case_name, encoding, vault, passphrase_file, token)
         return
@@ -167,7 +172,7 @@ def _with_program(
 def _with_ways_out(error: NotAllowed) -> NotAllowed:
     error.hints = (
         _("--on-disk puts it on the disk, where parts of it stay in free space after it is removed"),
-        _("`sandyk get ITEM -o DIR` copies it to a place of your choice"),
+        _(_COPY),
     )
     return error
 
