@@ -9,11 +9,12 @@ interpreter is free nearly all the time.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from gettext import gettext as _
 from itertools import pairwise
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -35,6 +36,8 @@ BATCH_BLOCKS = 16
 
 LARGE_WRITE = 8 * BLOCK_SIZE
 """Bytes from which on blocks are sealed from where they are: copying them first costs a tenth of sealing them."""
+BATCHES_AHEAD = 3
+"""Batches opened before they are wanted: with one, two threads that wake each other waited half of the time."""
 _NOTHING = memoryview(b"")
 _SMALL_READ = 64 << 10  # for sources that make new bytes: more would be mapped and unmapped at each read
 
@@ -189,13 +192,14 @@ class PayloadWriter:
 class PayloadReader:
     """Opens a payload in order. The last block is known by the end of the source, and only there.
 
-    With more than one worker a thread reads and opens a batch ahead of the caller. It may be in the middle of a read
-    of the source when an error is raised or the reader is dropped: the source must bear being closed then.
+    With more than one worker a thread reads and opens some batches ahead of the caller. It may be in the middle of a
+    read of the source when an error is raised or the reader is dropped: the source must bear being closed then.
     """
 
     def __init__(self, source: Source, cipher: BlockCipher, untrusted_start: bytes, workers: int) -> None:
-        batches = _Batches(source, cipher, untrusted_start, max(1, workers - 1))
-        self._next = batches.open_next if workers == 1 else _Ahead(batches).next
+        ahead = BATCHES_AHEAD if workers > 1 else 0
+        batches = _Batches(source, cipher, untrusted_start, max(1, workers - 1), buffers=ahead + 1)
+        self._next = _Ahead(batches, ahead).next if ahead else batches.open_next
         self._plain = _NOTHING
         self._end: BaseException | None = None
         self._finished = False
@@ -228,9 +232,11 @@ _Opened = tuple[memoryview, bool, "BaseException | None"]
 
 
 class _Batches:
-    """Reads and opens batches of blocks, alternately into one of two buffers: the last one stays as it is meanwhile."""
+    """Reads and opens batches of blocks, into one of its buffers after the other."""
 
-    def __init__(self, source: Source, cipher: BlockCipher, untrusted_start: bytes, workers: int) -> None:
+    def __init__(
+        self, source: Source, cipher: BlockCipher, untrusted_start: bytes, workers: int, *, buffers: int
+    ) -> None:
         self._read_into = _reader_into(source)
         self._cipher = cipher
         self._lanes = Lanes(workers)
@@ -238,12 +244,12 @@ class _Batches:
         self._sealed = memoryview(bytearray(BATCH_BLOCKS * workers * SEALED_BLOCK_SIZE + 1))
         self._sealed[: len(untrusted_start)] = untrusted_start
         self._held = len(untrusted_start)
-        self._plain, self._other = (memoryview(bytearray(BATCH_BLOCKS * workers * BLOCK_SIZE)) for __ in range(2))
+        self._buffers = deque(memoryview(bytearray(BATCH_BLOCKS * workers * BLOCK_SIZE)) for __ in range(buffers))
         self._number = 0
 
     def open_next(self) -> _Opened:
         """The next batch. Not to be called again after the end or an error."""
-        self._plain, self._other = self._other, self._plain
+        self._buffers.rotate(1)
         failure: BaseException | None
         try:
             at_end = self._read_batch()
@@ -255,7 +261,7 @@ class _Batches:
         else:
             self._sealed[0] = self._sealed[-1]
             self._held = 1
-        return self._plain[:ready], at_end or failure is not None, failure
+        return self._buffers[0][:ready], at_end or failure is not None, failure
 
     def _read_batch(self) -> bool:
         """Fill the buffer; whether the source ended."""
@@ -269,12 +275,12 @@ class _Batches:
     def _open_blocks(self, sealed_size: int, *, last: bool) -> tuple[int, KeysError | None]:
         """Open the first ``sealed_size`` bytes of the buffer: how much plaintext is good, and why not all."""
         blocks = max(1, -(-sealed_size // SEALED_BLOCK_SIZE))
-        first = self._number
+        first, buffer = self._number, self._buffers[0]
 
         def work(start: int, stop: int) -> int:
             for i in range(start, stop):
                 untrusted = self._sealed[i * SEALED_BLOCK_SIZE : min(sealed_size, (i + 1) * SEALED_BLOCK_SIZE)]
-                plain = self._plain[i * BLOCK_SIZE : (i + 1) * BLOCK_SIZE]
+                plain = buffer[i * BLOCK_SIZE : (i + 1) * BLOCK_SIZE]
                 try:
                     self._cipher.open(first + i, untrusted, plain, last=last and i == blocks - 1)
                 except Damaged:
@@ -289,27 +295,35 @@ class _Batches:
 
 
 class _Ahead:
-    """Opens one batch in a thread while the caller works on the one before."""
+    """Opens batches in a thread while the caller works on the one before."""
 
-    def __init__(self, batches: _Batches) -> None:
+    def __init__(self, batches: _Batches, ahead: int) -> None:
         self._wanted: SimpleQueue[bool] = SimpleQueue()
         self._opened: SimpleQueue[_Opened] = SimpleQueue()
+        self._dropped = Event()
         # A daemon, so that one that hangs on a dead disk keeps no command from ending.
-        Thread(target=_open_ahead, args=(batches, self._wanted, self._opened), name="age-ahead", daemon=True).start()
-        self._wanted.put(True)
+        queues = self._wanted, self._opened
+        Thread(target=_open_ahead, args=(batches, *queues, self._dropped), name="age-ahead", daemon=True).start()
+        for __ in range(ahead):
+            self._wanted.put(True)
 
     def next(self) -> _Opened:
-        opened = self._opened.get()
-        self._wanted.put(not opened[1])
-        return opened
+        self._wanted.put(True)  # the buffer that the caller had until now
+        return self._opened.get()
 
     def __del__(self) -> None:
+        self._dropped.set()
         self._wanted.put(False)
 
 
-def _open_ahead(batches: _Batches, wanted: SimpleQueue[bool], opened: SimpleQueue[_Opened]) -> None:
-    while wanted.get():
-        opened.put(batches.open_next())
+def _open_ahead(
+    batches: _Batches, wanted: SimpleQueue[bool], opened: SimpleQueue[_Opened], dropped: Event
+) -> None:  # fmt: skip
+    at_end = False
+    while not at_end and wanted.get() and not dropped.is_set():
+        batch = batches.open_next()
+        at_end = batch[1]
+        opened.put(batch)
 
 
 def _block_nonce(number: int, last: bool) -> bytes:
