@@ -49,6 +49,7 @@ def place_documents(reader: TarBundleReader, out: PartialFolder, progress: Progr
                 little.add(item, document.untrusted_whole())
                 continue
             else:
+                little.finish()
                 _stream(out, path, item, document, progress)
             out.holds_documents = True
             progress(1, 0)
