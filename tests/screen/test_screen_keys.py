@@ -151,6 +151,12 @@ def test_only_two_presses_of_one_key_next_to_each_other_in_time_count(presses: l
         before = (key, at) if key in WIPE_KEYS and not second else None
 
 
+def test_a_ctrl_that_a_console_tells_of_by_itself_is_no_key_in_between() -> None:
+    judge = Twice(WIPE_KEYS, WIPE_SECONDS)
+    keys = ("ctrl+@", "ctrl+backslash", "ctrl+@", "ctrl+backslash")
+    assert [judge.press(key, 0.0) for key in keys] == [Press.OTHER, Press.FIRST, Press.OTHER, Press.SECOND]
+
+
 def test_no_key_both_wipes_and_hides() -> None:
     assert not WIPE_KEYS & HIDE_KEYS
 

@@ -23,6 +23,7 @@ from tests.support.windows import START, environment, need_windows, run, run_pyt
 
 CASE = "Road works"
 REPORT = "Отчёт о взятке.txt"
+WIPE_KEY = "\x1c"
 IMPORT_ALL = """
 import importlib, pkgutil, keys, vault
 for package in (keys, vault):
@@ -233,6 +234,30 @@ def test_a_rehearsal_starts_the_program_as_it_was_started(tmp_path: Path) -> Non
 def test_what_is_not_built_says_so_and_asks_for_no_passphrase(tmp_path: Path) -> None:
     for words in (["view", "1a2b"], ["view", "1a2b", "--with", "notepad", "--on-disk"]):
         assert "view is not built for this system" in run(*words, cwd=tmp_path, code=1)
+
+
+def test_the_screen_opens_the_vault_at_a_console_and_wipes_it_by_its_key(aida: Desk, tmp_path: Path) -> None:
+    vault = shutil.copytree(aida.vault, tmp_path / "vault")
+    # Wine's console takes function keys from a terminal for nothing, and leaves Ctrl + backslash to it.
+    start = ["-c", 'stty quit undef; exec "$@"', "sh", *need_windows(), "-c", START]
+    child = pexpect.spawn(
+        "sh", [*start, "browse", "--vault", windows_path(vault)],
+        env=environment(TERM="xterm-256color"), cwd=tmp_path, encoding="utf-8", timeout=60, dimensions=(40, 140),
+    )  # fmt: skip
+    child.expect("Type your passphrase")
+    child.send(aida.passphrase.read_text().strip() + "\r")
+    child.expect("Search")
+    child.send(WIPE_KEY)
+    child.send(WIPE_KEY)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert not (vault / "keyring").exists()
+    # The index that the screen itself had open is not deleted there, and nothing else stays without being named.
+    if left := [path.name for path in vault.rglob("*") if path.is_file()]:
+        assert {name.partition("-")[0] for name in left} == {"index"} and child.exitstatus == 1
+        assert "not everything could be wiped" in child.before
+        run("panic", "--vault", windows_path(vault), cwd=tmp_path, code=1)  # there is no keyring any more
+    assert not vault.exists()
 
 
 HOLD_OPEN = """

@@ -14,6 +14,8 @@ WIPE_KEYS = frozenset({"f12", "ctrl+backslash"})
 """On every keyboard layout, Cyrillic ones too, and no letter. Two, because some terminals keep F12 for themselves and
 some laptops send it only with Fn."""
 WIPE_SECONDS = 2.0
+_NO_KEYS = frozenset({"ctrl+@"})
+"""What Ctrl by itself is called by consoles of Windows that send no sequences, before the key that goes with it."""
 HIDE_KEYS = frozenset({"escape"})
 HIDE_SECONDS = 0.7
 
@@ -35,6 +37,8 @@ class Twice:
 
     def press(self, key: str, at: float) -> Press:
         """What this key means at this time, in seconds on any clock that does not go back."""
+        if key in _NO_KEYS:
+            return Press.OTHER
         first, self._first = self._first, None
         if key not in self._keys:
             return Press.OTHER
