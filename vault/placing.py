@@ -26,6 +26,8 @@ from vault.partial import PartialFolder
 PIECE = 1 << 20
 TOGETHER_DOCUMENTS = 64
 TOGETHER_BYTES = 2 << 20
+WORTH_BEGINNING = 1 << 20
+"""Bytes of a file from which on it is handed to the medium at once. For a shorter one that takes longer than making it."""
 
 Progress = Callable[[int, int], None]
 
@@ -109,7 +111,8 @@ def _write(fd: int, content: bytes) -> None:
         writer = HoleWriter(PlainFile(fd))
         writer.write(content)
         writer.finish()
-        _begin_sync(fd)
+        if len(content) >= WORTH_BEGINNING:
+            _begin_sync(fd)
     finally:
         os.close(fd)
 
