@@ -39,7 +39,7 @@ WRITTEN_AT_ONCE = 1 << 20
 STRIPE_MEMORY = 16 << 20
 """Bytes of all data parts that are held side by side."""
 
-_LEFT = re.compile(r"[0-9a-f]{8}\.age-(?P<run>[0-9a-f]{8})" + re.escape(TEMPORARY_SUFFIX), re.ASCII)
+_LEFT = re.compile(r"[0-9a-f]{8}\.age-(?P<run>[0-9a-f]{12})" + re.escape(TEMPORARY_SUFFIX), re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,9 @@ class _Run:
         """The data parts, to be read back."""
         self._folder = folder
         self._made_folder = False
-        self._name = secrets.token_hex(4)
-        """In the names of this run's files while they are not whole: so that a later run can tell whose they are."""
+        self._name = secrets.token_hex(6)
+        """In the names of this run's files while they are not whole: so that a later run can tell whose they are.
+        Longer than the mark of a single file (``vault.sealing``), whose writer does not ask what else is locked."""
         self._paths: dict[int, str] = {}
         self._writing: set[int] = set()
         self._keeper = -1

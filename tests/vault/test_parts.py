@@ -44,6 +44,8 @@ from vault.part_reader import BadPart, JoinedParts
 from vault.part_writer import WrittenSet, write_parts
 from vault.parts import MAX_PARTS, TRAILER_SIZE, cut, parse_trailer
 from vault.repair import Repair
+from vault.sealing import write_new
+from vault.tar import Sink
 
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 CROWD = round_up([bundles.EDITOR.recipient])
@@ -258,7 +260,7 @@ def test_after_a_power_cut_every_file_with_a_parts_name_is_a_whole_part(tmp_path
     for n in crash_points(lambda disk: write(tmp_path / str(next(numbers)), tar, 2, 1, disk=disk), steps):
         names = list((tmp_path / str(n)).glob("*"))
         parts = [path for path in names if path.suffix == ".age"]
-        assert all(re.fullmatch(r"[0-9a-f]{8}\.age-[0-9a-f]{8}\.new", p.name) for p in names if p not in parts)
+        assert all(re.fullmatch(r"[0-9a-f]{8}\.age-[0-9a-f]{12}\.new", p.name) for p in names if p not in parts)
         assert all(found(path).left_out == () for path in parts)
         assert len({path.name.partition("-")[0] for path in names}) == 3 or not parts
         some += 0 < len(parts) < 3
@@ -289,6 +291,18 @@ def test_a_run_leaves_the_parts_of_one_that_is_at_work_alone(tmp_path: Path) -> 
     done = write_parts(str(tmp_path), how, lambda: CROWD, lambda sink: sink.write(tar), disk=Disk(), when_whole=beside)
     assert len(list(tmp_path.iterdir())) == 6
     assert all(found(Path(part.path)).left_out == () for part in done.parts)
+
+
+def test_a_single_file_written_to_the_same_folder_meanwhile_takes_no_part_away(tmp_path: Path) -> None:
+    tar = a_bundle(4)
+
+    def pieces(sink: Sink) -> None:
+        sink.write(tar)  # all parts but the last are closed now
+        write_new(str(tmp_path / "00112233.age"), b"another export", disk=Disk())
+
+    done = write_parts(str(tmp_path), cut_into(4, 0, len(tar)), lambda: CROWD, pieces, disk=Disk())
+    assert [Path(part.path).exists() for part in done.parts] == [True] * 4
+    assert len(list(tmp_path.iterdir())) == 5
 
 
 def test_a_document_that_changed_leaves_nothing_behind(tmp_path: Path) -> None:
