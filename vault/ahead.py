@@ -93,7 +93,7 @@ def _bytes_of(item: Item, parts: Iterator[_Read]) -> Iterator[bytes]:
 
 def _jobs(items: Iterable[Item]) -> Iterator[_Job]:
     for number, item in enumerate(items):
-        if item.size <= BATCH_BYTES:
+        if item.size <= BATCH_BYTES or not item.extents:  # a member can name a size and no bytes
             yield _Job(number, item, item)
             continue
         for extent in item.extents:

@@ -85,6 +85,14 @@ def test_a_document_that_is_longer_than_it_says_ends_at_its_size(store: CaseStor
     assert taken <= item.size
 
 
+def test_a_large_document_without_bytes_does_not_give_its_place_to_the_next(store: CaseStore) -> None:
+    file(store, {b"a": b"1", b"b": b"2"})
+    one, two = listing(store)
+    none = replace(one, id=b"0" * 16, size=9 * CHUNK_SIZE, extents=())
+    read = [(item.id, b"".join(pieces)) for item, pieces in read_in_order(store, [one, none, two, none])]
+    assert read == [(one.id, b"1"), (none.id, b""), (two.id, b"2"), (none.id, b"")]
+
+
 def test_no_more_is_read_ahead_than_was_promised(store: CaseStore) -> None:
     file(store, {b"%03d" % n: b"%d" % n + bytes(CHUNK_SIZE - 9) for n in range(60)})
 
