@@ -216,7 +216,9 @@ class _Leftover:
         try:
             with leftover._open([INFO_NAME]) as (__, untrusted):
                 take_lock(fd, wait=False)  # first: a run that has just begun holds it before its bag-info.txt is there
-                if os.read(untrusted, len(info) + 1) == info:
+                # The run that filled it may have ended since the folder was opened: then it has another name.
+                still = os.path.samestat(os.fstat(fd), os.lstat(path))
+                if still and os.read(untrusted, len(info) + 1) == info:
                     return leftover
         except OSError:
             pass

@@ -107,6 +107,26 @@ def test_a_run_that_was_killed_is_gone_on_with(
     assert [path.name for path in out.iterdir()] == [ROOT]
 
 
+def test_nothing_is_taken_out_of_a_folder_that_gets_its_name_at_that_moment(
+    sealed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    other = kill_after(4, sealed, out)
+    before, usual = tree(other), os.open
+
+    def opens(path: str, *args: object, **more: object) -> int:
+        fd: int = usual(path, *args, **more)  # type: ignore[call-overload]
+        if path == str(other):
+            other.rename(out / ROOT)
+        return fd
+
+    monkeypatch.setattr(os, "open", opens)
+    with pytest.raises(AlreadyThere):
+        opened(sealed, out)
+    assert tree(out / ROOT) == before
+    assert [path.name for path in out.iterdir()] == [ROOT]
+
+
 def test_a_run_can_be_killed_again_and_again(sealed: str, whole: dict[str, bytes], tmp_path: Path) -> None:
     out = tmp_path / "out"
     for documents in (1, 3, 4):
