@@ -16,7 +16,8 @@ from gettext import gettext as _
 
 from vault import abroad, whereabouts
 from vault.counter import day_of
-from vault.errors import DiskFailed, Wiped
+from vault.disk import TEMPORARY_SUFFIX
+from vault.errors import AlreadyThere, DiskFailed, Wiped
 from vault.layout import PACKS
 from vault.model import EVENT_EXPORT_BEGUN, EVENT_EXPORTED, EVENT_RECEIPT, Event, Item
 from vault.names import printable
@@ -38,6 +39,7 @@ class ExportRecord:
         self._vault, self._store, self._place = vault, store, place
         self._items = tuple(item.id for item in items)
         self._note: ExportNote | None = None
+        self._before: frozenset[object] | None = None
         self._room_to_begin, self._room_to_finish = ExitStack(), ExitStack()
 
     @contextmanager
@@ -52,10 +54,10 @@ class ExportRecord:
                     self._hold(room)
             try:
                 yield
-            except Wiped:
+            except (Wiped, AlreadyThere):
                 raise
             except BaseException:
-                if self._note is not None:
+                if self._note is not None and self._may_have_a_name():
                     self._vault.notice(_stopped_between(self._place))
                 raise
 
@@ -75,6 +77,7 @@ class ExportRecord:
     def begin(self, note: ExportNote) -> None:
         """Record that this bundle is about to be there. Raises DiskFailed, Wiped."""
         self._room_to_begin.close()
+        self._before = _named(self._place)
         try:
             self._store.record(Event(self._vault.clock(), EVENT_EXPORT_BEGUN, self._items, str(note)))
         except DiskFailed as exc:
@@ -84,6 +87,11 @@ class ExportRecord:
                 _("make room or put the medium back, then run the command again"),
             ) from exc
         self._note = note
+
+    def _may_have_a_name(self) -> bool:
+        """Whether anything has got its name since ``begin``, or it cannot be told: what lay there before is not it."""
+        now = _named(self._place)
+        return now is None or self._before is None or not now <= self._before
 
     def finish(self) -> Event:
         """Record that the bundle is there; the event. Raises DiskFailed, Wiped."""
@@ -99,6 +107,19 @@ class ExportRecord:
             ) from exc
         self._note = None
         return event
+
+
+def _named(place: str) -> frozenset[object] | None:
+    """What tells the file at a place from another, or the names in that folder; None if it cannot be looked at."""
+    try:
+        if os.path.isdir(place):
+            return frozenset(name for name in os.listdir(place) if not name.endswith(TEMPORARY_SUFFIX))
+        status = os.lstat(place)
+        return frozenset([(status.st_dev, status.st_ino)])
+    except FileNotFoundError:
+        return frozenset()
+    except OSError:
+        return None
 
 
 def _stopped_between(place: str) -> str:

@@ -30,6 +30,7 @@ from vault.names import printable
 from vault.part_writer import WrittenSet, write_parts
 from vault.parts import cut
 from vault.proving import with_known_digest
+from vault.refusals import refusal
 from vault.sealing import write_sealed
 from vault.store import CaseStore
 from vault.thumbnails import Thumbnailer
@@ -191,7 +192,7 @@ def export(
         items = _chosen(store, references)
         for text in notices_of_unfinished(store):
             vault.notice(text)
-        before, sealed_before = abroad.see(case, store), _sealed_before(store)
+        before, sealed_before = abroad.see(case, store), set[bytes]()
         only_here = before.tally.here - sum(before.places.get(item.id, Where.HERE) is Where.HERE for item in items)
         record = ExportRecord(vault, store, items, path)
         custody = told(store.index.events(), {item.id for item in items}, by_newsroom=as_newsroom)
@@ -207,6 +208,7 @@ def export(
             summary = bundle.summary(stanzas)
             whole = Exported(path, summary, size, only_here, " ".join(card.words), mine, parts)
             when_whole(whole)
+            sealed_before.update(_sealed_before(store))  # only now: another export may have ended since this one began
             record.begin(ExportNote(bundle_id, summary.tag_manifest_sha256, whom))
             return whole
 
@@ -259,7 +261,10 @@ def _write(
         with closing(read_in_order(store, items, by_ids)) as documents:
 
             def content(_index: int) -> Iterator[bytes]:
-                yield from next(documents)[1]
+                try:
+                    yield from next(documents)[1]
+                except OSError as exc:  # of the vault's disk: it is not the sealed file that cannot be written
+                    raise ReadFailed(refusal(exc).lower()) from exc
                 progress(1, 0)
 
             bundle.write(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,10 +16,10 @@ from tests.support.bundles import EDITOR
 from tests.support.mounts import mounted
 from tests.support.newsroom import DAY, file, newsroom, store_of, unlock
 from tests.support.stopping import stopped_at_each_change
-from vault import abroad, exported_custody
+from vault import abroad, counter, exported_custody
 from vault.cases import find_case
 from vault.disk import TEMPORARY_SUFFIX, Disk
-from vault.errors import DiskFailed
+from vault.errors import AlreadyThere, DiskFailed
 from vault.exporting import Addressee, Exported, InParts, addressees, each_once, export
 from vault.model import EVENT_EXPORT_BEGUN, EVENT_EXPORTED, Event
 from vault.opening import identities_of, open_into_folder
@@ -115,6 +116,17 @@ def test_a_disk_too_full_to_record_is_found_out_before_anything_is_sealed(tmp_pa
         export(vault, find_case(vault, "Mine"), [], [TO], str(tmp_path / "out.age"))
 
 
+def test_two_exports_at_the_same_time_count_a_document_once(here: Vault, tmp_path: Path) -> None:
+    case = find_case(here, "Mine")
+
+    def another(sealed: Exported) -> None:
+        export(here, case, [], [TO], str(tmp_path / "other.age"))
+
+    before = counter.read(here.folder, here.disk).sealed
+    export(here, case, [], [TO], str(tmp_path / "out.age"), when_whole=another)
+    assert counter.read(here.folder, here.disk).sealed - before == 2
+
+
 def test_the_same_key_twice_is_one_person_by_the_first_name_given() -> None:
     other = Addressee("other", EDITOR.recipient, "age1pq1…", False)
     third = Addressee("third", type(EDITOR).generate().recipient, "more words", True)
@@ -198,6 +210,29 @@ def test_a_receipt_counts_for_an_export_that_was_never_recorded_as_finished_and_
         give(editor, opened, str(tmp_path / "receipt"), in_folder=True)
         assert take(here, str(tmp_path / "receipt")).new == 2
         assert state_of(here)[2] == {Where.SAFE}
+
+
+def test_what_lay_in_the_exports_place_before_is_not_called_whole_and_fit_to_be_sent(
+    here: Vault, tmp_path: Path
+) -> None:
+    class Refusing(Disk):
+        def publish(self, temporary: str, path: str) -> None:
+            if path.endswith("old.age"):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            super().publish(temporary, path)
+
+    case = find_case(here, "Mine")
+    with pytest.raises(AlreadyThere):
+        export(
+            here, case, [], [TO], str(tmp_path / "new.age"),
+            when_whole=lambda sealed: Path(sealed.path).write_text("somebody else's"),
+        )  # fmt: skip
+    (tmp_path / "old.age").write_text("of the day before")
+    here.disk = Refusing()
+    with pytest.raises(DiskFailed):
+        export(here, case, [], [TO], str(tmp_path / "old.age"), force=True)
+    assert len(begun(here)) == 2
+    assert not any("may be sent" in notice for notice in here.notices)
 
 
 def test_a_bundle_tells_of_an_export_that_was_begun_only_where_nothing_says_that_it_was_finished(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From vault to vault: what is sealed in one newsroom comes out in another, whole and with its sender known."""
 
+import errno
 import hashlib
 import io
 import os
@@ -187,6 +188,24 @@ def test_an_export_never_overwrites_and_leaves_nothing_when_a_pack_is_damaged(
     with pytest.raises(Damaged):
         sealed_for(here, abroad, tmp_path / "other.age")
     assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_when_the_vaults_disk_does_not_read_the_sealed_files_place_is_not_blamed(
+    here: Vault, abroad: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store_of(here) as store:
+        file(store, {b"large": os.urandom(3 << 20)})
+    usual = os.pread
+
+    def failing(fd: int, size: int, offset: int) -> bytes:
+        if size > 1 << 20:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return usual(fd, size, offset)
+
+    monkeypatch.setattr(os, "pread", failing)
+    with pytest.raises(Damaged, match="does not read back: input/output error"):
+        sealed_for(here, abroad, tmp_path / "out.age")
+    assert not list(tmp_path.glob("out.age*"))
 
 
 def test_a_full_disk_leaves_no_bundle(here: Vault, abroad: Vault, tmp_path: Path) -> None:
