@@ -190,3 +190,25 @@ def test_pictures_that_take_too_long_together_are_given_up_and_said(tesseract: O
     with Reader(tesseract, patience=-1) as reader:
         found = reader.read(b"a.png", len(picture), lambda: [picture])
     assert found.state == FAILED and "took longer than" in found.detail
+
+
+@linux
+def test_when_the_program_crashes_no_picture_of_a_page_is_handed_to_whoever_collects_core_dumps() -> None:
+    resource = pytest.importorskip("resource")
+    code = "import resource as r; print(r.getrlimit(r.RLIMIT_CORE)[0], end='')"
+    allowed = resource.getrlimit(resource.RLIMIT_CORE)[1] != 0  # who set it to 0 before us has it so
+    assert python(code) == (b"1" if allowed else b"0"), "0 does not hold for a dump that goes to a program (core(5))"
+
+
+@linux
+def test_the_program_changes_limits_of_no_other_process() -> None:
+    asked = "import ctypes\nprint(ctypes.CDLL(None).prlimit({}, 7, None, ctypes.create_string_buffer(16)), end='')"
+    assert python(asked.format(0)) == b"0"
+    assert python(asked.format(os.getpid())) == b"-1"
+    for machine, column, here in (("x86_64", 0, 0xC000003E), ("aarch64", 1, 0xC00000B7)):
+        filter_ = bpf.program(machine, for_a_program=True)
+        assert filter_ is not None
+        number = bpf._OF_ITSELF["prlimit64"][column]
+        assert verdict(filter_, here, number) == 0x7FFF0000
+        assert verdict(filter_, here, number, whose=1) == 0x00050001
+        assert verdict(bpf.program(machine) or b"", here, number) == 0x00050001

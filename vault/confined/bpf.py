@@ -29,16 +29,20 @@ _WITHOUT_EXECUTING = {"mmap": (9, 222), "mprotect": (10, 226)}
 """Kept, unless they ask for executable memory: ``prot`` is the third argument of both."""
 _FOR_A_PROGRAM = {
     "execve": (59, 221), "openat": (257, 56), "pread64": (17, 67), "fstat": (5, 80), "newfstatat": (262, 79),
-    "statx": (332, 291), "faccessat": (269, 48), "readlinkat": (267, 78), "fcntl": (72, 25), "prlimit64": (302, 261),
+    "statx": (332, 291), "faccessat": (269, 48), "readlinkat": (267, 78), "fcntl": (72, 25),
     "set_tid_address": (218, 96), "set_robust_list": (273, 99), "rseq": (334, 293), "sched_getaffinity": (204, 123),
     "sysinfo": (99, 179), "uname": (63, 160), "getdents64": (217, 61), "getuid": (102, 174), "geteuid": (107, 175),
     "getgid": (104, 176), "getegid": (108, 177), "getcwd": (79, 17), "dup": (32, 23),
 }  # fmt: skip
 """What the dynamic linker, the C library and programs of their own kind ask for besides, and executable memory."""
+_OF_ITSELF = {"prlimit64": (302, 261)}
+"""For a program, too, but only of the process that asks: the first argument is another's number, or 0. Limits of any
+process of the same user could be lowered with it, to none."""
 _FOR_A_PROGRAM_X86_64 = {"arch_prctl": (158,), "access": (21,), "readlink": (89,)}
 _ARCHITECTURES = {"x86_64": (_X86_64, 0), "aarch64": (_AARCH64, 1)}
 
-_AT_NUMBER, _AT_ARCHITECTURE, _AT_PROTECTION = 0, 4, 16 + 2 * 8  # offsets in struct seccomp_data, little-endian
+# Offsets in struct seccomp_data, little-endian.
+_AT_NUMBER, _AT_ARCHITECTURE, _AT_WHOSE, _AT_PROTECTION = 0, 4, 16, 16 + 2 * 8
 _PROT_EXEC = 4
 _LOAD, _RETURN = 0x20, 0x06  # BPF_LD|BPF_W|BPF_ABS, BPF_RET|BPF_K
 _IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT = 0x15, 0x35, 0x45  # BPF_JMP|BPF_K with JEQ, JGE, JSET
@@ -58,12 +62,14 @@ def program(machine: str, *, for_a_program: bool = False) -> bytes | None:
     architecture, column = _ARCHITECTURES[machine]
     allowed = [numbers[column] for numbers in _NUMBERS.values()]
     guarded = [numbers[column] for numbers in _WITHOUT_EXECUTING.values()]
+    own: list[int] = []
     if for_a_program:
         allowed += [numbers[column] for numbers in _FOR_A_PROGRAM.values()] + guarded
         allowed += [number for numbers in _FOR_A_PROGRAM_X86_64.values() for number in numbers[column : column + 1]]
         guarded = []
+        own = [numbers[column] for numbers in _OF_ITSELF.values()]
     allow = b"".join(_on_number(number, _ALLOW) for number in allowed)
-    unless = b"".join(map(_on_number_without_executing, guarded))
+    unless = b"".join((*map(_on_number_without_executing, guarded), *map(_on_number_of_itself, own)))
     return b"".join(
         (
             _op(_LOAD, _AT_ARCHITECTURE),
@@ -91,6 +97,18 @@ def _on_number_without_executing(number: int) -> bytes:
             _op(_IF_ANY_BIT, _PROT_EXEC, 0, 1),
             _op(_RETURN, _REFUSE),
             _op(_RETURN, _ALLOW),
+        )
+    )
+
+
+def _on_number_of_itself(number: int) -> bytes:
+    return b"".join(
+        (
+            _op(_IF_EQUAL, number, 0, 4),
+            _op(_LOAD, _AT_WHOSE),  # 32 bits, as a pid_t has
+            _op(_IF_EQUAL, 0, 0, 1),
+            _op(_RETURN, _ALLOW),
+            _op(_RETURN, _REFUSE),
         )
     )
 

@@ -124,12 +124,17 @@ def confine_for_program(limits: Limits, readable: Sequence[str], program: Sequen
 
 def _lower_limits(limits: Limits) -> list[str]:
     return [
-        *_limit("CORE", 0),
+        *_no_dumps(),
         *_limit("FSIZE", 0),
         *_limit("NPROC", 0),
         *_limit("CPU", limits.cpu_seconds, limits.cpu_seconds + 1),  # SIGXCPU, which tells, and then SIGKILL
         *_limit("AS", limits.memory),
     ]
+
+
+def _no_dumps() -> list[str]:
+    """Why 1 and not 0 on Linux: ``keys.memory.leave_no_dumps``. A program that we become can be dumped again."""
+    return (_limit("CORE", 1) if sys.platform == "linux" else []) or _limit("CORE", 0)
 
 
 def _limit(name: str, soft: int, hard: int | None = None) -> list[str]:
