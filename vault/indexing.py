@@ -16,10 +16,11 @@ from queue import SimpleQueue
 
 from vault import text_files
 from vault.cases import Case
-from vault.errors import VaultError, Wiped
+from vault.errors import DiskFailed, VaultError, Wiped
 from vault.extracting.answer import FAILED, LARGE, READ, STATES, WAITING
 from vault.extracting.reader import Reader, Reading
 from vault.model import Item, ItemId
+from vault.refusals import refusal
 from vault.sources import Problem
 from vault.store import CaseStore
 from vault.texts import Document, Text, Texts, TextsUnusable
@@ -133,9 +134,9 @@ def _read_all(
             return mine.read(item.name, item.size, lambda: store.read(item))
         except Wiped:
             raise  # it is not this document
-        except VaultError as exc:
+        except (VaultError, OSError) as exc:
             store.check_alive()
-            return exc
+            return exc if isinstance(exc, VaultError) else DiskFailed(refusal(exc))
         finally:
             idle.put(mine)
 
@@ -169,4 +170,8 @@ def _remember(store: CaseStore, texts: Texts, batch: list[Text]) -> None:
     if batch:
         store.check_alive()
         texts.remember(batch)
+        ids = [text.document.item for text in batch]
+        # Whoever removed one of them while it was read found no text of it to forget.
+        if gone := set(ids) - store.index.ids_among(ids):
+            texts.forget(gone)
         batch.clear()

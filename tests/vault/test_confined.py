@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import re
@@ -12,6 +13,7 @@ import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -283,14 +285,14 @@ def test_the_numbers_of_system_calls_are_the_kernel_s(machine: str, path: Path, 
     if not path.exists():
         pytest.skip("the kernel's headers are not installed")
     text, column = path.read_text(), ["x86_64", "aarch64"].index(machine)
-    for name, numbers in (bpf._NUMBERS | bpf._WITHOUT_EXECUTING).items():
+    for name, numbers in (bpf._NUMBERS | bpf._WITHOUT_EXECUTING | bpf._OF_ITSELF).items():
         found = re.search(pattern.format(name), text)
         assert found and int(found.group(1)) == numbers[column], name
 
 
-def verdict(program: bytes, architecture: int, number: int, protection: int = 0) -> int:
+def verdict(program: bytes, architecture: int, number: int, protection: int = 0, whose: int = 0) -> int:
     """What a filter says, by the semantics of classic BPF."""
-    data = struct.pack("<IIQ6Q", number, architecture, 0, 0, 0, protection, 0, 0, 0)
+    data = struct.pack("<IIQ6Q", number, architecture, 0, whose, 0, protection, 0, 0, 0)
     accumulator, at = 0, 0
     for _ in range(4096):
         code, if_true, if_false, value = struct.unpack_from("=HBBI", program, 8 * at)
@@ -333,3 +335,15 @@ def test_loading_the_asking_side_loads_no_parser() -> None:
     code = "import vault.confined.worker, sys; print(sorted(m for m in sys.modules if m in {'PIL','pikepdf','lxml'}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_bytes_that_cannot_be_had_are_no_fault_of_the_reader(before: int) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield from [b"x" * 100_000] * before
+        raise OSError(errno.EIO, "Input/output error")
+
+    with Worker(hostile("echo")) as child:
+        with pytest.raises(OSError, match="Input/output error"):
+            child.run(pieces())
+        assert child.run([b"next"]) == b"next"

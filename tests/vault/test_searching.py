@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -26,7 +27,7 @@ from vault.extracting.answer import FAILED, READ, WAITING
 from vault.extracting.reader import Reader
 from vault.filing import find_item
 from vault.indexing import Indexed, index_case
-from vault.model import ItemId
+from vault.model import Item, ItemId
 from vault.query import parse
 from vault.removing import remove
 from vault.searching import NAME, NOTE, TAG, TEXT, Filters, Results, search, snippet_of
@@ -474,3 +475,45 @@ def clear_pages(path: str, key: bytes) -> bytes:
     with Texts(path, [Secret(key)]) as found:
         found._rows("PRAGMA wal_checkpoint(TRUNCATE)")
     return pages(Path(path), key)
+
+
+def test_a_document_that_the_disk_does_not_give_is_named_and_the_others_are_read(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(vault, {"a.txt": os.urandom(5_000_000)})
+    fill(vault, {"b.txt": "слово"})
+    pread = os.pread
+
+    def failing(fd: int, size: int, offset: int) -> bytes:
+        if offset > 4_500_000:
+            raise OSError(errno.EIO, "Input/output error")
+        return pread(fd, size, offset)
+
+    monkeypatch.setattr(os, "pread", failing)
+    done = read_all(vault)
+    assert [p.name for p in done.problems] == [b"a.txt"] and "Input/output error" in done.problems[0].reason
+    assert names(vault, "слово") == ["b.txt"]
+    monkeypatch.undo()
+    assert sum(read_all(vault).states.values()) == 1, "it is tried again"
+
+
+def test_a_document_that_is_removed_while_it_is_read_leaves_no_text(vault: Vault) -> None:
+    secret = "кашкарбаева"
+    fill(vault, {"witness.txt": f"свидетельница {secret}", "memo.txt": "плов"})
+    case = find_case(vault, "Mine")
+
+    def take_away(documents: int, size: int) -> None:
+        if any(item.name == b"witness.txt" for item in items(vault)):
+            remove(vault, case, [find_item(vault, "Mine", "witness.txt")[1]], reason="")
+
+    with store_of(vault) as store:
+        index_case(vault, case, store, Reader, progress=take_away)
+    with store_of(vault):  # as whoever opens the case next does
+        pass
+    assert secret.encode() not in clear_pages(text_file(vault), text_key(vault))
+    assert names(vault, "плов") == ["memo.txt"]
+
+
+def items(vault: Vault) -> list[Item]:
+    with store_of(vault) as store:
+        return [item for one in store.index.item_ids() if (item := store.item(one)) is not None]

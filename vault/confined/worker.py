@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import IO
 
@@ -59,7 +59,8 @@ class Worker:
     def run(self, pieces: Iterable[bytes], argument: bytes = b"") -> bytes:
         """The job's answer for one document: still untrusted, at most ``limits.output`` bytes.
 
-        Raises ConfinedRefused when the job says why it will not, ConfinedFailed for everything else.
+        Raises ConfinedRefused when the job says why it will not, ConfinedFailed for everything else, and what
+        ``pieces`` raises.
         """
         process = self._running()
         late = threading.Event()
@@ -72,8 +73,11 @@ class Worker:
         timer.daemon = True
         timer.start()
         try:
-            self._send(process, argument, pieces)
+            self._send(process, argument, _of_asker(pieces))
             kind, answer = self._receive(process)
+        except _NotRead as exc:
+            self.close()
+            raise exc.error from None
         except (OSError, EOFError) as exc:
             raise self._failed(process, late.is_set()) from exc
         except BaseException:
@@ -162,6 +166,22 @@ def confinement() -> Confinement:
     """What confines a child on this machine, as one reports it that has read nothing. Raises ConfinedFailed."""
     report = run(Job("vault.confined.report", "report"), ())
     return msgspec.msgpack.decode(report, type=Confinement)
+
+
+class _NotRead(Exception):
+    """A document could not be had: this is nothing that its reader did."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _of_asker(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same; an error of whatever gives them is told apart from one of the pipes that they go into."""
+    try:
+        yield from pieces
+    except OSError as exc:
+        raise _NotRead(exc) from exc
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
