@@ -158,7 +158,8 @@ class IndexFile:
         try:
             yield
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # SQLite ends it by itself on a full disk, and would refuse (lang_transaction)
+                self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sqlcipher3 import dbapi2 as sqlite
 
 from keys.secret import Secret
-from vault.errors import BadInput, NewerFormat
+from vault.errors import BadInput, DiskFailed, NewerFormat
 from vault.model import ItemId
 from vault.query import parse
 from vault.texts import Document, Text, Texts, TextsUnusable
@@ -214,3 +214,16 @@ def test_sqlcipher_has_what_the_file_needs() -> None:
     db = sqlite.connect(":memory:")
     assert ("ENABLE_FTS5",) in list(db.execute("PRAGMA compile_options"))
     assert sqlite.sqlite_version_info >= (3, 42)
+
+
+def test_a_disk_that_is_full_is_said_to_be_full_and_nothing_is_lost(tmp_path: Path) -> None:
+    with opened(tmp_path / "text", KEY) as texts:
+        texts.remember([text(1, "слово")])
+        (most,) = texts._db.execute("PRAGMA page_count").fetchone()
+        texts._db.execute(f"PRAGMA max_page_count = {most}")
+        with pytest.raises(DiskFailed, match="full"):
+            texts.remember([text(2, " ".join(os.urandom(8).hex() for _n in range(100_000)))])
+        texts._db.execute("PRAGMA max_page_count = 1000000")
+        assert numbers(texts, "слово") == [1]
+        texts.remember([text(2, "дело")])
+        assert numbers(texts, "дело") == [2]
