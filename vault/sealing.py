@@ -44,6 +44,7 @@ def write_sealed(
         disk.sweep(os.path.dirname(path) or ".", lambda name: _was_to_become(os.path.basename(path), name))
     publish = disk.publish if force else disk.publish_new
     temporary = f"{path}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
+    whole: os.stat_result | None = None
     try:
         fd = disk.create(temporary)
         try:
@@ -53,7 +54,8 @@ def write_sealed(
                     result = fill(sink)
                     sink.finish()
                 disk.sync(fd, temporary)
-                when_whole(os.fstat(fd).st_size)
+                whole = os.fstat(fd)
+                when_whole(whole.st_size)
                 if NAMED_WHILE_OPEN:
                     publish(temporary, path)
             finally:
@@ -71,9 +73,18 @@ def write_sealed(
             _("{path} cannot be written: {reason}").format(
                 path=printable(path), reason=refusal(exc).lower()
             ),
-            _("nothing was left behind that looks like a whole file"),
+            _("it is there, and whole, but may be gone after a power cut: look, and write it again if so")
+            if whole is not None and _is_at(path, whole)
+            else _("nothing was left behind that looks like a whole file"),
         ) from exc
     return result
+
+
+def _is_at(path: str, file: os.stat_result) -> bool:
+    """Whether the file has got this name: the last step can fail behind that."""
+    with suppress(OSError):
+        return os.path.samestat(os.lstat(path), file)
+    return False
 
 
 def _was_to_become(wanted: str, name: str) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -60,6 +61,19 @@ def test_files_of_other_names_and_those_that_are_being_written_stay(tmp_path: Pa
 
     write_sealed(str(tmp_path / "x.age"), fill, disk=Disk())
     assert {path.name for path in tmp_path.iterdir()} == before | {"x.age"}
+
+
+@pytest.mark.parametrize(("refused", "left"), [("rename", False), ("sync-folder", True)])
+def test_a_disk_that_refuses_at_the_end_is_said_with_what_is_there(tmp_path: Path, refused: str, left: bool) -> None:
+    class Refusing(Disk):
+        def step(self, operation: str, path: str) -> None:
+            if operation == refused:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with pytest.raises(DiskFailed) as failed:
+        write_new(str(tmp_path / "x.age"), b"whole", disk=Refusing())
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"whole"] * left
+    assert ("nothing was left" in failed.value.hints[0]) != left
 
 
 def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from vault.cli.session import (
     read_text,
 )
 from vault.cli.stamps import RootsOption, TimestampOption
-from vault.errors import DiskFailed
+from vault.errors import BadInput, DiskFailed
 from vault.names import printable
 from vault.refusals import refusal
 from vault.terminal import say, size_text
@@ -98,6 +98,8 @@ def export(
     from vault import exporting
     from vault.cases import find_case
 
+    if not output:
+        raise BadInput(_("say where to: -o FILE, or a folder for it"))
     stamper = stamps.stamper(timestamp, tsa_ca)
     in_parts = parts.wanted(volume_size, repair, force=force)
     bare = list(recipient or ())
