@@ -7,8 +7,11 @@ import io
 import os
 import platform
 import socket
+import subprocess
 import sys
 import sysconfig
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,7 @@ from PIL import Image
 
 from tests.support import papers
 from tests.support.tools import need
-from tests.vault.test_confined import verdict
+from tests.vault.test_confined import ends, verdict
 from vault.confined import bpf, program
 from vault.confined.program import Program
 from vault.confined.protocol import Job, Limits
@@ -212,3 +215,46 @@ def test_the_program_changes_limits_of_no_other_process() -> None:
         assert verdict(filter_, here, number) == 0x7FFF0000
         assert verdict(filter_, here, number, whose=1) == 0x00050001
         assert verdict(bpf.program(machine) or b"", here, number) == 0x00050001
+
+
+SPINS = "import sys\nwhile True: pass"
+
+
+@linux
+def test_the_program_does_not_outlive_the_process_that_asks() -> None:
+    code = f"""
+import subprocess
+from vault.confined import program
+from vault.confined.protocol import Limits
+one = program.Program({PYTHON!r}, ("-I", "-S", "-c", {SPINS!r}), {PYTHON_READS!r})
+told = lambda end: print(end.args[0].pid, flush=True)
+program.run(one, b"", Limits(seconds=500, cpu_seconds=500), told)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as asking:
+        assert asking.stdout is not None
+        group = int(asking.stdout.readline())
+        while Path(f"/proc/{group}/cmdline").read_bytes().split(b"\0")[-2] != SPINS.encode():
+            pass  # until it has become the program
+        asking.kill()
+    assert ends(group)
+
+
+class Spinning(Ocr):
+    """A page that takes tesseract longer than anybody waits."""
+
+    def read(self, picture: bytes, started: Callable[[Callable[[], None]], None] = lambda end: None) -> str:
+        one = Program(PYTHON, ("-I", "-S", "-c", SPINS), PYTHON_READS)
+        return program.run(one, picture, Limits(seconds=500, cpu_seconds=500), started).decode()
+
+
+def test_closing_a_reader_ends_the_program_that_reads_a_page_for_it() -> None:
+    picture, begun = papers.picture("Договор"), threading.Event()
+    reader = Reader(Spinning("", "", ()))
+    tell = reader._program_started
+    reader._program_started = lambda end: (tell(end), begun.set())[0]  # type: ignore[method-assign]
+    reading = threading.Thread(target=reader.read, args=(b"a.png", len(picture), lambda: [picture]), daemon=True)
+    reading.start()
+    assert begun.wait(60)
+    reader.close()
+    reading.join(60)
+    assert not reading.is_alive()

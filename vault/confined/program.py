@@ -12,12 +12,14 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from gettext import gettext as _
 
 from vault.confined.protocol import Limits
-from vault.confined.sandbox import confine_for_program, end_before_others
+from vault.confined.sandbox import confine_for_program, end_before_others, end_with
 from vault.confined.worker import end_group
 from vault.errors import ConfinedFailed
 
@@ -41,12 +43,14 @@ class Program:
 
 
 def become(words: list[str]) -> None:
-    """In the child: limits, the folders, a lone ``--``, variables, ``--``, the program and its arguments."""
-    limits, *rest = words
+    """In the child: who asks, limits, the folders, a lone ``--``, variables, ``--``, the program, its arguments."""
+    parent, limits, *rest = words
     reads, rest = _until_dashes(rest)
     variables, command = _until_dashes(rest)
     path = os.path.realpath(command[0])
     loaders = [os.path.realpath(loader) for loader in _LOADERS if os.path.exists(loader)]
+    if sys.platform == "linux":
+        end_with(int(parent))  # which holds for the program that this becomes, too (prctl(2), PR_SET_PDEATHSIG)
     end_before_others()
     confine_for_program(Limits.decode(limits), (*_LIBRARIES, *reads), (path, *loaders))
     environment = dict(word.split("=", 1) for word in variables)
@@ -64,12 +68,15 @@ def _until_dashes(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at + 1 :]
 
 
-def run(program: Program, data: bytes, limits: Limits) -> bytes:
+def run(
+    program: Program, data: bytes, limits: Limits, started: Callable[[Callable[[], None]], None] = lambda end: None
+) -> bytes:
     """What the program writes when it reads ``data``: untrusted, ``limits.output`` bytes at most.
 
-    Raises ConfinedFailed.
+    ``started`` is given what ends it, from any thread. Raises ConfinedFailed.
     """
-    command = [sys.executable, "-I", "-B", "-c", _START, _SOURCE, limits.encode(), *program.reads, "--"]
+    command = [sys.executable, "-I", "-B", "-c", _START, _SOURCE, str(os.getpid()), limits.encode()]
+    command += [*program.reads, "--"]
     command += [*program.variables, "--", program.path, *program.arguments]
     try:
         process = subprocess.Popen(
@@ -91,6 +98,7 @@ def run(program: Program, data: bytes, limits: Limits) -> bytes:
     feeder = threading.Thread(target=_feed, args=(process, data))
     timer.start()
     feeder.start()
+    started(partial(end_group, process))
     assert process.stdout is not None
     try:
         answer = process.stdout.read(limits.output + 1)

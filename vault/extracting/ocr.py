@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from vault.confined import program
@@ -38,11 +39,11 @@ class Ocr:
         """What reads, for the record."""
         return f"tesseract {'+'.join(self.languages)}"
 
-    def read(self, picture: bytes) -> str:
-        """The words in a PGM, as text that nobody vouches for. Raises ConfinedFailed."""
+    def read(self, picture: bytes, started: Callable[[Callable[[], None]], None] = lambda end: None) -> str:
+        """The words in a PGM, as text that nobody vouches for. ``started`` is ``program.run``'s. Raises ConfinedFailed."""
         arguments = (*_ARGUMENTS, "+".join(self.languages))
         variables = (f"TESSDATA_PREFIX={self.folder}", "OMP_THREAD_LIMIT=1", "LC_ALL=C")
-        said = program.run(Program(self.path, arguments, (self.folder,), variables), picture, self.limits)
+        said = program.run(Program(self.path, arguments, (self.folder,), variables), picture, self.limits, started)
         return said.decode("utf-8", "replace")
 
 

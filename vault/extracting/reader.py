@@ -93,6 +93,7 @@ class Reader:
         self.limits, self._ocr, self._stack, self._closed = limits, ocr, ExitStack(), False
         self._patience = patience
         self._workers: dict[Job, Worker] = {}
+        self._end_program: Callable[[], None] = lambda: None
         self.name = ", ".join((READER, f"pypdfium2 {metadata.version('pypdfium2')}", *((ocr.name,) if ocr else ())))
         """What reads here, in one line, for the record."""
 
@@ -105,7 +106,13 @@ class Reader:
     def close(self) -> None:
         """End the children, whatever they are doing, also from another thread. Safe to call twice."""
         self._closed = True
+        self._end_program()
         self._stack.close()
+
+    def _program_started(self, end: Callable[[], None]) -> None:
+        self._end_program = end
+        if self._closed:
+            end()
 
     def may_read_more(self, kind: str, detail: str, reader: str) -> bool:
         """Whether more would be found now in a document that another ``reader`` read, or something was left of."""
@@ -187,7 +194,7 @@ class Reader:
         if not may_hold_words(picture):
             return ""
         try:
-            return self._ocr.read(picture)
+            return self._ocr.read(picture, self._program_started)
         except ConfinedFailed:
             return None
 
