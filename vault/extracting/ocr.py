@@ -40,7 +40,7 @@ class Ocr:
         return f"tesseract {'+'.join(self.languages)}"
 
     def read(self, picture: bytes, started: Callable[[Callable[[], None]], None] = lambda end: None) -> str:
-        """The words in a PGM, as text that nobody vouches for. ``started`` is ``program.run``'s. Raises ConfinedFailed."""
+        """The words in a PGM, as text that nobody vouches for; ``started``: ``program.run``. Raises ConfinedFailed."""
         arguments = (*_ARGUMENTS, "+".join(self.languages))
         variables = (f"TESSDATA_PREFIX={self.folder}", "OMP_THREAD_LIMIT=1", "LC_ALL=C")
         said = program.run(Program(self.path, arguments, (self.folder,), variables), picture, self.limits, started)
