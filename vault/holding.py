@@ -33,6 +33,8 @@ class Received:
     """What one calls whoever's key signed it; None for somebody unknown."""
     verified: bool
     """Whether their words were compared, or they are a journalist of this vault."""
+    words: tuple[str, ...]
+    """Of the card that the key is on, if one has it; else those that the share gives, which anybody can write."""
 
     def answer(self, untrusted_challenge: str) -> str:
         """Four words to say to the owner's challenge. Raises BadInput when it is not four words of the list."""
@@ -69,5 +71,6 @@ def receive(vault: Vault, untrusted: bytes) -> Received:
         ) from exc
     contact = vault.book().contact_by_key(held.signing)
     colleague = any(entry.card.signing == held.signing for entry in vault.roster().entries)
+    words = contact.card.words if contact is not None else held.owner
     verified = colleague or (contact is not None and contact.verified_ns is not None)
-    return Received(held, name_of(vault, held.signing), verified)
+    return Received(held, name_of(vault, held.signing), verified, words)

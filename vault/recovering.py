@@ -52,28 +52,31 @@ def open_with_shares(
         with found.secret, slot_passphrase(found.secret) as passphrase, suppress(DoesNotOpen):
             vault = locked.unlock(passphrase, token, clock=clock)
             if isinstance(vault.opened.payload, RecoverySlot):
-                for text in _remarks(vault, found):
+                for text in _remarks(vault, found, shares):
                     vault.notice(text)
                 return vault
             vault.close()
     raise _opens_nothing(token)
 
 
-def _remarks(vault: Vault, found: Combined) -> Iterator[str]:
-    """Which of the shares that were given are false, or of another split, and who has the true ones."""
+def _remarks(vault: Vault, found: Combined, given: Sequence[Share]) -> Iterator[str]:
+    """Which of the shares that were given are false, or of another split, and who has the true ones.
+
+    By their places among those given: what number a false share bears, whoever made it up chose.
+    """
     names: dict[int, str] = {}
     with suppress(DamagedVault, NewerFormat):  # a damaged book must not keep anybody out
         made = vault.book().shares
         names = {} if made is None else {number: holder.name for number, holder in enumerate(made.holders, 1)}
     for share in found.others:
+        place = given.index(share) + 1
         if share.identifier != found.used[0].identifier or share.threshold != found.used[0].threshold:
-            yield _("a share with number {number} is of another split; it was not used").format(number=share.index)
+            yield _("share {place} of those given is of another split; it was not used").format(place=place)
         elif share.index in names:
-            yield _("false words were given for share {number}, which {name} has; it opens without them").format(
-                number=share.index, name=printable(names[share.index])
-            )
+            text = _("share {place} of those given is false; {name} has the true one of its number, {number}")
+            yield text.format(place=place, number=share.index, name=printable(names[share.index]))
         else:
-            yield _("false words were given for share {number}; it opens without them").format(number=share.index)
+            yield _("share {place} of those given is false; it opens without it").format(place=place)
 
 
 def _opens_nothing(token: Secret | None) -> DoesNotOpen:

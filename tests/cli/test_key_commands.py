@@ -149,7 +149,7 @@ def test_a_false_share_that_was_typed_first_costs_one_more_share_and_nothing_tha
         child.expect("The same once more")
         child.sendline(NEW)
         child.expect("your new passphrase opens this vault")
-        child.expect("false words were given for share 1, which h1 has")
+        child.expect("share 1 of those given is false; h1 has the true one of its number, 1")
         child.expect(pexpect.EOF)
 
 
@@ -378,3 +378,13 @@ def test_every_documented_field_appears(abroad: tuple[Desk, list[Desk]]) -> None
     documents["key revoke"] = again.json("key", "revoke")
     for command, document in documents.items():
         assert fields_of(document) == documented_fields(command), command
+
+
+def test_of_a_share_by_an_unknown_key_it_is_said_that_anybody_can_write_its_words(
+    abroad: tuple[Desk, list[Desk]],
+) -> None:
+    bermet, holders = abroad
+    made = split(bermet)
+    holders[0].run("contact", "remove", "Bermet")
+    told = holders[0].run("key", "check", files(made)[0]).out
+    assert "whose it is cannot be told" in told and "anybody can write these words" in told

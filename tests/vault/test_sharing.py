@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from keys.errors import MalformedShare, SharesMissing, WeakPassphrase
 from keys.identity import Identity
 from keys.keyring import RecoverySlot
 from keys.secret import Secret
-from keys.share_text import open_share
+from keys.share_text import open_share, seal_share
 from keys.shares import Share, answer, check_key, parse_share, split
 from tests.support.forged_shares import forged
 from tests.support.newsroom import CHEAP, DAY, PASSPHRASE, newsroom, unlock
@@ -99,15 +100,17 @@ def test_any_enough_of_any_number_open_and_one_fewer_never(
     assert opens(folder, NEW)
 
 
-def test_who_read_out_false_words_is_named_and_keeps_nobody_out(folder: str, tmp_path: Path) -> None:
+def test_a_false_share_is_named_by_its_place_whatever_number_it_bears_and_keeps_nobody_out(
+    folder: str, tmp_path: Path
+) -> None:
     with unlock(folder) as vault:
         before = made(vault, tmp_path / "before")
         shares = made(vault, tmp_path / "out", threshold=2, count=4)
     false = forged(shares[0])
-    with recovered(folder, [false, before[1], *shares[2:]]) as vault:
+    with recovered(folder, [shares[2], before[1], shares[3], false]) as vault:
         told = " | ".join(vault.notices)
-        assert "false words were given for share 1, which holder 1 has" in told
-        assert "share with number 2 is of another split" in told
+        assert "share 4 of those given is false; holder 1 has the true one of its number, 1" in told
+        assert "share 2 of those given is of another split" in told
         vault.restore(Secret(NEW.encode()))
     assert opens(folder, NEW)
 
@@ -685,6 +688,19 @@ def test_a_holder_learns_whose_share_it_is(folder: str, tmp_path: Path) -> None:
         assert received.held.owner == vault.me.card().words
         keep(editor, "Bermet at home", vault.me.card())
         assert (receive(editor, sealed).owner, receive(editor, sealed).verified) == ("Bermet at home", False)
+
+
+def test_the_words_of_somebody_whose_card_one_has_are_those_of_the_card_whatever_the_share_says(
+    folder: str, tmp_path: Path
+) -> None:
+    with unlock(folder) as vault, unlock(newsroom(tmp_path / "theirs", label="Editor")) as editor:
+        people = [Recipient("Editor", editor.me.card()), PEOPLE[0]]
+        done = sharing.split(vault, people, 2, str(tmp_path / "o"), name=None)
+        held = receive(editor, Path(done.files[0].path).read_bytes()).held
+        lie = replace(held, owner=editor.me.card().words)
+        sealed = seal_share(lie, vault.me, editor.me.card())
+        keep(editor, "Bermet", vault.me.card())
+        assert receive(editor, sealed).words == vault.me.card().words != lie.owner
 
 
 def test_a_share_for_somebody_else_and_other_files_are_told_apart(folder: str, tmp_path: Path) -> None:

@@ -329,9 +329,14 @@ def _received(unlocked: Vault, file: str) -> Received:
 
 
 def _whose(received: Received) -> list[str]:
-    name, words = received.held.name, " ".join(received.held.owner)
+    name, words = received.held.name, " ".join(received.words)
     if received.owner is None:
-        lines = [_("it is of somebody whom you do not know, with the words {words}").format(words=words)]
+        lines = [
+            _("whose it is cannot be told: no card that you keep has its key; it gives the words {words}").format(
+                words=words
+            ),
+            _("anybody can write these words: keep its owner's card (sandyk contact add), and check it again"),
+        ]
     elif received.verified:
         lines = [_("it is of {name}").format(name=printable(received.owner))]
     else:
