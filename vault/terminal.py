@@ -223,7 +223,9 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int, int
 class _Bar:
     def __init__(self, what: str, total: int | None) -> None:
         import time
+        from threading import Lock
 
+        self._showing = Lock()
         self._what, self._total, self._count, self._size = what, total, 0, 0
         self._clock = time.monotonic
         self._start = self._shown = self._clock()
@@ -236,7 +238,11 @@ class _Bar:
         if now - self._start < 1 or now - self._shown < 0.1:
             return
         self._shown = now
-        self._show()
+        if self._showing.acquire(blocking=False):  # several threads tell how far they are, and one shows it
+            try:
+                self._show()
+            finally:
+                self._showing.release()
 
     def _show(self) -> None:
         from rich.console import Console

@@ -8,14 +8,18 @@ import re
 import signal
 import subprocess
 import termios
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
+from rich.progress import Progress
 
 from tests.support.commands import SCRIPT, Desk, colleague
+from vault.terminal import _Bar
 
 PASSPHRASE = "correct horse battery"
 HOSTILE = [
@@ -254,3 +258,28 @@ def test_no_progress_bar_where_standard_error_is_no_terminal(one: Desk) -> None:
         assert ("filing" in child.before) is shown
         assert "filed in Road works" in child.before
     assert Path(one.home / "err").read_text() == ""
+
+
+def test_two_threads_that_tell_how_far_they_are_do_not_show_it_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    bar = _Bar("opening", None)
+    bar._start -= 2
+    problems: list[BaseException] = []
+    usual = Progress.add_task
+
+    def tell() -> None:
+        try:
+            bar._shown = 0
+            bar.advance(1, 1)
+        except Exception as exc:
+            problems.append(exc)
+
+    def meanwhile(self: Progress, *args: Any, **more: Any) -> Any:
+        beside = threading.Thread(target=tell)
+        beside.start()
+        beside.join()
+        return usual(self, *args, **more)
+
+    monkeypatch.setattr(Progress, "add_task", meanwhile)
+    tell()
+    bar.stop()
+    assert problems == []
