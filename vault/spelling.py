@@ -30,6 +30,8 @@ WORD = re.compile(rf"[^\W_]+(?:[{APOSTROPHES}][^\W_]+)*(?:(?<=[oOgG])[ʻ‘])?")
 _MOST_SIGNS = re.compile(r"([^\w\s\x00-\x7f]{30})[^\w\s\x00-\x7f]+")
 """More signs in a row than a text for streams may have marks in one (UAX #15, section 13). Putting a row of marks in
 order takes the square of its length: a planted text of 4 MiB of them would take an hour."""
+_LETTERS_THAT_ARE_MARKS = (("\uff9e", "\u3099"), ("\uff9f", "\u309a"))
+"""Marks of halfwidth katakana: letters to Python, marks in NFKC, where they would be put in order."""
 _APOSTROPHE = re.compile(rf"(?<=[^\W_])[{APOSTROPHES}]")
 
 _CYRILLIC = {
@@ -60,6 +62,8 @@ _LATIN_LETTER = re.compile("[a-z]")
 
 def normalised(text: str) -> str:
     """Text in NFKC; of more than 30 signs in a row, which no word has, only the first stay."""
+    for letter, mark in _LETTERS_THAT_ARE_MARKS:
+        text = text.replace(letter, mark)
     return unicodedata.normalize("NFKC", _MOST_SIGNS.sub(r"\1", text))
 
 
