@@ -7,6 +7,7 @@ passphrase to open. After an emergency wipe no share opens anything, and nobody 
 
 from __future__ import annotations
 
+import codecs
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -30,6 +31,8 @@ def share_in(untrusted: bytes) -> Share:
 
     Raises BadInput for one that is still sealed, MalformedShare, BadSignature, NewerFormat.
     """
+    # As editors and mails of Windows keep it; the signature is checked over the lines as they were signed.
+    untrusted = untrusted.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n")
     if untrusted.startswith(_AGE) or looks_armored(untrusted):
         raise BadInput(
             _("this share is still sealed"),

@@ -726,6 +726,8 @@ def test_a_share_is_taken_as_its_holder_opened_it(folder: str, tmp_path: Path) -
     text = age.unseal(sealed, [HOLDERS[0].age], limit=1 << 16)
     share = opened(done)[0]
     assert share_in(text) == share == share_in(share.words.expose()) == share_in(b"\n" + share.words.expose() + b"\n")
+    for saved in (text, share.words.expose() + b"\n"):  # by an editor or a mail program of Windows
+        assert share_in(b"\xef\xbb\xbf" + saved.replace(b"\n", b"\r\n")) == share
     with pytest.raises(BadInput, match="still sealed"):
         share_in(sealed)
     for hostile in (b"", b"\xff\xfe", b"words", text[:300]):
