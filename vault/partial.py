@@ -117,7 +117,11 @@ class PartialFolder:
         place = os.path.join(self._folder, self.root)
         self._expect_free(place)
         sync_file_system(self._path)  # one call for thousands of files, without which a crash could empty them
-        patiently(lambda: os.rename(self._path, place))  # a scanner may look into what has just been written
+        try:
+            patiently(lambda: os.rename(self._path, place))  # a scanner may look into what has just been written
+        except OSError:
+            self._expect_free(place)  # another run of the same bundle was quicker
+            raise
         with undisturbed():  # what is left of earlier runs is in clear too
             self._let_go()
             for leftover in self._leftovers:

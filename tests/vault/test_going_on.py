@@ -127,6 +127,23 @@ def test_nothing_is_taken_out_of_a_folder_that_gets_its_name_at_that_moment(
     assert [path.name for path in out.iterdir()] == [ROOT]
 
 
+def test_a_run_that_another_one_was_quicker_than_leaves_no_second_copy(
+    sealed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, usual = tmp_path / "out", os.rename
+
+    def rename(old: str, new: str, **more: object) -> None:
+        if str(new) == str(out / ROOT):
+            (out / ROOT).mkdir()
+            (out / ROOT / "theirs").write_text("all of it")
+        usual(old, new, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(AlreadyThere):
+        opened(sealed, out)
+    assert tree(out) == {f"{ROOT}/theirs": b"all of it"}
+
+
 def test_a_run_can_be_killed_again_and_again(sealed: str, whole: dict[str, bytes], tmp_path: Path) -> None:
     out = tmp_path / "out"
     for documents in (1, 3, 4):
