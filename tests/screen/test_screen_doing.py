@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tests.support.newsroom import add_paths, contents, file, newsroom, pack_pat
 from tests.support.screens import Seat, sit
 from vault import contacts, exporting, opening
 from vault.cases import find_case
+from vault.cli import exits
 from vault.errors import DiskFailed
 from vault.screen.choices import Choices, Chooser
 from vault.screen.desk import Desk
@@ -24,6 +27,7 @@ from vault.screen.documents import Documents
 from vault.screen.exporting import Exporting
 from vault.screen.home import Home
 from vault.screen.jobs import Job
+from vault.screen.leaving import Left
 from vault.vaults import Vault
 from vault.verifying import verify
 
@@ -404,3 +408,23 @@ def test_a_file_that_was_changed_on_the_way_is_refused_and_nothing_of_it_filed(r
         assert "far.txt" not in seat.names
 
     sit(room, act, opened=unlock(room))
+
+
+@pytest.mark.parametrize(("left", "code"), [(Left.LOCKED, exits.DONE), (Left.GONE, exits.WIPED)])
+def test_documents_that_are_read_slowly_do_not_hold_up_the_end(left: Left, code: int) -> None:
+    """They are read by a pool of threads, and Python waits for all of these."""
+    act = f"""
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from vault.cli.browse import _end
+from vault.errors import Wiped
+from vault.screen.leaving import Ending, Left
+begun = threading.Event()
+ThreadPoolExecutor(1).submit(lambda: (begun.set(), threading.Event().wait()))
+begun.wait()
+try:
+    _end(Ending({left}))
+except Wiped:
+    pass
+"""
+    assert subprocess.run([sys.executable, "-c", act], timeout=60).returncode == code

@@ -84,8 +84,10 @@ def browse(
 
 def _end(ending: Ending) -> None:
     """Say how it ended. After a wipe not a word, as long as all was done: whoever looks sees a terminal."""
-    from vault.screen.leaving import Left
+    from vault.screen.leaving import Left, insist_if_held_up
 
+    codes = {Left.GONE: exits.WIPED, Left.DEFECT: exits.FAILED}
+    insist_if_held_up(codes.get(ending.left, exits.FAILED if ending.not_done else exits.DONE))
     match ending.left:
         case Left.LEFT:
             return

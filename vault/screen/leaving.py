@@ -98,6 +98,13 @@ def insist(code: int) -> None:
     timer.start()
 
 
+def insist_if_held_up(code: int) -> None:
+    """The same when a thread of a pool is still at work: Python waits for these at its end, however long they take, and
+    meanwhile a process that says it is locked would hold what they have in hand."""
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        insist(code)
+
+
 def clear_terminal() -> None:
     """Erase what the terminal shows, and what it can scroll back to, as far as it obeys."""
     with suppress(OSError):
