@@ -103,20 +103,23 @@ class Hashing:
 
     def update(self, piece: bytes) -> None:
         """More of the current stream. Raises what ``expect`` was told to, for an earlier one."""
-        self._steps.append((self._digest, piece, None))
         self._size += len(piece)
-        if self._size >= TOGETHER_BYTES or len(self._steps) >= TOGETHER_PIECES:
-            self._hand_over()
+        self._add(piece, None)
 
     def expect(self, sha256: bytes, otherwise: Callable[[], Exception]) -> None:
         """The stream ends here; raise what ``otherwise`` gives, now or later, unless it has this digest."""
-        self._steps.append((self._digest, sha256, otherwise))
+        self._add(sha256, otherwise)
         self._digest = hashlib.sha256()
 
     def wait(self) -> None:
         """Return when every digest was as expected."""
         self._hand_over()
         self._lane.wait()
+
+    def _add(self, data: bytes, otherwise: Callable[[], Exception] | None) -> None:
+        self._steps.append((self._digest, data, otherwise))
+        if self._size >= TOGETHER_BYTES or len(self._steps) >= TOGETHER_PIECES:
+            self._hand_over()
 
     def _hand_over(self) -> None:
         steps, self._steps, self._size = self._steps, [], 0

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.lanes import AHEAD, TOGETHER_BYTES, Hashing, Lane
+from vault.lanes import AHEAD, TOGETHER_BYTES, TOGETHER_PIECES, Hashing, Lane
 
 
 class Wrong(Exception):
@@ -180,3 +180,12 @@ def test_ctrl_c_while_a_lane_ends_by_itself_drops_what_was_not_begun() -> None:
         lane.do(partial(done.append, "another"))
         leaving.set()
     assert done == ["the job"]
+
+
+def test_streams_without_bytes_do_not_pile_up() -> None:
+    with Lane("hash") as lane:
+        hashing = Hashing(lane)
+        for _ in range(10 * TOGETHER_PIECES):
+            hashing.expect(hashlib.sha256().digest(), ValueError)
+            assert len(hashing._steps) <= TOGETHER_PIECES
+        hashing.wait()
