@@ -27,7 +27,7 @@ PIECE = 1 << 20
 TOGETHER_DOCUMENTS = 64
 TOGETHER_BYTES = 2 << 20
 WORTH_BEGINNING = 1 << 20
-"""Bytes of a file from which on it is handed to the medium at once. For a shorter one that takes longer than making it."""
+"""Bytes of a file that is handed to the medium at once: with a shorter one, that takes longer than making it."""
 
 Progress = Callable[[int, int], None]
 
