@@ -113,7 +113,7 @@ def run(
         process.stdout.close()
     if late.is_set():
         raise ConfinedFailed(_("reading it took longer than {count} seconds").format(count=limits.seconds))
-    if code:
+    if code or len(answer) > limits.output:  # one that wrote too much may have ended well before it was ended
         raise ConfinedFailed(_("the process that read it crashed or answered nonsense"))
     return answer
 
