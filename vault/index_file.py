@@ -19,7 +19,7 @@ from sqlcipher3 import dbapi2 as sqlite
 
 from keys.secret import Secret
 from vault.errors import Busy, Damaged, DiskFailed
-from vault.sqlcipher import Trouble, is_file_or_made, trouble
+from vault.sqlcipher import Trouble, committed, is_file_or_made, trouble
 
 SCHEMA_VERSION = 4
 PAGE = 1000
@@ -155,13 +155,8 @@ class IndexFile:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._run("BEGIN IMMEDIATE")
-        try:
+        with committed(self._db):
             yield
-        except BaseException:
-            if self._db.in_transaction:  # SQLite ends it by itself on a full disk, and would refuse (lang_transaction)
-                self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
 
 def _create_or_check(path: str) -> None:

@@ -239,8 +239,11 @@ def abroad(untrusted: bytes | None) -> str:
 
 def shown(name: str) -> str:
     """A file name with whatever could confuse a terminal or a reader escaped; on Windows ``\\`` is between folders."""
-    plain = frozenset(c for c in name if c.isprintable() and (c != "\\" or os.name == "nt"))
-    return "".join(c if c in plain else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in name)
+    escaped = "" if os.name == "nt" else "\\"
+    return "".join(
+        c if c.isprintable() and c != escaped else c.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for c in name
+    )
 
 
 def lines(medium: Medium, asked: tuple[tuple[str, str], ...] = ()) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum, auto
 
 from sqlcipher3 import dbapi2 as sqlite
@@ -53,3 +55,15 @@ def trouble(exc: sqlite.DatabaseError) -> Trouble:
         if any(word in text for word in ("full", "readonly", "I/O", "unable to open")):
             return Trouble.DISK
     return Trouble.UNUSABLE
+
+
+@contextmanager
+def committed(db: sqlite.Connection) -> Iterator[None]:
+    """Commit the transaction that was begun, or roll it back when the body raises."""
+    try:
+        yield
+    except BaseException:
+        if db.in_transaction:  # SQLite ends it by itself on a full disk, and would refuse (lang_transaction)
+            db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")

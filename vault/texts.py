@@ -26,7 +26,7 @@ from vault.errors import Busy, Damaged, DiskFailed, NewerFormat
 from vault.model import ItemId
 from vault.refusals import refusal
 from vault.spelling import FOLDING, words
-from vault.sqlcipher import Trouble, is_file_or_made, is_no_file, trouble
+from vault.sqlcipher import Trouble, committed, is_file_or_made, is_no_file, trouble
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 60
@@ -304,13 +304,8 @@ class Texts:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with committed(self._db):
             yield
-        except BaseException:
-            if self._db.in_transaction:  # SQLite ends it by itself on a full disk, and would refuse (lang_transaction)
-                self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
 
 def _indexed(about: str, body: str) -> tuple[str, str]:

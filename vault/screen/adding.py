@@ -24,7 +24,7 @@ from vault.filing import Outcome
 from vault.names import printable
 from vault.screen.choices import Chooser
 from vault.screen.desk import Desk
-from vault.screen.dialogs import KeyBar, Words
+from vault.screen.dialogs import Words, ways_out
 from vault.screen.jobs import Job
 from vault.sources import About
 from vault.terminal import size_text
@@ -67,10 +67,9 @@ class Adding(Screen[bool]):
             yield Button(Content(_("Add")), id="add")
             yield Button(Content(_("Back")), id="back")
         yield Words(_("The originals stay where they are."), classes="quiet")
-        yield KeyBar(
+        yield ways_out(
             (_("Space"), _("Choose"), ""), ("Enter", _("Open the folder"), ""), ("Tab", _("Next field"), ""),
-            ("F2", _("Add"), "screen.add"), ("Esc", _("Back"), "screen.back"), ("F9", _("Hide"), "app.hide"),
-            ("F12 F12", _("WIPE"), "app.wipe_click"),
+            ("F2", _("Add"), "screen.add"), ("Esc", _("Back"), "screen.back"),
         )  # fmt: skip
 
     @on(Chooser.Changed)

@@ -28,7 +28,7 @@ from vault.exporting import Exported, InParts
 from vault.names import printable
 from vault.screen.choices import Choices, Chooser
 from vault.screen.desk import Desk
-from vault.screen.dialogs import Box, KeyBar, Words
+from vault.screen.dialogs import Box, Words, ways_out
 from vault.screen.jobs import Job
 from vault.screen.shelf import Row
 from vault.sources import Problem
@@ -134,10 +134,9 @@ class Exporting(Screen[bool]):
         with Horizontal(classes="buttons"):
             yield Button(Content(_("Export")), id="export")
             yield Button(Content(_("Back")), id="back")
-        yield KeyBar(
+        yield ways_out(
             (_("Space"), _("Choose"), ""), ("Tab", _("Next field"), ""), ("F5", _("Export"), "screen.export"),
-            ("Esc", _("Back"), "screen.back"), ("F9", _("Hide"), "app.hide"),
-            ("F12 F12", _("WIPE"), "app.wipe_click"),
+            ("Esc", _("Back"), "screen.back"),
         )  # fmt: skip
 
     def on_mount(self) -> None:

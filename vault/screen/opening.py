@@ -25,7 +25,7 @@ from vault.names import printable
 from vault.opening import Opened
 from vault.screen.choices import Chooser
 from vault.screen.desk import Desk
-from vault.screen.dialogs import KeyBar, Words
+from vault.screen.dialogs import Words, ways_out
 from vault.screen.jobs import Job
 
 
@@ -52,9 +52,9 @@ class Opening(Screen[bool]):
         with Horizontal(classes="buttons"):
             yield Button(Content(_("Open")), id="open")
             yield Button(Content(_("Back")), id="back")
-        yield KeyBar(
+        yield ways_out(
             (_("Space"), _("Choose"), ""), ("Enter", _("Open the folder"), ""), ("Ctrl+O", _("Open"), "screen.take_in"),
-            ("Esc", _("Back"), "screen.back"), ("F9", _("Hide"), "app.hide"), ("F12 F12", _("WIPE"), "app.wipe_click"),
+            ("Esc", _("Back"), "screen.back"),
         )  # fmt: skip
 
     @on(Chooser.Changed)
