@@ -143,29 +143,28 @@ def planted(name: str, owner: str) -> Iterator[int]:
 
 @contextlib.contextmanager
 def answering(name: str, answer: bytes) -> Iterator[None]:
-    """Something of the same user that listens where an agent would, and answers the first question with this."""
+    """Something of the same user that listens where an agent would, and answers whatever it is asked with this."""
     user = windows.own_user()
     with windows.attributes(f"O:{user}D:P(A;;FA;;;{user})") as security:
-        first, second = (
-            _winapi.CreateNamedPipe(name, _winapi.PIPE_ACCESS_DUPLEX, 0, 2, 4096, 4096, 0, security) for _ in range(2)
-        )
+        handles = [
+            _winapi.CreateNamedPipe(name, _winapi.PIPE_ACCESS_DUPLEX, 0, 2, 4096, 4096, 0, security)
+            for _ in range(2)  # one for who only looks who is there, one for who asks then
+        ]
 
-    def run() -> None:
+    def run(handle: int) -> None:
+        with contextlib.suppress(OSError):  # somebody who came first, and may have left again
+            _winapi.ConnectNamedPipe(handle)
         with contextlib.suppress(OSError):
-            _winapi.ConnectNamedPipe(first)  # who only looks who is there
-        with contextlib.suppress(OSError):
-            _winapi.ConnectNamedPipe(second)
-            _winapi.ReadFile(second, 64)
-            _winapi.WriteFile(second, answer)
-        _winapi.CloseHandle(second)
+            _winapi.ReadFile(handle, 64)
+            _winapi.WriteFile(handle, answer)
+        _winapi.CloseHandle(handle)
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join(10)
-        _winapi.CloseHandle(first)
+    threads = [threading.Thread(target=run, args=(handle,), daemon=True) for handle in handles]
+    for thread in threads:
+        thread.start()
+    yield
+    for thread in threads:
+        thread.join()
 
 
 def described(handle: int) -> str:
