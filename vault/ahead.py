@@ -50,7 +50,7 @@ class _Job:
 class _Read:
     job: _Job
     pieces: list[bytes]
-    error: VaultError | OSError | None
+    error: VaultError | None
     """Why it ends before its end."""
 
 
@@ -59,7 +59,7 @@ def read_in_order(
 ) -> Generator[tuple[Item, Iterator[bytes]]]:
     """Each item with its bytes, chunk by chunk; to be taken one after the other.
 
-    An item's bytes raise DamagedPack or OSError where they do not read, which costs the other items nothing; what is
+    An item's bytes raise DamagedPack where they do not read, which costs the other items nothing; what is
     not taken of an item is skipped. Of the items whose ids are in ``by_ids`` each chunk is compared with its id. For
     the others, whoever can seal packs for the case vouches, and nothing else does: the caller must compare the
     SHA-256 of the whole. The size is the caller's to compare always.
@@ -135,6 +135,6 @@ def _read(store: Readable, job: _Job, *, hashed_later: bool) -> _Read:
     pieces: list[bytes] = []
     try:
         pieces.extend(store.read(job.part, hashed_later=hashed_later))
-    except (VaultError, OSError) as exc:
+    except VaultError as exc:
         return _Read(job, pieces, exc)
     return _Read(job, pieces, None)

@@ -15,13 +15,22 @@ from keys.errors import KeysError
 from keys.secret import Secret
 from vault import abroad, counter, tar
 from vault.ahead import read_in_order
-from vault.bundle import BundleItem, BundleSummary, Composed, IdentitySigner, compose, file_name_of, new_bundle_id
+from vault.bundle import (
+    BundleItem,
+    BundleSummary,
+    Composed,
+    ContentChanged,
+    IdentitySigner,
+    compose,
+    file_name_of,
+    new_bundle_id,
+)
 from vault.cases import Case, open_store
 from vault.catalogue_words import kind_of
 from vault.contacts import person
 from vault.disk import Disk
 from vault.elsewhere import expect_outside_vaults
-from vault.errors import Ambiguous, BadInput, DamagedPack, DiskFailed, NotFound, ReadFailed
+from vault.errors import Ambiguous, BadInput, DamagedPack, DiskFailed, NotFound
 from vault.export_record import ExportRecord, notices_of_unfinished
 from vault.exported_custody import told
 from vault.language import later
@@ -30,7 +39,6 @@ from vault.names import printable
 from vault.part_writer import WrittenSet, write_parts
 from vault.parts import cut
 from vault.proving import with_known_digest
-from vault.refusals import refusal
 from vault.sealing import write_sealed
 from vault.store import CaseStore
 from vault.thumbnails import Thumbnailer
@@ -261,10 +269,7 @@ def _write(
         with closing(read_in_order(store, items, by_ids)) as documents:
 
             def content(_index: int) -> Iterator[bytes]:
-                try:
-                    yield from next(documents)[1]
-                except OSError as exc:  # of the vault's disk: it is not the sealed file that cannot be written
-                    raise ReadFailed(refusal(exc).lower()) from exc
+                yield from next(documents)[1]
                 progress(1, 0)
 
             bundle.write(
@@ -291,7 +296,7 @@ def _write(
                 progress=lambda size: progress(0, size),
                 when_whole=lambda parts: begun.append(begin(len(crowd), parts.part_size * len(parts.parts), parts)),
             )  # fmt: skip
-    except ReadFailed as exc:
+    except (ContentChanged, DamagedPack) as exc:
         raise DamagedPack(
             _("a document does not read back: {reason}").format(reason=exc), _("`sandyk verify` names it")
         ) from exc

@@ -28,6 +28,7 @@ from vault.errors import DamagedPack
 from vault.manifest import Manifest, NewerPack
 from vault.model import Chunk, PackId
 from vault.padding import padme
+from vault.refusals import refusal
 
 MAGIC = b"sandyk pack 1\n"
 TRAILER_MAGIC = b"SANDYKP1"
@@ -105,8 +106,8 @@ NEAR = 2
 class PackReader:
     """Random access to one pack. Every byte it returns was authenticated by the case's key.
 
-    Raises DamagedPack when the file is damaged, or was sealed for somebody else; OSError
-    when it cannot be read.
+    Raises DamagedPack when the file is damaged, was sealed for somebody else, or cannot be read (its cause is an
+    OSError then); OSError when it cannot be opened.
     """
 
     def __init__(
@@ -162,7 +163,7 @@ class PackReader:
             goes_on = goes_on or start <= offset <= start + len(data)
         if goes_on and size <= AHEAD // 2:
             start = offset - offset % BLOCK
-            with suppress(KeysError):
+            with suppress(KeysError, OSError):
                 data = self._plain.read_at(start, AHEAD)
                 self._near = ((start, data), *self._near[: NEAR - 1])
                 if offset - start + size <= len(data):
@@ -231,7 +232,7 @@ def table_of(chunks: Sequence[Chunk]) -> Table:
 
 
 class _as_damage:  # noqa: N801  # reads as a verb: with _as_damage(pack)
-    """Turns the errors of ``keys`` into DamagedPack, in one place."""
+    """Turns the errors of ``keys``, and of a medium that does not read, into DamagedPack, in one place."""
 
     def __init__(self, pack: PackId) -> None:
         self._pack = pack
@@ -239,5 +240,10 @@ class _as_damage:  # noqa: N801  # reads as a verb: with _as_damage(pack)
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        name = self._pack.hex()[:8]
         if isinstance(error, KeysError):
-            raise DamagedPack(_("pack {pack}: {reason}").format(pack=self._pack.hex()[:8], reason=error)) from error
+            raise DamagedPack(_("pack {pack}: {reason}").format(pack=name, reason=error)) from error
+        if isinstance(error, OSError):
+            raise DamagedPack(
+                _("pack {pack} cannot be read: {reason}").format(pack=name, reason=refusal(error))
+            ) from error

@@ -101,7 +101,7 @@ class Proven:
     def _holds(self, place: tuple[PackId, int], chunk_id: bytes) -> bool:
         try:
             return self._store.read_chunk(*place)[0] == chunk_id
-        except (Damaged, OSError):
+        except Damaged:
             return False
 
     def _reads_back(self, item: Item) -> bool:
@@ -110,6 +110,6 @@ class Proven:
             for data in self._store.read(item):
                 hasher.update(data)
                 size += len(data)
-        except (Damaged, OSError):
+        except Damaged:
             return False
         return size == item.size and hasher.digest() == item.sha256

@@ -158,8 +158,6 @@ class _Run:
         except DamagedPack as exc:
             cause = exc.__cause__
             return isinstance(cause, OSError) and cause.errno != errno.EIO
-        except OSError as exc:
-            return exc.errno != errno.EIO
         return True
 
     def put_aside(self, pack: PackId) -> None:
@@ -206,7 +204,7 @@ class _Run:
     def _reads(self, item: Item) -> bool:
         try:
             read_whole(self._store, item, lambda data: None)
-        except (Damaged, OSError):
+        except Damaged:
             return False
         return True
 

@@ -189,7 +189,7 @@ def _why_keep(store: CaseStore, one: Filed, original: FileIncoming) -> str | Non
         try:
             read_whole(store, item, lambda data: None)
             break
-        except (Damaged, OSError) as exc:
+        except Damaged as exc:
             reason = _("it does not read back: {reason}").format(reason=exc)
     else:
         return reason

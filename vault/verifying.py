@@ -216,7 +216,7 @@ def _verify_pack(store: CaseStore, row: PackRow, known: set[PackId], *, in_part:
             findings = _verify_chunks(store, reader, manifest.chunks, here.runs)
             if not store.index.ids_in(row.pack).issuperset(item.id for item in manifest.items):
                 findings.append(Finding(_("one of its documents has the id of another one"), row.pack.hex()[:8]))
-    except (DamagedPack, OSError) as exc:
+    except DamagedPack as exc:
         findings = [Finding(str(exc), row.pack.hex()[:8])]
         for run in here.runs:
             run.wrong = _("its pack does not read: {reason}").format(reason=exc)
@@ -234,8 +234,8 @@ def _damaged(store: CaseStore, pack: PackId, runs: list[_Run]) -> Iterator[Damag
 
 
 def check_pack(store: CaseStore, pack: PackId, name: str) -> None:
-    """Raise DamagedPack or OSError unless a file is this pack, whole, by an author of the case, and the one that the
-    index remembers, if it remembers any. ``name`` is the file's path from the folder of packs."""
+    """Raise DamagedPack unless a file is this pack, whole, by an author of the case, and the one that the index
+    remembers, if it remembers any. ``name`` is the file's path from the folder of packs."""
     with store.open_pack(pack, name) as reader:
         manifest, digest = reader.manifest(store.keys.authors)
         if manifest.case != store.keys.case_id:
@@ -332,7 +332,7 @@ def _verify_item(store: CaseStore, wanted: ItemId) -> Iterator[DamagedItem]:
         return  # removed meanwhile
     try:
         read_whole(store, item, lambda data: None)
-    except (Damaged, OSError) as exc:
+    except Damaged as exc:
         yield DamagedItem(item, str(exc))
 
 
