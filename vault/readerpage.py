@@ -8,11 +8,10 @@ it on. It is no secret, and it must not be exchanged on its way: who gets it com
 from __future__ import annotations
 
 import hashlib
-from gettext import gettext as _
 from importlib import resources
 
-from vault.errors import AlreadyThere
-from vault.names import printable
+from vault.disk import Disk
+from vault.sealing import write_new
 
 
 def page() -> bytes:
@@ -26,9 +25,5 @@ def digest() -> str:
 
 
 def write(path: str) -> None:
-    """Write it to a new file. Raises AlreadyThere."""
-    try:
-        with open(path, "xb") as f:
-            f.write(page())
-    except FileExistsError as exc:
-        raise AlreadyThere(_("{path} is there already").format(path=printable(path)), _("choose another name")) from exc
+    """Write it to a new file. Raises AlreadyThere, DiskFailed."""
+    write_new(path, page(), disk=Disk())

@@ -19,6 +19,7 @@ from vault.cli.agent import register as register_agent
 from vault.cli.browse import register as register_browse
 from vault.cli.casework import register as register_casework
 from vault.cli.completion import register as register_completion
+from vault.cli.contacts import register as register_contacts
 from vault.cli.doctor import register as register_doctor
 from vault.cli.evidence import register as register_evidence
 from vault.cli.exporting import register as register_exporting
@@ -103,6 +104,7 @@ def before_any_command(
 
 
 register_people(app)
+register_contacts(app)
 register_shares(app)
 register_browse(app)
 register_casework(app)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vault.cli.session import read_text
-from vault.errors import AlreadyThere, BadInput, DiskFailed, NewerFormat
+from vault.errors import BadInput, NewerFormat
 from vault.names import printable
-from vault.refusals import refusal
 from vault.terminal import say
 
 if TYPE_CHECKING:
@@ -56,23 +55,15 @@ def check_place(path: str | None, *, as_json: bool) -> None:
 def draw(text: str, path: str) -> int:
     """Draw a card's QR codes; how many there are. Raises AlreadyThere, DiskFailed."""
     from vault import qr, qr_text
+    from vault.disk import Disk
+    from vault.sealing import write_new
 
     lines = qr_text.lines_of(_KIND, text.encode("ascii"))
     if path == "-":
         typer.echo(qr.terminal(lines), nl=False, color=True)
     else:
         picture = qr.svg(lines) if path.lower().endswith(".svg") else qr.png(lines)
-        try:
-            with open(path, "xb") as f:
-                f.write(picture)
-        except FileExistsError as exc:
-            raise AlreadyThere(_("{path} is there already").format(path=printable(path))) from exc
-        except OSError as exc:
-            raise DiskFailed(
-                _("{path} cannot be written: {reason}").format(
-                    path=printable(path), reason=refusal(exc).lower()
-                )
-            ) from exc
+        write_new(path, picture, disk=Disk())
     text = (
         _("{count} QR codes above: scan each with a phone, and paste their texts into one file, in any order")
         if path == "-"

@@ -11,7 +11,6 @@ import typer
 
 from vault import terminal
 from vault.cli.session import JsonOption, VaultOption, answer, folder_of
-from vault.errors import AlreadyThere
 from vault.names import printable
 from vault.terminal import say
 
@@ -35,21 +34,17 @@ def card_raid(
 
     In the language that is spoken: `sandyk card raid --lang ky`.
     """
+    from vault.disk import Disk
     from vault.language import spoken
     from vault.raidcard import pdf, text
+    from vault.sealing import write_new
 
     language = spoken()
     if output is None:
         sys.stdout.write(text(language))
         return
     data = pdf(language) if output.lower().endswith(".pdf") else text(language).encode("utf-8")
-    try:
-        with open(output, "xb") as f:
-            f.write(data)
-    except FileExistsError as exc:
-        raise AlreadyThere(
-            _("{output} is there already").format(output=printable(output)), _("choose another name")
-        ) from exc
+    write_new(output, data, disk=Disk())
     say(_("raid card written to {output}: print it, fill in the numbers, hang it up").format(output=printable(output)))
 
 

@@ -70,6 +70,7 @@ WordsOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A name, sealed inside the vault.")]
 
 
 _SAID_FIRST: ContextVar[str | None] = ContextVar("_SAID_FIRST", default=None)
