@@ -50,7 +50,7 @@ class Sender:
     words: str
     trusted: bool
     remark: str
-    """In English, for reports and programs."""
+    """In English; ``said`` in the language that is spoken."""
     kind: Literal["person", "case"] = "person"
     instead_of: str | None = None
     """The case that one knows under this name, when the card says that it is of the same with another key."""

@@ -18,6 +18,7 @@ from keys import age, sshsig
 from keys.secret import Secret
 from tests.support import bundles
 from tests.support.bundles import CLOCK, DOCUMENTS, EDITOR, ID, OTHER, SENDER, SIGNED, SIGNED_PLAIN, hostile
+from tests.support.languages import speaking
 from tests.support.tsa import authority
 from vault import bundle_layout as layout
 from vault import bundle_report, timestamp
@@ -25,6 +26,7 @@ from vault.bundle import BundleItem, IdentitySigner, compose
 from vault.bundle_checking import Checked, check
 from vault.disk import Disk
 from vault.errors import BadInput, BrokenSignature, DamagedBundle, DoesNotOpen, ReadFailed, Resealed, VaultError
+from vault.language import LANGUAGES
 from vault.part_reader import find_parts
 from vault.part_writer import write_parts
 from vault.parts import cut
@@ -237,12 +239,27 @@ def test_nothing_that_a_sender_writes_breaks_or_disguises_the_report(
         composed.write(sealer, lambda _: iter([content]))
         sealer.finish()
     found = check(str(path), [EDITOR.age], None, progress=quiet)
-    report = bundle_report.render(found, version="1", made_ns=CLOCK)
+    harmless = replace(
+        found,
+        tags=replace(
+            found.tags, title="title" if found.tags.title else "",
+            items=tuple(replace(item, name=b"name", custody=({"event": "filed"},)) for item in found.tags.items),
+        ),
+    )  # fmt: skip
     hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-    assert not {char for char in report if unicodedata.category(char) in hidden} - {"\n", "\u200c", "\u200d"}
-    headings = [line for line in report.splitlines() if line[:1].isdigit()]
-    assert [line.partition(".")[0] for line in headings] == ["1", "2", "3", "4", "5", "6", "7"]
-    assert "last modified" in report
+    for language in LANGUAGES:
+        with speaking(language):
+            report, expected = (bundle_report.render(each, version="1", made_ns=CLOCK) for each in (found, harmless))
+        assert not {char for char in report if unicodedata.category(char) in hidden} - {"\n", "\u200c", "\u200d"}
+        assert outline(report) == outline(expected) and hashlib.sha256(content).hexdigest() in report
+        headings = [line for line in report.splitlines() if line[:1].isdigit()]
+        assert [line.partition(".")[0] for line in headings] == list("1234567" if language == "en" else "12345678")
+
+
+def outline(report: str) -> list[str]:
+    """The headings, and the first word of each statement: all that stands as far to the left as theirs do."""
+    lines = report.splitlines()[3:]
+    return [line if not line.startswith(" ") else line.split()[0] for line in lines if not line.startswith("    ")]
 
 
 def test_a_record_of_many_kinds_does_not_fill_the_report(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ PROGRAMMING = {
 }  # fmt: skip
 """What is raised for this program's own mistakes, or to be caught before anybody sees it."""
 ELSEWHERE = {
-    "vault/bundle_report.py": "the report on a bundle is for courts and strangers, in one language",
     "vault/receipt_proof.py": "a receipt in clear is for strangers, in one language",
     "vault/bundle_readme.py": "has its own languages, all of them in the bundle",
     "vault/catalogue.py": "has its own languages, all of them in the page",

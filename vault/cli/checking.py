@@ -17,7 +17,6 @@ from vault.cli import exits, receivers, stamps
 from vault.cli.session import answer, shown_path
 from vault.cli.signers import say_how_to_trust, signed_line, signer_document
 from vault.errors import Ambiguous, BadInput, NotFound
-from vault.language import ENGLISH, spoken
 from vault.names import printable
 from vault.terminal import say
 
@@ -121,9 +120,6 @@ def verify_bundle(path: str | None, unlocked: Vault | None, options: BundleOptio
         lines = [*_in_short(checked), _("report written to {output}").format(output=printable(options.output))]
     else:
         lines = report.splitlines()
-        if not options.as_json and spoken() != ENGLISH:  # the report is English for whoever it is handed on to
-            for line in _in_short(checked):
-                say(line)
     answer({**_document(checked), "report": options.output}, as_json=options.as_json, lines=lines)
     return checked
 
@@ -174,7 +170,7 @@ def _document(checked: Checked) -> dict[str, Any]:
         ],
         "custody": {
             "entries": custody.events, "first_ns": custody.first_ns, "last_ns": custody.last_ns,
-            "kinds": [{"event": kind, "entries": count} for kind, count in custody.kinds],
+            "kinds": [{"event": kind or None, "entries": count} for kind, count in custody.kinds],
         },
         "checked": list(bundle_report.how_checked(checked)),
         "shows": list(bundle_report.what_it_shows(checked)),

@@ -19,7 +19,7 @@ def signer_document(sender: Sender | None) -> dict[str, Any] | None:
         return None
     return {
         "name": sender.name, "kind": sender.kind, "words": sender.words, "trusted": sender.trusted,
-        "remark": sender.remark,
+        "remark": sender.said,
     }  # fmt: skip
 
 
