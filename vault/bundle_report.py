@@ -334,7 +334,7 @@ def _who(checked: Checked) -> str:
             "not count it as trusted."
         )
     )
-    return known.format(name=printable(sender.name), remark=printable(sender.said))
+    return known.format(name=printable(sender.name), remark=printable(sender.remark))
 
 
 def _documents(checked: Checked) -> Iterator[str]:

@@ -9,37 +9,15 @@ says that somebody did who is, or was, a member of the case in that epoch; which
 from __future__ import annotations
 
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import Literal
 
 from keys.card import Card
 from vault.bundle import Signer
 from vault.cases import Case, list_cases
 from vault.colleagues import believed
-from vault.language import later
 from vault.names import printable
-from vault.overheard import recognised
 from vault.vaults import Vault
-
-_UNKNOWN = later("a key that you do not know")
-_ONESELF = later("this is you")
-_COLLEAGUE = later("a journalist of this vault")
-_VERIFIED = later("a verified contact")
-_NOT_VERIFIED = later("a contact whose words were not compared yet")
-_ANOTHER_KEY = later("a key that the list of journalists has for a name you know another of")
-_UNKNOWN_CASE = later("the key of a case that you do not know")
-_ANOTHER_EPOCH = later(
-    "it says that it is {name} in epoch {epoch}; you know another key, of epoch {known_epoch}, and "
-    "nothing shows that one follows the other"
-)
-_NEWSROOM_NOT_VERIFIED = later("a newsroom's case key whose words were not compared yet")
-_NEWSROOM = later("the newsroom's case key, whose words you compared: any member of the case can sign this way")
-_NOT_OF_THE_CASE = later("it says that it is {case}, with a key that you do not know")
-_FORMER_EPOCH = later("the key of epoch {epoch} of a case of yours, now in {present_epoch}: who left since has it too")
-_OWN_CASE = later("the newsroom's key of a case of yours: any member of the case can sign this way")
-_REMARKS = (
-    _UNKNOWN, _ONESELF, _COLLEAGUE, _VERIFIED, _NOT_VERIFIED, _ANOTHER_KEY, _UNKNOWN_CASE, _ANOTHER_EPOCH,
-    _NEWSROOM_NOT_VERIFIED, _NEWSROOM, _NOT_OF_THE_CASE, _FORMER_EPOCH, _OWN_CASE,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +28,10 @@ class Sender:
     words: str
     trusted: bool
     remark: str
-    """In English; ``said`` in the language that is spoken."""
+    """Why, or why not, in the language that is spoken."""
     kind: Literal["person", "case"] = "person"
     instead_of: str | None = None
     """The case that one knows under this name, when the card says that it is of the same with another key."""
-
-    @property
-    def said(self) -> str:
-        """The remark in the language that is spoken."""
-        return recognised(self.remark, _REMARKS)
 
 
 def sender_of(vault: Vault | None, signer: Signer) -> Sender:
@@ -71,38 +44,46 @@ def sender_of(vault: Vault | None, signer: Signer) -> Sender:
 def _person(vault: Vault | None, card: Card) -> Sender:
     words = " ".join(card.words)
     if vault is None:
-        return Sender(None, words, False, _UNKNOWN)
+        return Sender(None, words, False, _("a key that you do not know"))
     if card.fingerprint == vault.me.card().fingerprint:
-        return Sender(vault.my_entry().label, words, True, _ONESELF)
+        return Sender(vault.my_entry().label, words, True, _("this is you"))
     book, roster = vault.book(), vault.roster()
     for entry in believed(book, roster):
         if entry.card.fingerprint == card.fingerprint:
-            return Sender(entry.label, words, True, _COLLEAGUE)
+            return Sender(entry.label, words, True, _("a journalist of this vault"))
     contact = book.contact_by_key(card.signing)
     if contact is not None and contact.card.fingerprint == card.fingerprint:
         if contact.verified_ns is not None:
-            return Sender(contact.name, words, True, _VERIFIED)
-        return Sender(contact.name, words, False, _NOT_VERIFIED)
+            return Sender(contact.name, words, True, _("a verified contact"))
+        return Sender(contact.name, words, False, _("a contact whose words were not compared yet"))
     if any(entry.card.signing == card.signing for entry in roster.entries):
-        return Sender(None, words, False, _ANOTHER_KEY)
-    return Sender(None, words, False, _UNKNOWN)
+        return Sender(None, words, False, _("a key that the list of journalists has for a name you know another of"))
+    return Sender(None, words, False, _("a key that you do not know"))
 
 
 def _case(vault: Vault | None, card: Card) -> Sender:
     if vault is None or card.case_id is None:
-        return _of_case(None, card, False, _UNKNOWN_CASE)
+        return _of_case(None, card, False, _("the key of a case that you do not know"))
     own = next((case for case in list_cases(vault)[0] if case.id == card.case_id), None)
     if own is not None:
         return _case_of_mine(own, card)
     known = vault.book().foreign_case(card.case_id)
     if known is None:
-        return _of_case(None, card, False, _UNKNOWN_CASE)
+        return _of_case(None, card, False, _("the key of a case that you do not know"))
     if known.card.fingerprint != card.fingerprint:
-        remark = _ANOTHER_EPOCH.format(name=printable(known.name), epoch=card.epoch, known_epoch=known.card.epoch)
+        remark = _(
+            "it says that it is {name} in epoch {epoch}; you know another key, of epoch {known_epoch}, and "
+            "nothing shows that one follows the other"
+        ).format(name=printable(known.name), epoch=card.epoch, known_epoch=known.card.epoch)
         return _of_case(None, card, False, remark, instead_of=known.name)
     if known.verified_ns is None:
-        return _of_case(known.name, card, False, _NEWSROOM_NOT_VERIFIED)
-    return _of_case(known.name, card, True, _NEWSROOM)
+        return _of_case(known.name, card, False, _("a newsroom's case key whose words were not compared yet"))
+    return _of_case(
+        known.name,
+        card,
+        True,
+        _("the newsroom's case key, whose words you compared: any member of the case can sign this way"),
+    )
 
 
 def _case_of_mine(case: Case, card: Card) -> Sender:
@@ -112,12 +93,19 @@ def _case_of_mine(case: Case, card: Card) -> Sender:
     }
     epoch = epochs.get(card.fingerprint)
     if epoch is None:
-        remark = _NOT_OF_THE_CASE.format(case=printable(case.name))
+        remark = _("it says that it is {case}, with a key that you do not know").format(case=printable(case.name))
         return _of_case(None, card, False, remark)
     if epoch < case.keys.epoch:
-        remark = _FORMER_EPOCH.format(epoch=epoch, present_epoch=case.keys.epoch)
+        remark = _(
+            "the key of epoch {epoch} of a case of yours, now in {present_epoch}: who left since has it too"
+        ).format(epoch=epoch, present_epoch=case.keys.epoch)
         return _of_case(case.name, card, False, remark)
-    return _of_case(case.name, card, True, _OWN_CASE)
+    return _of_case(
+        case.name,
+        card,
+        True,
+        _("the newsroom's key of a case of yours: any member of the case can sign this way"),
+    )
 
 
 def _of_case(name: str | None, card: Card, trusted: bool, remark: str, *, instead_of: str | None = None) -> Sender:

@@ -144,7 +144,7 @@ def end(checked: Checked) -> None:
         )
     if checked.sender is not None and not checked.sender.trusted:
         say(
-            _("sandyk: it is whole; but nobody you trust vouches for it: {remark}").format(remark=checked.sender.said)
+            _("sandyk: it is whole; but nobody you trust vouches for it: {remark}").format(remark=checked.sender.remark)
         )
         say_how_to_trust(checked.sender)
     raise typer.Exit(exits.NOT_TRUSTED)

@@ -19,7 +19,7 @@ def signer_document(sender: Sender | None) -> dict[str, Any] | None:
         return None
     return {
         "name": sender.name, "kind": sender.kind, "words": sender.words, "trusted": sender.trusted,
-        "remark": sender.said,
+        "remark": sender.remark,
     }  # fmt: skip
 
 
@@ -28,8 +28,8 @@ def signed_line(sender: Sender | None) -> str:
     if sender is None:
         return _("unsigned: nothing in it shows who made it")
     if sender.name is None:
-        return _("signed by an unknown key: {words}: {remark}").format(words=sender.words, remark=sender.said)
-    return _("signed by {name}: {remark}").format(name=printable(sender.name), remark=sender.said)
+        return _("signed by an unknown key: {words}: {remark}").format(words=sender.words, remark=sender.remark)
+    return _("signed by {name}: {remark}").format(name=printable(sender.name), remark=sender.remark)
 
 
 def say_how_to_trust(sender: Sender, card: str = "") -> None:

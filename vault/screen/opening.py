@@ -108,7 +108,7 @@ def _lines(opened: Opened) -> list[str]:
     if sender is None:
         return [*lines, _("Unsigned: nothing in it shows who made it.")]
     who = _("an unknown key") if sender.name is None else printable(sender.name)
-    lines.append(_("Signed by {name}: {remark}").format(name=who, remark=printable(sender.said)))
+    lines.append(_("Signed by {name}: {remark}").format(name=who, remark=printable(sender.remark)))
     if not sender.trusted:
         lines += [
             "",
