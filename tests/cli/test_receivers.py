@@ -220,3 +220,17 @@ def test_no_receipt_is_made_for_a_zip(zipped: tuple[Desk, str, str, str]) -> Non
     refused = editor.run("open", path, *out, "--receipt", str(receipt), code=3)
     assert "not sealed for your own key" in refused.err
     assert not receipt.exists()
+
+
+def test_a_receipt_is_asked_of_those_alone_who_can_make_one(desk: Desk, tmp_path: Path) -> None:
+    """It takes the key of a vault: who opens a file with an age identity has none, and `open` refuses `--receipt`."""
+    _, old = keygen(tmp_path, need("age-keygen"))
+    new = desk.json("card", "show")["recipient"]
+
+    def told(name: str, *whom: str) -> str:
+        (line,) = re.findall("^on its way, .*$", desk.run("export", "Road works", "-o", name, *whom).out, re.MULTILINE)
+        return str(line)
+
+    assert "nobody can make a receipt" in told("old.age", "--classic", "--recipient", old)
+    assert "only whoever opens it with the key of a vault" in told("new.age", "--recipient", new)
+    assert "--receipt" in told("both.age", "--recipient", new, "--to", "editor")

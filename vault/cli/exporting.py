@@ -161,7 +161,9 @@ def export(
                 *stamps.stamp_lines(stamper.stamp if stamper else None),
                 *parts.written_lines(done.parts),
                 *working.lines(),
-                *receivers.outside_lines(as_zip=as_zip, me_too=done.for_me),
+                *receivers.outside_lines(
+                    as_zip=as_zip, classic=classic, contacts=bool(known), me_too=done.for_me
+                ),
                 *_still_only_here(case.name, done.only_here),
             ),
         )

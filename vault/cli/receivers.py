@@ -88,8 +88,11 @@ def notes(*, classic: bool, as_zip: bool) -> list[str]:
     return lost
 
 
-def outside_lines(*, as_zip: bool, me_too: bool) -> list[str]:
-    """Who can open what was sealed, what shows of it from outside, and what remains to be done."""
+def outside_lines(*, as_zip: bool, classic: bool, contacts: bool, me_too: bool) -> list[str]:
+    """Who can open what was sealed, what shows of it from outside, and what remains to be done.
+
+    ``contacts`` says whether it is for somebody whose card is known, and who thus has a vault to sign a receipt with.
+    """
     if as_zip:
         return [
             _(
@@ -108,8 +111,18 @@ def outside_lines(*, as_zip: bool, me_too: bool) -> list[str]:
             "only they can open it; you cannot. From outside it shows its size and how many it is for, both rounded "
             "up; not whom, nor by whom"
         ),
-        _("on its way, not safe yet: ask them for a receipt (open FILE --receipt), and take it: sandyk receipt take"),
+        _receipt_line(classic=classic, contacts=contacts),
     ]
+
+
+def _receipt_line(*, classic: bool, contacts: bool) -> str:
+    if classic:
+        return _("on its way, not safe yet: for a recipient of the older kind nobody can make a receipt")
+    if not contacts:
+        return _(
+            "on its way, not safe yet: only whoever opens it with the key of a vault of their own can make a receipt"
+        )
+    return _("on its way, not safe yet: ask them for a receipt (open FILE --receipt), and take it: sandyk receipt take")
 
 
 def show_zip_passphrase(words: Secret) -> None:
