@@ -116,6 +116,7 @@ def test_what_was_not_understood_is_said_in_the_language(tmp_path: Path, typed: 
     english, said = (run(*typed.split(), "--lang", spoken, cwd=str(tmp_path)) for spoken in ("en", language))
     assert english.returncode == said.returncode == 2
     assert english.stderr.splitlines()[0] != said.stderr.splitlines()[0], said.stderr
+    assert "Value error" not in english.stderr, "that is a word of the library that checks values"
     left_over = r"\b(the|no such|did you mean|possible|missing|requires|invalid|should|not one of)\b"
     assert not re.search(left_over, said.stderr, re.IGNORECASE)
 

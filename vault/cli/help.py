@@ -59,9 +59,8 @@ def paragraphs(text: str) -> Iterator[str]:
 
 def complaint(text: str) -> str:
     """What the parser said, in the language that is spoken; as it is when it is none of ``COMPLAINTS``."""
-    if spoken() == ENGLISH:
-        return text
-    return recognised(text.replace("Value error, ", ""), COMPLAINTS)  # what checks values says it before each reason
+    text = text.replace("Value error, ", "")  # what checks values says it before each reason
+    return text if spoken() == ENGLISH else recognised(text, COMPLAINTS)
 
 
 _Mixed: Any = object
