@@ -21,6 +21,7 @@ from vault.errors import AlreadyThere, DiskFailed, Wiped
 from vault.layout import PACKS
 from vault.model import EVENT_EXPORT_BEGUN, EVENT_EXPORTED, EVENT_RECEIPT, Event, Item
 from vault.names import printable
+from vault.refusals import refusal
 from vault.room import held
 from vault.store import CaseStore
 from vault.vaults import Vault
@@ -69,7 +70,7 @@ class ExportRecord:
             self._store.check_alive()
             raise DiskFailed(
                 _("the vault's disk has no room to record what is sent: {reason}").format(
-                    reason=(exc.strerror or str(exc)).lower()
+                    reason=refusal(exc).lower()
                 ),
                 _("nothing was sealed; make room, then run the command again"),
             ) from exc

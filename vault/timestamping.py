@@ -23,6 +23,7 @@ from urllib.request import getproxies, proxy_bypass
 from vault import timestamp
 from vault.errors import BadInput, BrokenTimestamp, TimestampFailed
 from vault.names import printable
+from vault.refusals import refusal
 
 DEADLINE_SECONDS = 60.0
 """For all of it. A server answers within a second or two, through Tor within ten."""
@@ -39,13 +40,17 @@ class Server:
     url: SplitResult
     proxy: tuple[str, int] | None
 
-    def __str__(self) -> str:
-        way = (
-            _("through the proxy {proxy}:{proxy_2}").format(proxy=self.proxy[0], proxy_2=self.proxy[1])
-            if self.proxy
-            else _("without a proxy")
-        )
-        return printable(f"{self.url.hostname}, {way}")
+    def told(self) -> str:
+        """Who is asked, by which way, and what is given away by it."""
+        name = printable(self.url.hostname or "")
+        if self.proxy is None:
+            return _(
+                "a time stamp is asked of {server}, without a proxy: it learns a hash, where it is asked from, and when"
+            ).format(server=name)
+        return _(
+            "a time stamp is asked of {server}, through the proxy {proxy}: it learns a hash, where it is asked from, "
+            "and when"
+        ).format(server=name, proxy=printable(f"{self.proxy[0]}:{self.proxy[1]}"))
 
 
 def server_at(url: str) -> Server:
@@ -114,7 +119,8 @@ def _attempt(server: Server, request: bytes, limit: int, timeout: float) -> byte
         response = connection.getresponse()
         untrusted = response.read(limit + 1)
     except (OSError, HTTPException, ValueError) as exc:
-        reason = printable(str(exc)[:200]) or type(exc).__name__
+        why = refusal(exc) if isinstance(exc, OSError) else str(exc)
+        reason = printable(why[:200]) or type(exc).__name__
         return TimestampFailed(_("the time stamp server cannot be reached: {reason}").format(reason=reason))
     finally:
         connection.close()

@@ -20,6 +20,7 @@ from gettext import gettext as _
 
 from vault.agent import runtime
 from vault.errors import DiskFailed, NotAllowed
+from vault.refusals import refusal
 
 TMPFS_MAGIC, RAMFS_MAGIC = 0x01021994, 0x858458F6
 """<linux/magic.h>; f_type of statfs(2)."""
@@ -113,7 +114,7 @@ def make(mark: str, *, size: int = 0, on_disk: bool = False, among: tuple[str, .
         view = _make_in(place, mark)
     except OSError as exc:
         raise DiskFailed(
-            _("no folder could be made to view it in: {reason}").format(reason=exc.strerror or exc)
+            _("no folder could be made to view it in: {reason}").format(reason=refusal(exc))
         ) from exc
     if not (view.in_memory or on_disk):  # what was asked about a moment ago is another file system now
         os.close(view.holder)

@@ -24,6 +24,7 @@ from gettext import gettext as _
 from vault import view_places
 from vault.agent import runtime
 from vault.disk import full_sync, noise
+from vault.refusals import refusal
 
 _PROC = "/proc"
 _GRACE = 0.3
@@ -107,7 +108,7 @@ def remove(folder: str) -> str:
     try:
         shutil.rmtree(folder)
     except OSError as error:
-        problem = error.strerror or type(error).__name__
+        problem = refusal(error)
     return problem
 
 
@@ -131,7 +132,7 @@ def _overwrite(folder: str) -> str:
                 _overwrite_file(name, fd)
             except OSError as error:
                 problem = problem or _("a file could not be overwritten: {reason}").format(
-                    reason=error.strerror or type(error).__name__
+                    reason=refusal(error)
                 )
     return problem
 

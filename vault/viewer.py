@@ -24,6 +24,7 @@ from gettext import gettext as _
 
 from vault import viewer_start
 from vault.errors import NotAllowed
+from vault.refusals import refusal
 from vault.view_places import ViewFolder
 from vault.view_sweep import end_programs
 
@@ -122,7 +123,7 @@ def _start(
         )
     except OSError as exc:
         os.close(reader)
-        raise NotAllowed(_("the program could not be started: {reason}").format(reason=exc.strerror or exc)) from exc
+        raise NotAllowed(_("the program could not be started: {reason}").format(reason=refusal(exc))) from exc
     finally:
         os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
@@ -130,7 +131,8 @@ def _start(
     signs, failed, number = said.partition(viewer_start.FAILED)
     if failed:
         process.wait()
-        reason = os.strerror(struct.unpack("!I", number)[0]) if len(number) == 4 else ""
+        code = struct.unpack("!I", number)[0] if len(number) == 4 else 0
+        reason = refusal(OSError(code, os.strerror(code))) if code else ""
         raise NotAllowed(_("the program could not be started: {reason}").format(reason=reason))
     return process, Held(**{name: sign in signs for name, sign in viewer_start.SIGNS.items()})
 

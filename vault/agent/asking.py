@@ -41,7 +41,7 @@ def lock(folder: str) -> bool:
     for number, why in elsewhere:
         if why:
             raise Busy(
-                _("the agent does not end: {reason}").format(reason=why),
+                _("the agent does not end: {reason}").format(reason=_(why)),
                 _how_to_end(number),
             )
     return any(ended) or bool(elsewhere)

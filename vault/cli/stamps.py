@@ -41,11 +41,7 @@ def stamper(url: str | None, tsa_ca: str | None) -> Stamper | None:
     from vault.timestamping import Stamper, server_at  # nowhere else: it is what can open a connection
 
     server = server_at(url)
-    say(
-        _("note: a time stamp is asked of {server}: it learns a hash, where it is asked from, and when").format(
-            server=server
-        )
-    )
+    say(_("note: {text}").format(text=server.told()))
     return Stamper(server, roots=roots_in(tsa_ca))
 
 

@@ -22,6 +22,7 @@ from vault.confined.protocol import Limits
 from vault.confined.sandbox import confine_for_program, end_before_others, end_with
 from vault.confined.worker import end_group
 from vault.errors import ConfinedFailed
+from vault.refusals import refusal
 
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from vault.confined.program import become; become(sys.argv[2:])"
 _SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -86,7 +87,7 @@ def run(
         )  # fmt: skip
     except OSError as exc:
         raise ConfinedFailed(
-            _("no process could be started to read it: {reason}").format(reason=exc.strerror or exc)
+            _("no process could be started to read it: {reason}").format(reason=refusal(exc))
         ) from exc
     late = threading.Event()
 

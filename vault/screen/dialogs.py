@@ -21,6 +21,7 @@ from textual.style import Style
 from textual.widgets import Button, Input, Static
 
 from vault.names import printable
+from vault.refusals import refusal
 from vault.screen.jobs import Job
 from vault.terminal import size_text
 
@@ -153,7 +154,7 @@ def problem(error: Exception) -> Told:
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError):
         name = f"{printable(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-        return f"{name}{error.strerror or type(error).__name__}"
+        return f"{name}{refusal(error)}"
     return str(error)
 
 
