@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs of others that tests hold ours against. Missing ones skip the test, or fail it where they must be there.
 
-They are looked for on the PATH, then in ``.tools``, where ``.ci/fetch-age`` puts an age newer than Debian stable's. A
-Python for Windows has a module of its own here, ``windows``.
+They are looked for on the PATH, then in ``.tools``, where ``.ci/fetch-age`` and ``.ci/fetch-openssl`` put newer ones
+than Debian 12 has. A Python for Windows has a module of its own here, ``windows``.
 """
 
 from __future__ import annotations
@@ -53,11 +53,19 @@ def need_openssl_mldsa() -> str:
 
     Skips also where ``SANDYK_ABSENT_TOOLS`` says that this machine cannot get one.
     """
-    path = need("openssl")
-    known = subprocess.run([path, "list", "-signature-algorithms"], capture_output=True, text=True, check=True).stdout
-    if "ML-DSA-65" not in known:
-        missing("openssl-3.5", "no openssl that knows ML-DSA (3.5 or later)")
-    return path
+    found = _openssl_mldsa()
+    if found is None:
+        missing("openssl-3.5", "no openssl that knows ML-DSA (3.5 or later): .ci/fetch-openssl gets one")
+    return found
+
+
+@functools.cache
+def _openssl_mldsa() -> str | None:
+    for path in filter(None, (shutil.which("openssl"), shutil.which("openssl", path=str(FETCHED)))):
+        known = subprocess.run([path, "list", "-signature-algorithms"], capture_output=True, text=True, check=False)
+        if "ML-DSA-65" in known.stdout:
+            return path
+    return None
 
 
 def need_node_package(package: str = "age-encryption", folder: Path = INTEROP) -> Path:
