@@ -57,24 +57,31 @@ DONE, FAILED, USAGE, NO_VAULT = 0, 1, 2, 10
 _HEADER_START = b"sandyk vault "
 
 HELP = later("""\
-Usage: sandyk panic [--vault DIR] [--keep] [--traces] [--token tpm:INDEX] [--json] [--now]
+Usage: sandyk panic [--vault DIR] [--keep] [--traces] [--token tpm:INDEX]
+                    [--json] [--now]
        sandyk panic --drill [--keep] [--json] [--vault DIR]
 
-Make the vault unreadable at once: its keys first, then everything else. Asks nothing.
+Make the vault unreadable at once: its keys first, then everything else. Asks
+nothing.
 
-  --vault DIR  the vault folder (else SANDYK_VAULT, else the user's data folder)
-  --keep       stop after the keyring: overwrite it and leave everything in its place,
-               so that the wiped vault looks like a locked one
-  --traces     afterwards also remove this program's own traces outside the vault: lines
-               of shell histories that call it, completions, what rehearsals left behind
-  --token tpm:INDEX  once the keys are gone, undefine this outside half in the TPM; without it
-               the one that SANDYK_TOKEN names, if --vault is not given
-  --drill      rehearse on a throw-away vault made beside the real one, which is not touched
+  --vault DIR  the vault folder (else SANDYK_VAULT, else the user's data
+               folder)
+  --keep       stop after the keyring: overwrite it and leave everything in its
+               place, so that the wiped vault looks like a locked one
+  --traces     afterwards also remove this program's own traces outside the
+               vault: lines of shell histories that call it, completions, what
+               rehearsals left behind
+  --token tpm:INDEX  once the keys are gone, undefine this outside half in the
+               TPM; without it the one that SANDYK_TOKEN names, if --vault is
+               not given
+  --drill      rehearse on a throw-away vault made beside the real one, which
+               is not touched
   --json       one JSON document on standard output
   --now        nothing more than without it; for key bindings
   --help       this text; nothing is destroyed
 
-Exit codes: 0 all done, 1 something could not be done, 2 wrong usage (nothing destroyed), 10 no vault here.
+Exit codes: 0 all done, 1 something could not be done, 2 wrong usage (nothing
+destroyed), 10 no vault here.
 """)
 
 

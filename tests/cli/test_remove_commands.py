@@ -26,6 +26,7 @@ def test_a_document_is_removed_after_a_yes_alone_and_what_is_left_is_said(at: De
     done = at.run("remove", "witness.txt", "--yes", "--reason", "the source asked")
     assert "removed 1 document(s)" in done.out
     assert "every other copy" in done.out and "old blocks" in done.out
+    assert "still here" not in done.out, "no clean copy was ever made of it"
     assert [item["name"] for item in at.json("list")["items"]] == ["memo.txt"]
     log = at.run("log").out
     assert "removed the source asked" in log and "witness" not in log

@@ -37,8 +37,8 @@ WHAT_STAYS = (
     ),
     later("every other copy of the vault still has these documents, and so have backups, images and bundles"),
     later(
-        "the record keeps their ids, and when they were filed, exported and removed; clean copies of them are still "
-        "here"
+        "the record keeps their ids, and when they were filed, exported and removed; a clean copy of them is a "
+        "document of its own, and stays until it is removed too"
     ),
 )
 
