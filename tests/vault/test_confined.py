@@ -250,6 +250,12 @@ input()
     assert ends(group)
 
 
+@linux
+def test_a_python_without_pidfd_open_reads_one_document_after_another() -> None:
+    with Worker(Job("tests.support.older_python", "echo")) as child:
+        assert [child.run([name]) for name in (b"first", b"second")] == [b"first", b"second"]
+
+
 def ends(group: int) -> bool:
     """Whether every process of a group ends, now or soon."""
     for pid in processes_of(group):

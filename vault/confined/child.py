@@ -68,7 +68,7 @@ def _wait_while_asked(pid: int) -> None:
     """Return when the process ended; end with it when nobody reads our endings any more, because who asked is gone."""
     try:
         child = os.pidfd_open(pid)
-    except OSError:  # a kernel before 5.3: then a process that goes on ends at its limit of processor time
+    except (OSError, AttributeError):  # a kernel before 5.3, or a Python built for one: it ends by its limits alone
         return
     poller = select.poll()
     poller.register(child, select.POLLIN)
