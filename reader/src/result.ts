@@ -12,7 +12,7 @@ import { numberOf } from "./layout.ts"
 import { printable, printableLines } from "./names.ts"
 import { type Opened, save, savedName, savePlain } from "./opened.ts"
 import { pictureOf } from "./picture.ts"
-import { canChooseFolder, chooseFile, chooseFolder, downloads, MAX_DOWNLOAD_BYTES, type Place } from "./places.ts"
+import { canChooseFile, canChooseFolder, chooseFile, chooseFolder, downloads, MAX_DOWNLOAD_BYTES, type Place } from "./places.ts"
 
 const NANO = 1_000_000_000n
 const AT_ONCE = 200
@@ -36,7 +36,7 @@ export function showBundle(opened: Opened, tags: Tags): void {
       ...(tags.signer === null ? [] : row("fingerprint", make("dd", [make("code", tags.signer.fingerprint)]))),
     ]),
     said("h3", "listHeading"),
-    said("p", "clearWarning", "aside"),
+    ...warnings(),
     button(canChooseFolder ? "saveAllFolder" : "saveAll", () => void saveAll(opened, tags)),
     outcome,
     catalogue(opened, tags),
@@ -49,7 +49,7 @@ export function showPlain(opened: Opened, name: string): void {
     said("h2", "plainHeading"),
     said("p", "plainText"),
     make("dl", row("size", bytes(BigInt(opened.size)))),
-    said("p", "clearWarning", "aside"),
+    ...warnings(),
     button("plainSave", () => void saveContent(opened, content), "main"),
     outcome,
   ])
@@ -66,6 +66,12 @@ function present(content: Node[]): void {
   panel.hidden = false
   panel.focus()
   panel.scrollIntoView({ block: "start" })
+}
+
+/** What to mind before something is saved. */
+function warnings(): Node[] {
+  const clear = said("p", "clearWarning", "aside")
+  return canChooseFolder && canChooseFile ? [clear] : [clear, said("p", "opensWarning", "aside")]
 }
 
 function proven(tags: Tags): Node[] {

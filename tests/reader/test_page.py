@@ -15,7 +15,7 @@ import pytest
 from keys import age
 from keys.identity import Identity
 from keys.secret import Secret
-from tests.support.browser import ENDED, IDLE, Browser
+from tests.support.browser import ENDED, IDLE, Browser, Chromium, everywhere
 from tests.support.bundles import (
     CLOCK,
     DOCUMENTS,
@@ -63,6 +63,7 @@ def opened(page: Browser, path: Path, key: str = KEY) -> str:
     return outcome.text
 
 
+@everywhere
 def test_a_signed_bundle_shows_the_senders_words_and_says_what_they_are_worth(page: Browser, signed: Path) -> None:
     text = opened(page, signed)
     assert page.do("texts", at="#words li") == list(SENDER.card().words)
@@ -71,6 +72,7 @@ def test_a_signed_bundle_shows_the_senders_words_and_says_what_they_are_worth(pa
     assert "not signed" not in text
 
 
+@everywhere
 def test_the_catalogue_is_what_the_bundle_describes(page: Browser, signed: Path) -> None:
     text = opened(page, signed)
     assert text.startswith("Тинтүүлөр\n")
@@ -84,6 +86,7 @@ def test_the_catalogue_is_what_the_bundle_describes(page: Browser, signed: Path)
     assert "detail кол менен" in text
 
 
+@everywhere
 def test_a_drop_is_said_to_be_unsigned(page: Browser, tmp_path: Path) -> None:
     path = tmp_path / "x.age"
     path.write_bytes(age.seal(DROP_PLAIN, [EDITOR.recipient]))
@@ -109,30 +112,32 @@ def test_the_result_can_be_read_in_four_languages_and_switched(chromium: Browser
     chromium.quiet()
 
 
+@everywhere
 def test_documents_are_saved_one_by_one_after_being_checked_again(
-    chromium: Browser, signed: Path, tmp_path: Path
+    browser: Browser, signed: Path, tmp_path: Path
 ) -> None:
-    chromium.open_page(before=ONLY_DOWNLOADS)
-    opened(chromium, signed)
+    browser.open_page(before=ONLY_DOWNLOADS)
+    opened(browser, signed)
     for number, (_, content) in enumerate(DOCUMENTS, 1):
-        chromium.do("click", at=f"#documents > li:nth-child({number}) button")
-        (name,) = chromium.do("downloads", folder=str(tmp_path / "saved"))
+        browser.do("click", at=f"#documents > li:nth-child({number}) button")
+        (name,) = browser.do("downloads", folder=str(tmp_path / "saved"))
         assert name.startswith(f"{number:04} ")
         assert (tmp_path / "saved" / name).read_bytes() == content
-    chromium.do("wait", at="#result [role=status] .good")
-    chromium.quiet()
+    browser.do("wait", at="#result [role=status] .good")
+    browser.quiet()
 
 
+@everywhere
 def test_all_documents_are_saved_as_downloads_where_there_is_no_other_way(
-    chromium: Browser, signed: Path, tmp_path: Path
+    browser: Browser, signed: Path, tmp_path: Path
 ) -> None:
-    chromium.open_page(before=ONLY_DOWNLOADS)
-    opened(chromium, signed)
-    chromium.do("click", at="#result > button")
-    names = chromium.do("downloads", folder=str(tmp_path / "saved"), count=len(DOCUMENTS))
+    browser.open_page(before=ONLY_DOWNLOADS)
+    opened(browser, signed)
+    browser.do("click", at="#result > button")
+    names = browser.do("downloads", folder=str(tmp_path / "saved"), count=len(DOCUMENTS))
     assert [(tmp_path / "saved" / name).read_bytes() for name in sorted(names)] == [c for _, c in DOCUMENTS]
-    assert "Handed to the browser and checked once more: 5 documents" in chromium.do("text", at="#result")
-    chromium.quiet()
+    assert "Handed to the browser and checked once more: 5 documents" in browser.do("text", at="#result")
+    browser.quiet()
 
 
 def test_all_documents_are_saved_into_a_new_folder(chromium: Browser, signed: Path) -> None:
@@ -227,6 +232,7 @@ def test_a_disk_that_is_full_is_said_and_nothing_is_called_saved(chromium: Brows
 HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script><a href="javascript:alert(3)">x</a>'
 
 
+@everywhere
 def test_nothing_that_a_sender_wrote_is_markup_or_runs(page: Browser, tmp_path: Path) -> None:
     """In names, notes, sources, tags, custody and title; nor does it turn the direction of what stands around it."""
     trick = "gpj.\u202eexe\u200b\u0007"
@@ -251,6 +257,8 @@ def test_nothing_that_a_sender_wrote_is_markup_or_runs(page: Browser, tmp_path: 
 ATTACK = """(async () => {
   const address = "https://reader.example/"
   const answered = (target) => new Promise((ok, no) => { target.onload = target.onopen = ok; target.onerror = no })
+  const refused = (directive) => new Promise((ok) => document.addEventListener("securitypolicyviolation", (event) =>
+    event.violatedDirective === directive && ok()))
   const tries = {
     fetch: () => fetch(address),
     beacon: async () => { if (!navigator.sendBeacon(address)) throw 0 },
@@ -266,39 +274,44 @@ ATTACK = """(async () => {
       const frame = document.createElement("iframe")
       frame.src = address
       document.body.append(frame)
+      return refused("frame-src")
     },
     markup: async () => { document.createElement("div").innerHTML = "<b>x</b>" },
-    eval: async () => { (0, eval)("1") },
+    eval: async () => { window.eval("1") },
     form: () => {
       const form = document.createElement("form")
       form.action = address
       document.body.append(form)
       form.submit()
-      return new Promise((ok) => document.addEventListener("securitypolicyviolation", (event) =>
-        event.violatedDirective === "form-action" && ok()))
+      return refused("form-action")
     },
   }
   const passed = []
+  const violated = []
+  document.addEventListener("securitypolicyviolation", (event) => violated.push(event.violatedDirective))
   for (const [name, attempt] of Object.entries(tries)) {
     try { await attempt(); passed.push(name) } catch {}
   }
-  return passed
+  return { passed, violated }
 })()"""
 
 
-def test_the_page_forbids_itself_every_connection(chromium: Browser) -> None:
+@everywhere
+def test_the_page_forbids_itself_every_connection(browser: Browser) -> None:
     """Even a script that got into the page reaches nobody, because the browser refuses; without the policy it would."""
-    chromium.open_page()
-    passed = chromium.do("evaluate", script=ATTACK)
-    assert set(passed) <= {"beacon", "frame", "form"}  # which the browser takes at first, and drops
-    assert chromium.do("events")["requests"] == []
+    browser.open_page()
+    found = browser.do("evaluate", script=ATTACK)
+    assert set(found["passed"]) <= {"beacon", "frame", "form"}  # which the browser takes at first, and drops
+    assert browser.do("events")["requests"] == []
     violations = {"connect-src", "img-src", "frame-src", "form-action", "require-trusted-types-for"}
-    assert set(chromium.do("events")["violations"]) == violations
-    chromium.open_page(lawless=True)
-    chromium.do("evaluate", script='fetch("https://reader.example/").catch(() => 0)')
-    assert chromium.do("events")["requests"] == ["https://reader.example/"]
+    assert set(found["violated"]) == violations
+    browser.open_page(lawless=True)
+    browser.do("evaluate", script='fetch("http://reader.example/").catch(() => 0)')
+    (request,) = browser.do("events")["requests"]
+    assert "reader.example" in request
 
 
+@everywhere
 def test_a_key_file_and_a_sealed_key_file_open_a_bundle(page: Browser, signed: Path, tmp_path: Path) -> None:
     plain = tmp_path / "key.txt"
     plain.write_text(f"# created: today\r\n\r\n# public key: {EDITOR.recipient}\r\n{KEY}\r\n")
@@ -322,6 +335,7 @@ def test_what_is_no_key_is_told_so(page: Browser, signed: Path, key: str) -> Non
     assert page.try_file(signed, key).reason == "no-key"
 
 
+@everywhere
 def test_without_a_file_or_a_key_it_asks_for_them(page: Browser, signed: Path) -> None:
     page.do("click", at="#open")
     assert "Choose a file first" in page.do("text", at="#refusal")
@@ -342,23 +356,25 @@ def test_one_of_several_keys_is_enough_and_a_classic_key_opens_a_classic_bundle(
     opened(page, path, classic.encode().expose().decode())
 
 
+@everywhere
 @pytest.mark.parametrize("content", [b"", b"just a letter", os.urandom(200_000)], ids=["empty", "short", "long"])
 def test_an_age_file_that_is_no_bundle_is_saved_and_nothing_vouches_for_it(
-    chromium: Browser, tmp_path: Path, content: bytes
+    browser: Browser, tmp_path: Path, content: bytes
 ) -> None:
-    chromium.open_page(before=ONLY_DOWNLOADS)
+    browser.open_page(before=ONLY_DOWNLOADS)
     path = tmp_path / "letter.txt.age"
     path.write_bytes(age.seal(content, [EDITOR.recipient]))
-    assert "this is not a bundle" in opened(chromium, path)
-    assert "it is not signed" in chromium.do("text", at="#result")
-    chromium.do("click", at="#result > button")
-    assert chromium.do("downloads", folder=str(tmp_path / "saved")) == ["letter.txt"]
+    assert "this is not a bundle" in opened(browser, path)
+    assert "it is not signed" in browser.do("text", at="#result")
+    browser.do("click", at="#result > button")
+    assert browser.do("downloads", folder=str(tmp_path / "saved")) == ["letter.txt"]
     assert (tmp_path / "saved/letter.txt").read_bytes() == content
     path.write_bytes(path.read_bytes()[:-1])
-    assert chromium.try_file(path, KEY).reason == "changed"
-    chromium.quiet()
+    assert browser.try_file(path, KEY).reason == "changed"
+    browser.quiet()
 
 
+@everywhere
 def test_a_file_sealed_with_a_passphrase_opens_with_it(page: Browser, tmp_path: Path) -> None:
     """A bundle in it was not sealed so by any sender: it is called passed on."""
     path = tmp_path / "x.age"
@@ -373,6 +389,7 @@ def test_a_file_sealed_with_a_passphrase_opens_with_it(page: Browser, tmp_path: 
         assert page.outcome().reason == reason
 
 
+@everywhere
 def test_an_armored_file_opens_too(page: Browser, tmp_path: Path) -> None:
     import pyrage
 
@@ -389,6 +406,7 @@ def made(page: Browser) -> Iterator[Browser]:
     yield page
 
 
+@everywhere
 def test_a_key_that_the_page_made_opens_what_is_sealed_for_it(made: Browser, tmp_path: Path) -> None:
     """The program seals for the line that the page shows; its own parser reads the key file."""
     made.do("click", at="#make-keys")
@@ -405,6 +423,7 @@ def test_a_key_that_the_page_made_opens_what_is_sealed_for_it(made: Browser, tmp
     assert made.outcome().reason == ""
 
 
+@everywhere
 def test_a_key_file_can_be_sealed_with_a_suggested_passphrase(made: Browser, tmp_path: Path) -> None:
     made.do("fill", at="#new-passphrase", text="too short")
     made.do("click", at="#make-keys")
@@ -422,6 +441,7 @@ def test_a_key_file_can_be_sealed_with_a_suggested_passphrase(made: Browser, tmp
     assert str(identity.recipient) == made.do("value", at="#recipient")
 
 
+@everywhere
 def test_it_can_be_used_with_the_keyboard_alone(page: Browser, signed: Path) -> None:
     """Every control is reached with Tab, has a name, and the result takes the focus."""
     page.do("choose", at="#file", files=str(signed))
@@ -439,32 +459,50 @@ def test_it_can_be_used_with_the_keyboard_alone(page: Browser, signed: Path) -> 
 
 
 BIG = 500 << 20
+MANY = 24 << 20
 
 
 class Endless:
     """A document that is never in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
         self.piece = os.urandom(1 << 20)
-        self.pieces = BIG >> 20
+        self.pieces = size >> 20
 
     def item(self) -> BundleItem:
         digest = hashlib.sha256()
         for _ in range(self.pieces):
             digest.update(self.piece)
-        return BundleItem(b"film.mp4", BIG, digest.digest(), None, None)
+        return BundleItem(b"film.mp4", self.pieces << 20, digest.digest(), None, None)
 
     def content(self, index: int) -> Iterator[bytes]:
         return (self.piece for _ in range(self.pieces))
 
+    def seal(self, path: Path) -> None:
+        with path.open("wb") as sink:
+            write_bundle(sink, [EDITOR.recipient], [self.item()], self.content, signer=None, clock_ns=CLOCK,
+                         bundle_id=ID)  # fmt: skip
+
+
+@everywhere
+def test_a_bundle_of_many_megabytes_is_checked_and_saved(browser: Browser, tmp_path: Path) -> None:
+    """In several of the pieces in which a download is handed to the browser."""
+    film = Endless(MANY)
+    film.seal(tmp_path / "film.age")
+    browser.open_page(before=ONLY_DOWNLOADS)
+    opened(browser, tmp_path / "film.age")
+    browser.do("click", at="#documents button")
+    (name,) = browser.do("downloads", folder=str(tmp_path / "saved"))
+    with (tmp_path / "saved" / name).open("rb") as saved:
+        assert hashlib.file_digest(saved, "sha256").digest() == film.item().sha256
+    browser.quiet()
+
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks into /proc")
-def test_a_bundle_of_500_megabytes_is_never_in_memory(chromium: Browser, tmp_path: Path) -> None:
+def test_a_bundle_of_500_megabytes_is_never_in_memory(chromium: Chromium, tmp_path: Path) -> None:
     """Checked and saved, by the renderer's own peak; then a second pass that is cancelled leaves nothing."""
-    film = Endless()
     path = tmp_path / "film.age"
-    with path.open("wb") as sink:
-        write_bundle(sink, [EDITOR.recipient], [film.item()], film.content, signer=None, clock_ns=CLOCK, bundle_id=ID)
+    Endless(BIG).seal(path)
     chromium.open_page(url=SITE, before=INTO_OWN_STORAGE)
     chromium.do("choose", at="#file", files=str(path))
     chromium.do("check", at="input[value=paste]")

@@ -12,9 +12,9 @@ import pytest
 
 from keys import age
 from keys.errors import NoMatch
-from tests.reader.test_page import FILES, INTO_OWN_STORAGE, KEY, SITE
+from tests.reader.test_page import KEY, ONLY_DOWNLOADS
 from tests.support import bundles
-from tests.support.browser import IDLE, Browser
+from tests.support.browser import Browser, everywhere
 from tests.support.bundles import EDITOR, OTHER, SENDER
 from tests.support.commands import LETTER, desk
 from tests.support.partition import a_bundle, forged, found, join, seal_part, terms_of, write
@@ -25,11 +25,11 @@ OPENED = ""
 
 
 @pytest.fixture(scope="module")
-def page(chromium: Browser) -> Iterator[Browser]:
+def page(browser: Browser) -> Iterator[Browser]:
     """One page for all of them."""
-    chromium.open_page()
-    yield chromium
-    chromium.quiet()
+    browser.open_page()
+    yield browser
+    browser.quiet()
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,7 @@ def opened(page: Browser, *paths: Path) -> str:
     return outcome.text
 
 
+@everywhere
 @pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2), (2, 5, 1, 4, 3), (1, 1, 2, 3)])
 def test_all_data_parts_open_in_any_order(
     page: Browser, written: dict[int, Path], tmp_path: Path, order: tuple[int, ...]
@@ -67,19 +68,19 @@ def test_all_data_parts_open_in_any_order(
     assert "Files that you chose" not in opened(page, *paths)
 
 
-def test_documents_out_of_parts_are_saved(chromium: Browser, written: dict[int, Path]) -> None:
-    chromium.open_page(url=SITE, before=INTO_OWN_STORAGE)
-    opened(chromium, written[2], written[3], written[1])
-    chromium.do("click", at="#result > button")
-    chromium.do("wait", at="#result [role=status] .good")
-    chromium.do("wait", at=IDLE)
-    saved = chromium.do("evaluate", script=FILES)
-    contents = [content.decode() for _, content in bundles.DOCUMENTS]
-    assert [saved[name] for name in sorted(saved)][: len(contents)] == contents
-    chromium.quiet()
-    chromium.open_page()
+@everywhere
+def test_a_document_out_of_parts_is_saved(browser: Browser, written: dict[int, Path], tmp_path: Path) -> None:
+    browser.open_page(before=ONLY_DOWNLOADS)
+    opened(browser, written[2], written[3], written[1])
+    browser.do("click", at="#documents > li:nth-child(5) button")
+    (name,) = browser.do("downloads", folder=str(tmp_path / "saved"))
+    assert (tmp_path / "saved" / name).read_bytes() == bundles.DOCUMENTS[4][1]
+    browser.do("wait", at="#result [role=status] .good")
+    browser.quiet()
+    browser.open_page()
 
 
+@everywhere
 def test_a_missing_part_is_named_by_its_number(page: Browser, written: dict[int, Path]) -> None:
     text = refused(page, "parts-missing", written[1], written[3])
     assert "Needed are the parts 1 to 3. Missing: 2." in text
@@ -88,6 +89,7 @@ def test_a_missing_part_is_named_by_its_number(page: Browser, written: dict[int,
     assert "Missing: 1, 2, 3." in refused(page, "parts-missing", written[4])
 
 
+@everywhere
 def test_with_enough_repair_parts_it_says_which_program_mends_it(page: Browser, written: dict[int, Path]) -> None:
     text = refused(page, "parts-missing", written[1], written[3], written[5])
     assert "the program sandyk can make up what is missing: sandyk open" in text
@@ -106,6 +108,7 @@ def test_a_bundle_in_a_single_part_opens(page: Browser, tmp_path: Path) -> None:
     opened(page, Path(part.path))
 
 
+@everywhere
 @pytest.mark.parametrize("at", [-1, -400, -70_000, 5000])
 def test_a_damaged_part_counts_as_missing_unless_it_is_there_twice(
     page: Browser, written: dict[int, Path], tmp_path: Path, at: int
@@ -249,6 +252,7 @@ DROP = """(contents) => {
 }"""
 
 
+@everywhere
 def test_files_can_be_dropped_anywhere_on_the_page(page: Browser, written: dict[int, Path]) -> None:
     contents = [base64.b64encode(written[number].read_bytes()).decode() for number in (3, 2, 1)]
     assert page.do("evaluate", script=f"({DROP})({json.dumps(contents)})") == 3

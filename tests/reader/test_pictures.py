@@ -13,7 +13,7 @@ from PIL import Image
 
 from keys import age
 from tests.reader.test_page import KEY
-from tests.support.browser import SOURCES, Browser
+from tests.support.browser import SOURCES, Browser, everywhere
 from tests.support.bundles import CLOCK, DOCUMENTS, EDITOR, ID, SENDER, in_pieces, items_of
 from tests.support.tools import need, need_node_package
 from tests.vault.test_thumbnails import NOT_PLAIN, chunk, png
@@ -34,6 +34,7 @@ def made() -> bytes:
     return thumbnail
 
 
+@everywhere
 def test_a_plain_picture_is_shown_beside_its_document_and_another_is_not(page: Browser, tmp_path: Path) -> None:
     path = tmp_path / "x.age"
     hostile = png(before=chunk(b"tEXt", b"Author\0x"))
@@ -58,13 +59,12 @@ def test_a_plain_picture_is_shown_beside_its_document_and_another_is_not(page: B
 
 
 @pytest.fixture(scope="module")
-def judge(chromium: Browser) -> str:
+def judge() -> str:
     """The page's own judge as a script: a function of lists of base64."""
     need_node_package("esbuild", SOURCES)
     command = [need("node"), "node_modules/esbuild/bin/esbuild", "src/thumbnails.ts", "--bundle", "--format=iife",
                "--global-name=judge"]  # fmt: skip
     script = subprocess.run(command, cwd=SOURCES, check=True, capture_output=True, text=True).stdout
-    chromium.open_page()
     return f"""async (pictures) => {{
       {script}
       const found = []
@@ -75,7 +75,8 @@ def judge(chromium: Browser) -> str:
     }}"""
 
 
-def test_both_judges_of_pictures_say_the_same(chromium: Browser, judge: str) -> None:
+@everywhere
+def test_both_judges_of_pictures_say_the_same(page: Browser, judge: str) -> None:
     """In the browser, because unpacking is the browser's: of every changed byte, every cut, and each known trick."""
     good = png()
     place = good.index(b"IDAT") - 4
@@ -94,5 +95,5 @@ def test_both_judges_of_pictures_say_the_same(chromium: Browser, judge: str) -> 
     expected = [is_plain_thumbnail(picture) for picture in pictures]
     assert expected[:4] == [True] * 4
     assert expected.count(False) > len(pictures) - 12
-    answers = chromium.do("evaluate", script=f"({judge})({json.dumps([picture.hex() for picture in pictures])})")
+    answers = page.do("evaluate", script=f"({judge})({json.dumps([picture.hex() for picture in pictures])})")
     assert answers == expected

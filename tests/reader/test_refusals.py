@@ -11,7 +11,7 @@ import pytest
 
 from keys import age, sshsig
 from keys.errors import NoMatch
-from tests.support.browser import Browser
+from tests.support.browser import Browser, everywhere
 from tests.support.bundles import (
     DOCUMENTS,
     DROP_PLAIN,
@@ -39,11 +39,11 @@ OPENED = ""
 
 
 @pytest.fixture(scope="module")
-def page(chromium: Browser) -> Iterator[Browser]:
+def page(browser: Browser) -> Iterator[Browser]:
     """One page for all of them: what it refuses leaves nothing behind that the next would see."""
-    chromium.open_page()
-    yield chromium
-    chromium.quiet()
+    browser.open_page()
+    yield browser
+    browser.quiet()
 
 
 def reason_of_the_program(sealed: bytes) -> str:
@@ -100,6 +100,7 @@ def test_a_bundle_of_a_later_format_is_named_as_that(page: Browser, tmp_path: Pa
         expect(page, tmp_path, sealed_for_editor(hostile(of_later)), "newer")
 
 
+@everywhere
 def test_what_both_judges_open(page: Browser, tmp_path: Path) -> None:
     """So that the refusals are for what was changed."""
     for plaintext in (SIGNED_PLAIN, DROP_PLAIN, hostile(lambda files: None)):
@@ -123,6 +124,7 @@ def test_a_time_stamp_is_said_to_be_there_and_unchecked(page: Browser, tmp_path:
     expect(page, tmp_path, sealed_for_editor(hostile(stamp, DROP_PLAIN, None)), "damaged")
 
 
+@everywhere
 def test_a_zip_is_called_one(page: Browser, tmp_path: Path) -> None:
     file = tmp_path / "00112233.zip"
     file.write_bytes(b"PK\3\4" + bytes(100))
@@ -167,6 +169,7 @@ def test_a_custody_event_is_judged_alike(page: Browser, tmp_path: Path, event: b
     expect(page, tmp_path, with_events(event), reason)
 
 
+@everywhere
 @pytest.mark.parametrize("at", [0, 30, 200, 1700, -1, -40_000, -70_000, -170_000, -262_000])
 def test_a_flipped_byte_is_found_wherever_it_is(page: Browser, tmp_path: Path, at: int) -> None:
     flipped = bytearray(SIGNED)
@@ -187,16 +190,19 @@ def test_bytes_behind_the_end_are_refused(page: Browser, tmp_path: Path) -> None
         expect(page, tmp_path, SIGNED + more, "changed")
 
 
+@everywhere
 def test_a_bundle_for_others_is_told_from_a_damaged_one(page: Browser, tmp_path: Path) -> None:
     expect(page, tmp_path, seal(recipients=[OTHER.recipient])[0], "no-match")
 
 
+@everywhere
 def test_a_bundle_that_somebody_passed_on_is_found_out(page: Browser, tmp_path: Path) -> None:
     """Sealed for another, and sealed again for us by whoever opened it, with the sender's signature whole."""
     for_other = age.unseal(seal(recipients=[OTHER.recipient])[0], [OTHER.age], limit=1 << 24)
     expect(page, tmp_path, sealed_for_editor(for_other), "resealed")
 
 
+@everywhere
 @pytest.mark.parametrize("missing", [*layout.SIGNED_WITH, "Sealed-By"])
 def test_a_half_signed_bundle_is_refused(page: Browser, tmp_path: Path, missing: str) -> None:
     """Taking one signature off makes neither a drop nor a bundle that is signed less well."""
@@ -213,6 +219,7 @@ def test_a_half_signed_bundle_is_refused(page: Browser, tmp_path: Path, missing:
     expect(page, tmp_path, sealed_for_editor(rewritten(SIGNED_PLAIN, change)), "damaged")
 
 
+@everywhere
 def test_a_signature_that_is_not_the_named_senders_over_this_bundle_is_refused(page: Browser, tmp_path: Path) -> None:
     def over_something_else(files: dict[str, bytes]) -> None:
         files[layout.SIGNATURE] = sshsig.sign(b"other", layout.NAMESPACE, SENDER.signing_seed).encode()
@@ -238,6 +245,7 @@ def test_a_signature_that_is_not_the_named_senders_over_this_bundle_is_refused(p
     expect(page, tmp_path, sealed_for_editor(hostile(lambda files: None, signer=OTHER)), "signature")
 
 
+@everywhere
 def test_documents_that_are_not_as_described_are_refused(page: Browser, tmp_path: Path) -> None:
     """The same items and the same signature; another digest, a missing, a surplus, an exchanged document."""
     for change in (

@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""reader.html in a real Chromium, driven through node and playwright-core (reader/driver.mjs)."""
+"""reader.html in a real browser. What a test asks of one is here; each engine is driven its own way.
+
+``Chromium`` through node and playwright-core (reader/driver.mjs), Firefox and WebKitGTK through WebDriver
+(tests/support/webdriver.py).
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.support.tools import need, need_node_package
 
@@ -19,6 +26,9 @@ SOURCES = ROOT / "reader"
 DRIVER = SOURCES / "driver.mjs"
 ENDED = "#result:not([hidden]), #refusal:not([hidden])"
 IDLE = "#busy[hidden]"
+
+everywhere = pytest.mark.parametrize("browser", ["chromium", "firefox", "webkit"], indirect=True, scope="session")
+"""For a test of the page that is to pass in each engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +40,16 @@ class Outcome:
     text: str
 
 
-class Browser:
-    """One Chromium. Each `open` is the page afresh, in a new profile unless it is wanted just as before."""
+class Browser(ABC):
+    """One browser. Each `open_page` is the page afresh."""
 
-    def __init__(self) -> None:
-        node, chromium = need("node"), need("chromium")
-        need_node_package("playwright-core", SOURCES)
-        self.process = subprocess.Popen(
-            [node, str(DRIVER), chromium, str(READER)], cwd=SOURCES, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
-
+    @abstractmethod
     def do(self, name: str, **more: object) -> Any:
-        """Ask the driver for something; its answer."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps({"do": name, **more}) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        assert "error" not in answer, answer["error"]
-        return answer["ok"]
+        """Ask for one of the actions of reader/driver.mjs; its answer."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End it."""
 
     def open_page(self, **more: object) -> None:
         """The page, fresh."""
@@ -78,6 +78,28 @@ class Browser:
         events = self.do("events")
         heard = {name: what for name, what in events.items() if what and name != "downloads"}
         assert not heard, heard
+
+
+class Chromium(Browser):
+    """In a new profile each time, unless the page is wanted just as before."""
+
+    def __init__(self) -> None:
+        node, chromium = need("node"), need("chromium")
+        need_node_package("playwright-core", SOURCES)
+        self.process = subprocess.Popen(
+            [node, str(DRIVER), chromium, str(READER)], cwd=SOURCES, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+
+    def do(self, name: str, **more: object) -> Any:
+        """Ask the driver for something; its answer."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps({"do": name, **more}) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        assert "error" not in answer, answer["error"]
+        return answer["ok"]
 
     def peak_of_renderers(self) -> int:
         """The most bytes that any of its pages' processes ever had in memory (proc(5), VmHWM)."""
