@@ -295,6 +295,13 @@ def open_store(vault: Vault, case: Case, *, remark: bool = True) -> CaseStore:
     if store.writes:
         rewriting.finish(store)
         text_files.bring_into_step(store, vault.device_secret)
+    if store.refused is not None:
+        vault.notice(
+            _(
+                "the disk has no room for the index of {case}, or fails: its packs were read instead, which takes "
+                "longer, and nothing can be filed in it until that is mended"
+            ).format(case=printable(case.name))
+        )
     if store.findings and remark:
         name = printable(case.name)
         vault.notice(

@@ -61,6 +61,8 @@ class CaseStore:
         self._waiting, self.patience = waiting, float(PATIENCE_SECONDS)
         self.writes = os.access(folder, os.W_OK)
         """Whether this medium can be written."""
+        self.refused: DiskFailed | None = None
+        """Why the index could not be opened, although the medium can be written: then nothing is filed here."""
         self._lock_path = os.path.join(folder, layout.LOCK)
         self._index_path = os.path.join(folder, layout.INDEX)
         self._id_key = kdf.chunk_id_key(keys).expose()
@@ -120,6 +122,11 @@ class CaseStore:
             # Of another epoch, torn, or not ours: the packs know everything that it knew.
             self._remove_index()
             return Index(self._index_path, self._index_key, waiting=self._waiting)
+        except DiskFailed as exc:
+            # A disk may be so full that SQLite finds no room for what it reads with (walformat, "The Shared Memory").
+            self._alive()
+            self.writes, self.refused = False, exc
+            return Index(":memory:", self._index_key)
 
     def renew_index(self) -> None:
         """Throw the index away and make a new one from the packs."""
@@ -181,7 +188,9 @@ class CaseStore:
             return 0
 
     def rebuild(self) -> None:
-        """Make the index anew from the packs alone."""
+        """Make the index anew from the packs alone. Raises DiskFailed."""
+        if self.refused is not None:
+            raise self.refused
         self.index.forget_everything()
         self._caught_up.clear()
         self.findings.clear()
@@ -298,7 +307,9 @@ class CaseStore:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the case's lock; when another process keeps it for long, that is told."""
+        """Hold the case's lock; when another process keeps it for long, that is told. Raises DiskFailed."""
+        if self.refused is not None:  # the file is not at hand that remembers where the chains end
+            raise self.refused
         patience = threading.Timer(self.patience, self._waiting)
         patience.daemon = True
         with ExitStack() as held:

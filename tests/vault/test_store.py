@@ -201,6 +201,32 @@ def test_a_vault_that_may_not_be_written_is_read(tmp_path: Path) -> None:
             file(store, {b"new": b"1"})
 
 
+def test_a_vault_on_a_disk_without_any_room_is_read(tmp_path: Path) -> None:
+    """SQLite needs room to read: without it the packs are read, and nothing changes that the index would have to know.
+
+    On a tmpfs, which keeps none back for root.
+    """
+    with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=8m", "none") as small:
+        folder = newsroom(Path(small) / "vault")
+        with unlock(folder) as vault, store_of(vault) as store:
+            file(store, DOCUMENTS)
+        filler = Path(small) / "filler"
+        filler.write_bytes(bytes(shutil.disk_usage(small).free))
+        with unlock(folder) as vault, store_of(vault) as store:
+            assert "no room for the index" in vault.notices[-1]
+            assert contents(store) == DOCUMENTS
+            assert verify(store).whole
+            with pytest.raises(DiskFailed):
+                store.rebuild()
+            filler.unlink()  # nothing is placed either when there is room again before the store is closed
+            with pytest.raises(DiskFailed):
+                file(store, {b"new": b"1"})
+        with unlock(folder) as vault, store_of(vault) as store:
+            file(store, {b"new": b"1"})
+            assert contents(store) == {**DOCUMENTS, b"new": b"1"}
+            assert verify(store).whole
+
+
 # The chain
 
 
