@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from gettext import gettext as _
 
+from vault.errors import DiskFailed
 from vault.language import later
 from vault.windows_files import is_open_elsewhere
 
@@ -53,6 +54,17 @@ KNOWN = (
     later("larger than it may be"),
 )
 """What Linux, macOS and ``vault.disk`` say most; anything else stays as the system says it."""
+
+
+def disk_refused(error: OSError, *, filed: int | None) -> DiskFailed:
+    """Of a vault's disk: how many documents were filed before; None when something was to be noted, not filed."""
+    return DiskFailed(
+        _("the vault's disk refused: {reason}").format(reason=refusal(error).lower()),
+        _("the custody record of the case does not note it")
+        if filed is None
+        else _("{filed} document(s) of this command are filed and safe; the rest is not filed").format(filed=filed),
+        _("make room or put the medium back, then run the command again: nothing is filed twice"),
+    )
 
 
 def refusal(error: OSError) -> str:

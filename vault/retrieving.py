@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from gettext import gettext as _
 
-from vault.errors import Damaged, VaultError, Wiped
+from vault.errors import Damaged, DiskFailed, VaultError, Wiped
 from vault.intake import Filed
 from vault.model import EVENT_COPIED_OUT, EVENT_MOVED, ID_SIZE, Event, Item
 from vault.names import SafePath, marked
@@ -55,7 +55,8 @@ def get(
     in which they lie in the packs: then each block is unpacked once. ``items`` may be of any number; none is kept.
 
     Two documents of one path (two versions) both come out: the later one of ``items`` with its id in its name.
-    The copies are noted in the custody record when the last one is done. Raises DiskFailed.
+    The copies are noted in the custody record when the last one is done; where that fails, it is the last Problem.
+    Raises DiskFailed.
     """
     out = OutFolder(folder)
     work = partial(_copy_batch, store, out, force)
@@ -69,7 +70,11 @@ def get(
             yield result
     if copied:
         ids = tuple(bytes(copied[i : i + ID_SIZE]) for i in range(0, len(copied), ID_SIZE))
-        store.record(Event(store.now(), EVENT_COPIED_OUT, ids, ""))
+        try:
+            store.record(Event(store.now(), EVENT_COPIED_OUT, ids, ""))
+        except DiskFailed as exc:  # a read-only medium: the copies are there all the same, and that must be said
+            reason = _("the {count} document(s) that were copied out could not be noted: {reason}")
+            yield Problem(_("custody record").encode(), reason.format(count=len(ids), reason=exc))
 
 
 def _places(items: Iterable[Item]) -> Iterator[bytes]:

@@ -35,7 +35,7 @@ from vault.model import Chunk, Event, Item, ItemId, PackId, Replaced
 from vault.pack import PackReader, PackWriter
 from vault.pack_folder import PackFolder
 from vault.proving import Proven
-from vault.refusals import refusal
+from vault.refusals import disk_refused
 from vault.replaced import verify_statements
 from vault.sources import About, Incoming, Problem
 
@@ -260,12 +260,7 @@ class CaseStore:
             raise
         except OSError as exc:
             self._alive()
-            filed = intake.committed if intake else 0
-            raise DiskFailed(
-                _("the vault's disk refused: {reason}").format(reason=refusal(exc).lower()),
-                _("{filed} document(s) of this command are filed and safe; the rest is not filed").format(filed=filed),
-                _("make room or put the medium back, then run the command again: nothing is filed twice"),
-            ) from exc
+            raise disk_refused(exc, filed=intake.committed if intake else None) from exc
 
     def begin_epoch(self, keys: CaseKeys, device_secret: Secret, publish: Callable[[], None]) -> None:
         """Go over to the keys of a new epoch, which ``publish`` makes durable.

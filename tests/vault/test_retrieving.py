@@ -28,7 +28,7 @@ from tests.support.newsroom import (
 from vault.cases import find_case
 from vault.errors import DiskFailed, VaultError
 from vault.filing import Outcome
-from vault.model import EVENT_COPIED_OUT, EVENT_MOVED, Item
+from vault.model import EVENT_COPIED_OUT, EVENT_MOVED, Event, Item
 from vault.names import SafePath
 from vault.outside import OutFolder
 from vault.removing import remove
@@ -62,6 +62,36 @@ def test_everything_comes_out_under_its_name(store: CaseStore, tmp_path: Path) -
     assert reasons(copy_out(store, tmp_path / "out")) == {}
     assert everything_below(tmp_path / "out") == DOCUMENTS
     assert [row.event.kind for row in store.index.events()][-1] == EVENT_COPIED_OUT
+
+
+def test_from_a_vault_that_cannot_be_written_documents_come_out_and_that_it_was_not_noted_is_said(
+    tmp_path: Path,
+) -> None:
+    folder = newsroom(tmp_path / "vault")
+    with unlock(folder) as vault, store_of(vault) as store:
+        file(store, DOCUMENTS)
+    with (
+        mounted(tmp_path / "ro", "-o", "bind,ro", folder) as read_only,
+        unlock(read_only) as vault,
+        store_of(vault) as store,
+    ):
+        told = reasons(copy_out(store, tmp_path / "out"))
+        assert set(told) == {b"custody record"}
+        assert f"the {len(DOCUMENTS)} document(s) that were copied out could not be noted" in told[b"custody record"]
+    assert everything_below(tmp_path / "out") == DOCUMENTS
+
+
+def test_what_could_not_be_noted_is_not_called_unfiled(tmp_path: Path) -> None:
+    """Whoever took a receipt or made a case filed nothing, and is not told how much of it is filed."""
+    folder = newsroom(tmp_path / "vault")
+    with (
+        mounted(tmp_path / "ro", "-o", "bind,ro", folder) as read_only,
+        unlock(read_only) as vault,
+        store_of(vault) as store,
+        pytest.raises(DiskFailed) as caught,
+    ):
+        store.record(Event(store.now(), EVENT_COPIED_OUT, (), ""))
+    assert "the custody record of the case does not note it" in caught.value.hints
 
 
 def test_the_time_of_a_file_comes_back(vault: Vault, tmp_path: Path) -> None:
