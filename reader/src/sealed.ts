@@ -17,6 +17,7 @@ const MAGIC = "age-encryption.org/v1\n"
 /** Of 64 recipients, none of which takes more than 1.6 kB: nobody makes this page buffer a line without an end. */
 const MAX_HEADER_BYTES = 128 << 10
 const BREATH_MS = 40
+const SLICE_SIZE = 1 << 20
 const KEY_SIZE = 32
 const NONCE_SIZE = 16
 const TAG_SIZE = 16
@@ -91,27 +92,29 @@ export class Plaintext implements Source {
   }
 }
 
-/** The file's bytes, counted; and whether it was the disk or the encryption that failed. */
+/**
+ * The file's bytes, counted; and whether it was the disk or the encryption that failed. In slices, each read when it is
+ * wanted: WebKit's own stream of a file runs ahead of its reader and takes the whole of it into memory.
+ */
 class WatchedFile {
   readonly stream: ReadableStream<Uint8Array>
   private failure: unknown = null
 
   constructor(sealed: Blob, onRead: (bytes: number) => void) {
-    const reader = sealed.stream().getReader()
     let read = 0
     this.stream = new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
-          const { done, value } = await reader.read().catch((cause: unknown) => {
+          const slice = sealed.slice(read, read + SLICE_SIZE)
+          const bytes = await slice.arrayBuffer().catch((cause: unknown) => {
             this.failure = cause
             throw cause
           })
-          if (done) return controller.close()
-          read += value.length
+          if (bytes.byteLength === 0) return controller.close()
+          read += bytes.byteLength
           onRead(read)
-          controller.enqueue(value)
+          controller.enqueue(new Uint8Array(bytes))
         },
-        cancel: (reason) => reader.cancel(reason),
       },
       { highWaterMark: 0 },
     )

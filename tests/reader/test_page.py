@@ -155,16 +155,13 @@ def test_all_documents_are_saved_into_a_new_folder(chromium: Browser, signed: Pa
 
 
 TAMPER = """
-const stream = Blob.prototype.stream
-Blob.prototype.stream = function () {
-  if (!window.tampered) return stream.call(this)
-  let at = 0
-  return stream.call(this).pipeThrough(new TransformStream({ transform(piece, out) {
-    const copy = piece.slice()
-    if (at <= window.tampered && window.tampered < at + copy.length) copy[window.tampered - at] ^= 1
-    at += copy.length
-    out.enqueue(copy)
-  }}))
+const { slice, arrayBuffer } = Blob.prototype
+Blob.prototype.slice = function (from, to) { return Object.assign(slice.call(this, from, to), { from }) }
+Blob.prototype.arrayBuffer = async function () {
+  const bytes = await arrayBuffer.call(this)
+  const at = window.tampered - this.from
+  if (0 <= at && at < bytes.byteLength) new Uint8Array(bytes)[at] ^= 1
+  return bytes
 }
 """
 
