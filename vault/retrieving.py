@@ -12,12 +12,14 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from gettext import gettext as _
 
 from vault.errors import Damaged, DiskFailed, VaultError, Wiped
 from vault.intake import Filed
+from vault.interrupts import undisturbed
 from vault.model import EVENT_COPIED_OUT, EVENT_MOVED, ID_SIZE, Event, Item
 from vault.names import SafePath, marked
 from vault.outside import OutFolder, OutWriter
@@ -55,26 +57,35 @@ def get(
     in which they lie in the packs: then each block is unpacked once. ``items`` may be of any number; none is kept.
 
     Two documents of one path (two versions) both come out: the later one of ``items`` with its id in its name.
-    The copies are noted in the custody record when the last one is done; where that fails, it is the last Problem.
-    Raises DiskFailed.
+    The copies are noted in the custody record when the last one is done, or when Ctrl-C or an error stops it; where
+    the record cannot be written, that is the last Problem. Raises DiskFailed.
     """
     out = OutFolder(folder)
-    work = partial(_copy_batch, store, out, force)
-    copied = bytearray()
+    copied: deque[bytes] = deque()
+    work = partial(_copy_batch, store, out, force, copied)
     places = sorted(_places(items))
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for result in _in_order(pool, work, _batches(_found_again(store, places))):
-            if isinstance(result, CopiedOut):
-                copied += result.item.id
-                progress(1, result.item.size)
-            yield result
-    if copied:
-        ids = tuple(bytes(copied[i : i + ID_SIZE]) for i in range(0, len(copied), ID_SIZE))
-        try:
-            store.record(Event(store.now(), EVENT_COPIED_OUT, ids, ""))
-        except DiskFailed as exc:  # a read-only medium: the copies are there all the same, and that must be said
-            reason = _("the {count} document(s) that were copied out could not be noted: {reason}")
-            yield Problem(_("custody record").encode(), reason.format(count=len(ids), reason=exc))
+    try:
+        with ThreadPoolExecutor(WORKERS) as pool:
+            for result in _in_order(pool, work, _batches(_found_again(store, places))):
+                if isinstance(result, CopiedOut):
+                    progress(1, result.item.size)
+                yield result
+    except BaseException:
+        with undisturbed(), suppress(VaultError):  # what stopped it is told, and that is enough
+            _note_copies(store, copied)
+        raise
+    try:
+        _note_copies(store, copied)
+    except DiskFailed as exc:  # a read-only medium: the copies are there all the same, and that must be said
+        count = sum(map(len, copied)) // ID_SIZE
+        reason = _("the {count} document(s) that were copied out could not be noted: {reason}")
+        yield Problem(_("custody record").encode(), reason.format(count=count, reason=exc))
+
+
+def _note_copies(store: CaseStore, copied: Iterable[bytes]) -> None:
+    ids = tuple(batch[i : i + ID_SIZE] for batch in copied for i in range(0, len(batch), ID_SIZE))
+    if ids:
+        store.record(Event(store.now(), EVENT_COPIED_OUT, ids, ""))
 
 
 def _places(items: Iterable[Item]) -> Iterator[bytes]:
@@ -136,9 +147,14 @@ def _in_order(
             future.cancel()
 
 
-def _copy_batch(store: CaseStore, out: OutFolder, force: bool, batch: list[_Work]) -> list[_Result]:
+def _copy_batch(
+    store: CaseStore, out: OutFolder, force: bool, copied: deque[bytes], batch: list[_Work]
+) -> list[_Result]:  # fmt: skip
+    """``copied`` gets the ids of what was written, joined: also of a batch whose results nobody waits for any more."""
     with out.writer() as writer:
-        return [_copy_out(store, writer, force, one) for one in batch]
+        results = [_copy_out(store, writer, force, one) for one in batch]
+    copied.append(b"".join(result.item.id for result in results if isinstance(result, CopiedOut)))
+    return results
 
 
 def _copy_out(store: CaseStore, out: OutWriter, force: bool, work: _Work) -> _Result:

@@ -81,6 +81,20 @@ def test_from_a_vault_that_cannot_be_written_documents_come_out_and_that_it_was_
     assert everything_below(tmp_path / "out") == DOCUMENTS
 
 
+def test_what_was_copied_out_before_it_was_stopped_is_noted(store: CaseStore, tmp_path: Path) -> None:
+    """And nothing else: what was in other threads' hands lies there whole, and is noted with the rest."""
+    file(store, {b"%d" % number: os.urandom(3 << 20) for number in range(40)})
+    results = get(store, listing(store), str(tmp_path / "out"))
+    next(results)
+    with pytest.raises(KeyboardInterrupt):
+        results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
+    *_, last = store.index.events()
+    assert last.event.kind == EVENT_COPIED_OUT
+    noted = {store.index.items_by_id([i])[i].name for i in last.event.items}
+    assert noted == set(everything_below(tmp_path / "out"))
+    assert 0 < len(noted) < 40
+
+
 def test_what_could_not_be_noted_is_not_called_unfiled(tmp_path: Path) -> None:
     """Whoever took a receipt or made a case filed nothing, and is not told how much of it is filed."""
     folder = newsroom(tmp_path / "vault")
