@@ -67,7 +67,8 @@ def unlock(
 def lock(vault: VaultOption = None, as_json: JsonOption = False) -> None:
     """Make the agent forget the keys at once, and end what is being viewed.
 
-    Asks nothing, and does no harm when nothing was unlocked.
+    Asks nothing, and does no harm when nothing was unlocked. A command that is under way keeps the keys that it was
+    given until it ends: stop it with Ctrl-C.
     """
     from vault.locking import lock as lock_now
 
