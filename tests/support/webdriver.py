@@ -113,7 +113,8 @@ class WebDriver(Browser):
     def _fill(self, at: str, text: str) -> None:
         self._run(SET, {ELEMENT: self._find(at)}, text)
 
-    _select = _fill
+    def _select(self, at: str, value: str) -> None:
+        self._fill(at, value)
 
     def _click(self, at: str) -> None:
         """A click on what is disabled would be lost. Over when the page has got it: WebKit answers earlier."""
