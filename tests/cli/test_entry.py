@@ -22,7 +22,7 @@ BEFORE_THE_KEYS_ARE_GONE = {
 IN_ALL = BEFORE_THE_KEYS_ARE_GONE | {
     "vault.medium", "vault.wiping", "vault.discard", "vault.report", "vault.counter", "vault.beside", "vault.nv",
     "vault.agent", "vault.agent.process", "vault.agent.runtime", "vault.agent.protocol", "vault.errors",
-    "vault.view_sweep", "vault.view_places",
+    "vault.view_sweep", "vault.view_places", "vault.refusals", "vault.windows_files",
 }  # fmt: skip
 SLOW = {
     "argparse", "contextlib", "ctypes", "dataclasses", "enum", "gettext", "json", "pathlib", "re", "secrets", "typing",
