@@ -7,10 +7,8 @@ https://firefox-source-docs.mozilla.org/testing/marionette/Protocol.html
 from __future__ import annotations
 
 import json
-import os
 import queue
 import re
-import signal
 import socket
 import subprocess
 import threading
@@ -46,9 +44,9 @@ class Firefox(WebDriver):
 
     finished = MOVED_HERE
 
-    def __init__(self) -> None:
+    def begin(self) -> None:
+        """With a proxy, a folder for downloads, and no state of anybody's."""
         firefox = need("firefox-esr")
-        super().__init__()
         profile = self.home / "profile"
         profile.mkdir()
         wanted = {
@@ -58,14 +56,10 @@ class Firefox(WebDriver):
         }  # fmt: skip
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in wanted.items()]
         (profile / "user.js").write_text("".join(lines))
-        self._process = subprocess.Popen(
-            [firefox, "--headless", "--no-remote", "--profile", str(profile), "--marionette",
-             "--remote-allow-system-access"],
-            env={"PATH": os.environ["PATH"], "HOME": str(self.home), "TMPDIR": str(self.home), "LANG": "C.UTF-8"},
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            start_new_session=True,
-        )  # fmt: skip
-        self._connection = socket.create_connection(("127.0.0.1", self._port()), PATIENCE)
+        words = ["--headless", "--no-remote", "--profile", str(profile), "--marionette", "--remote-allow-system-access"]
+        process = self.start([firefox, *words], subprocess.PIPE)
+        where = ("127.0.0.1", self._port(process))
+        self._connection = self.ending.enter_context(socket.create_connection(where, PATIENCE))
         self._stream = self._connection.makefile("rb")
         self._number = 0
         self._receive()  # a greeting
@@ -73,14 +67,15 @@ class Firefox(WebDriver):
         self._in_chrome(REMEMBER)
         self._in_chrome(SAVE_ONLY)
 
-    def _port(self) -> int:
+    def _port(self, process: subprocess.Popen[str]) -> int:
         """Where it listens. What else it says is read too, lest it wait for a reader."""
         ports: queue.Queue[int] = queue.Queue()
 
         def read() -> None:
-            for line in self._process.stdout or ():
+            for line in process.stdout or ():
                 if found := re.search(r"Marionette\tINFO\tListening on port (\d+)", line):
                     ports.put(int(found[1]))
+            ports.put(0)  # it has ended
 
         threading.Thread(target=read, daemon=True).start()
         return ports.get(timeout=PATIENCE)
@@ -116,10 +111,3 @@ class Firefox(WebDriver):
             assert one, "Firefox has ended"
             size += one
         return json.loads(self._stream.read(int(size[:-1])))
-
-    def close(self) -> None:
-        """End it, with all its processes."""
-        self._connection.close()
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(PATIENCE)
-        super().close()

@@ -13,11 +13,15 @@ import os
 import re
 import select
 import shutil
+import signal
 import socketserver
 import struct
+import subprocess
 import tempfile
 import threading
 from abc import abstractmethod
+from collections.abc import Sequence
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +63,20 @@ class WebDriver(Browser):
     """The inotify event by which the engine's downloads end."""
 
     def __init__(self) -> None:
-        self.home = Path(tempfile.mkdtemp(prefix="sandyk-browser-"))
-        self.downloads = self.home / "downloads"
-        self.downloads.mkdir()
-        self._arrivals = Arrivals(self.downloads, self.finished)
-        self.proxy = DeadEnd()
         self._seconds = 0
+        with ExitStack() as self.ending:
+            self.home = Path(tempfile.mkdtemp(prefix="sandyk-browser-"))
+            self.ending.callback(shutil.rmtree, self.home, ignore_errors=True)
+            self.downloads = self.home / "downloads"
+            self.downloads.mkdir()
+            self._arrivals = self.ending.enter_context(closing(Arrivals(self.downloads, self.finished)))
+            self.proxy = self.ending.enter_context(closing(DeadEnd()))
+            self.begin()
+            self.ending = self.ending.pop_all()
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Start the browser. What ``ending`` gets is undone at the end, the last first, also when this fails."""
 
     @abstractmethod
     def command(self, name: str, **parameters: object) -> Any:
@@ -75,11 +87,25 @@ class WebDriver(Browser):
         heard, self.proxy.asked[:] = list(self.proxy.asked), []
         return heard
 
+    def start(self, words: Sequence[str], output: int = subprocess.DEVNULL, **more: str) -> subprocess.Popen[str]:
+        """A program that ends with the browser, with all that it starts. ``more``: of its environment."""
+        own = {"PATH": os.environ["PATH"], "HOME": str(self.home), "TMPDIR": str(self.home), "LANG": "C.UTF-8"}
+        process = subprocess.Popen(
+            words, env={**own, **more}, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, text=True,
+            errors="replace", start_new_session=True,
+        )  # fmt: skip
+
+        def end() -> None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(PATIENCE)
+
+        self.ending.callback(end)
+        return process
+
     def close(self) -> None:
-        """End what belongs to it. Subclasses end the browser first."""
-        self.proxy.close()
-        self._arrivals.close()
-        shutil.rmtree(self.home, ignore_errors=True)
+        """End it, with all its processes and files."""
+        self.ending.close()
 
     def do(self, name: str, **more: Any) -> Any:
         """The action of this name."""
@@ -185,7 +211,8 @@ class DeadEnd:
         class Remember(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 asked.append(self.rfile.readline(1000).decode("ascii", "replace").strip())
-                self.wfile.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                with suppress(OSError):  # who asked has gone
+                    self.wfile.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Remember)
         self._server.daemon_threads = True

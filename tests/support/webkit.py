@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import signal
 import socket
-import subprocess
-from contextlib import ExitStack
+from contextlib import closing
 from typing import Any
 
 from tests.support.display import desktop
@@ -33,61 +30,46 @@ class WebKit(WebDriver):
 
     finished = WRITTEN
 
-    def __init__(self) -> None:
+    def begin(self) -> None:
+        """With a proxy, a folder for downloads, a display, and no bus, settings or state of anybody's."""
         driver = need("WebKitWebDriver")
-        with ExitStack() as stack:
-            super().__init__()
-            display = stack.enter_context(desktop()).environment["DISPLAY"]
-            (self.home / ".config").mkdir()
-            (self.home / ".config" / "user-dirs.dirs").write_text(f'XDG_DOWNLOAD_DIR="{self.downloads}"\n')
-            self._environment = {
-                "PATH": os.environ["PATH"], "HOME": str(self.home), "TMPDIR": str(self.home), "LANG": "C.UTF-8",
-                "XDG_RUNTIME_DIR": str(self.home), "DISPLAY": display, "DBUS_SESSION_BUS_ADDRESS": "disabled:",
-                "GSETTINGS_BACKEND": "memory", "GTK_USE_PORTAL": "0",
-            }  # fmt: skip
-            self._process, port = self._start(driver)
-            self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-            self._session = ""
-            proxy = f"127.0.0.1:{self.proxy.port}"
-            wanted = {"proxy": {"proxyType": "manual", "httpProxy": proxy, "sslProxy": proxy}}
-            begun = self._send("POST", "", {"capabilities": {"alwaysMatch": wanted}})
-            self._session = f"/{begun['sessionId']}"
-            self._stack = stack.pop_all()
+        (self.home / ".config").mkdir()
+        (self.home / ".config" / "user-dirs.dirs").write_text(f'XDG_DOWNLOAD_DIR="{self.downloads}"\n')
+        display = self.ending.enter_context(desktop()).environment["DISPLAY"]
+        port = self._listening(driver, display)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        self._connection = self.ending.enter_context(closing(connection))
+        self._session = ""
+        proxy = f"127.0.0.1:{self.proxy.port}"
+        wanted = {"proxy": {"proxyType": "manual", "httpProxy": proxy, "sslProxy": proxy}}
+        begun = self._send({"capabilities": {"alwaysMatch": wanted}})
+        self._session = f"/{begun['sessionId']}"
 
-    def _start(self, driver: str) -> tuple[subprocess.Popen[bytes], int]:
-        """The driver once it listens, and where. It wants to be told: a port that was free a moment ago."""
+    def _listening(self, driver: str, display: str) -> int:
+        """Where it listens. It wants to be told, so it is given a port that was free a moment ago."""
         for _try in range(TRIES):
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))
-                port = free.getsockname()[1]
-            process = subprocess.Popen(
-                [driver, f"--port={port}"], env=self._environment, stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+                port: int = free.getsockname()[1]
+            process = self.start(
+                [driver, f"--port={port}"], DISPLAY=display, XDG_RUNTIME_DIR=str(self.home), GTK_USE_PORTAL="0",
+                DBUS_SESSION_BUS_ADDRESS="disabled:", GSETTINGS_BACKEND="memory",
             )  # fmt: skip
             while process.poll() is None:
                 try:
                     socket.create_connection(("127.0.0.1", port)).close()
-                    return process, port
+                    return port
                 except ConnectionRefusedError:
                     continue
         raise AssertionError("WebKitWebDriver does not start")
 
     def command(self, name: str, **parameters: object) -> Any:
         """By its address."""
-        return self._send("POST", "/" + COMMANDS[name].format(**parameters), parameters)
+        return self._send(parameters, "/" + COMMANDS[name].format(**parameters))
 
-    def _send(self, method: str, path: str, parameters: dict[str, object] | None = None) -> Any:
-        body = None if parameters is None else json.dumps(parameters)
-        self._connection.request(method, f"/session{self._session}{path}", body)
+    def _send(self, parameters: dict[str, object], path: str = "") -> Any:
+        self._connection.request("POST", f"/session{self._session}{path}", json.dumps(parameters))
         response = self._connection.getresponse()
         value = json.loads(response.read())["value"]
         assert response.status == 200, value
         return value
-
-    def close(self) -> None:
-        """End it, with all its processes."""
-        self._connection.close()
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(PATIENCE)
-        self._stack.close()
-        super().close()
