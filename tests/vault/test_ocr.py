@@ -35,7 +35,10 @@ from vault.extracting.reader import Reader
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are Linux's")
 QUICK = Limits(seconds=20, cpu_seconds=10, output=10_000)
 PYTHON = os.path.realpath(sys.executable)
-PYTHON_READS = (sysconfig.get_paths()["stdlib"],)
+PYTHON_READS = (
+    sysconfig.get_paths()["stdlib"],
+    *([sysconfig.get_config_var("LIBDIR")] if sysconfig.get_config_var("Py_ENABLE_SHARED") else []),
+)
 
 
 @pytest.fixture
