@@ -127,14 +127,12 @@ def bare_addressees(untrusted: Sequence[str], *, classic: bool = False) -> list[
 
     With ``classic`` all are of the older kind, ``age1…``, for an age before 1.3.
     """
-    found = []
+    found: list[Addressee] = []
     for text in untrusted:
         try:
             recipient = parse_recipient(text.strip())
         except KeysError as exc:
-            raise BadInput(
-                _("{text} is no age recipient: {reason}").format(text=printable(text[:40]), reason=exc)
-            ) from exc
+            raise _no_recipient(text.strip(), len(found) + 1, exc) from exc
         if classic and not isinstance(recipient, X25519Recipient):
             raise BadInput(
                 _("{text} is a post-quantum recipient, which cannot share a file with the older kind").format(
@@ -152,6 +150,18 @@ def bare_addressees(untrusted: Sequence[str], *, classic: bool = False) -> list[
             )
         found.append(Addressee(shown_recipient(recipient), recipient, known_by_recipient(recipient), False))
     return found
+
+
+def _no_recipient(text: str, number: int, reason: KeysError) -> BadInput:
+    """Quotes nothing but what begins as a recipient does: keys or passphrases may have been meant by mistake."""
+    if text.upper().startswith("AGE-SECRET-KEY-"):
+        return BadInput(
+            _("recipient {number} is an identity, which is secret, and not a recipient").format(number=number),
+            _("its recipient is said by: age-keygen -y KEYFILE"),
+        )
+    if not text.startswith("age1"):
+        return BadInput(_("recipient {number} is no age recipient: {reason}").format(number=number, reason=reason))
+    return BadInput(_("{text} is no age recipient: {reason}").format(text=printable(text[:40]), reason=reason))
 
 
 def recipients_in(untrusted: bytes) -> list[str]:

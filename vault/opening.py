@@ -16,11 +16,12 @@ from dataclasses import dataclass, replace
 from gettext import gettext as _
 
 from keys import age, sshsig
+from keys.errors import MalformedAge
 from keys.secret import Secret
 from vault import catalogue, timestamp
 from vault.bundle import NotABundle, Tags, TarBundleReader
 from vault.cases import Case, list_cases, open_store
-from vault.errors import BadInput, BrokenTimestamp, DiskFailed, LibraryMissing
+from vault.errors import BadInput, BrokenTimestamp, Damaged, DiskFailed, LibraryMissing
 from vault.intake import Intake
 from vault.model import EVENT_TAKEN_IN, ORIGIN_AGE, ORIGIN_BUNDLE, ORIGIN_DROP, Event, Item
 from vault.names import bag_name, printable
@@ -85,12 +86,17 @@ def identities_of(vault: Vault) -> list[age.Identity]:
 
 
 def read_identity_file(path: str) -> list[age.Identity]:
-    """The identities in a file as age-keygen writes it. Raises BadInput, MalformedAge."""
+    """The identities in a file as age-keygen writes it. Raises BadInput, Damaged."""
     try:
         with open(path, "rb") as f:
             return list(age.parse_identity_file(f.read(MAX_IDENTITY_FILE + 1)))
     except OSError as exc:
         raise BadInput(_("{path} cannot be read: {reason}").format(path=printable(path), reason=refusal(exc))) from exc
+    except MalformedAge as exc:
+        raise Damaged(
+            _("{path} is no file of age identities: {reason}").format(path=printable(path), reason=exc),
+            _("it is the file that age-keygen wrote; if a passphrase protects it, first: age -d -o KEYFILE FILE"),
+        ) from exc
 
 
 def what_to_open(

@@ -234,3 +234,25 @@ def test_a_receipt_is_asked_of_those_alone_who_can_make_one(desk: Desk, tmp_path
     assert "nobody can make a receipt" in told("old.age", "--classic", "--recipient", old)
     assert "only whoever opens it with the key of a vault" in told("new.age", "--recipient", new)
     assert "--receipt" in told("both.age", "--recipient", new, "--to", "editor")
+
+
+def test_what_is_no_recipient_is_not_quoted_when_it_may_be_a_secret(desk: Desk, tmp_path: Path) -> None:
+    """A file of identities, or one with a passphrase in it, was named by mistake."""
+    key, _ = keygen(tmp_path, need("age-keygen"))
+    secret = next(line for line in key.read_text().splitlines() if line.startswith("AGE-SECRET-KEY-"))
+    for option, value in (("--recipients-file", str(key)), ("--recipient", secret), ("--recipient", secret.lower())):
+        refused = desk.run("export", "Road works", "-o", "x.age", option, value, code=2)
+        assert "which is secret" in refused.err and "age-keygen -y" in refused.err
+        assert secret[15:30].lower() not in refused.err.lower()
+    refused = desk.run("export", "Road works", "-o", "x.age", "--recipients-file", str(desk.passphrase), code=2)
+    assert "recipient 1 is no age recipient" in refused.err
+    assert Path(desk.passphrase).read_text().strip()[:8] not in refused.err
+
+
+def test_what_is_no_identity_file_is_named_with_what_to_do(desk: Desk, tmp_path: Path) -> None:
+    _key, recipient = keygen(tmp_path, need("age-keygen"))
+    desk.run("export", "Road works", "-o", "old.age", "--classic", "--recipient", recipient)
+    files = {"public.txt": recipient, "empty.txt": "# nothing", "sealed.key": "age-encryption.org/v1"}
+    for name, content in files.items():
+        refused = desk.run("open", "old.age", "-o", "out", "--identity", desk.write(name, content), code=12)
+        assert f"{name} is no file of age identities" in refused.err and "age-keygen" in refused.err
