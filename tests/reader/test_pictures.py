@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,18 @@ from tests.reader.test_page import KEY
 from tests.support.browser import SOURCES, Browser, everywhere
 from tests.support.bundles import CLOCK, DOCUMENTS, EDITOR, ID, SENDER, in_pieces, items_of
 from tests.support.tools import need, need_node_package
+from tests.support.webdriver import WebDriver
 from tests.vault.test_thumbnails import NOT_PLAIN, chunk, png
 from vault.bundle import IdentitySigner, compose
 from vault.thumbnails import Thumbnailer, is_plain_thumbnail
 
 WAITED = """Promise.all([...document.querySelectorAll(".picture img")].map((image) => image.decode()
   .then(() => [image.naturalWidth, image.naturalHeight])))"""
+
+WIDTHS = """Promise.all([...document.images].map((image) => {
+  image.loading = "eager"
+  return image.decode().then(() => image.naturalWidth)
+}))"""
 
 
 def made() -> bytes:
@@ -56,6 +63,26 @@ def test_a_plain_picture_is_shown_beside_its_document_and_another_is_not(page: B
         page.do("wait", at=f"#documents > li:nth-child({number}) .picture p")
     assert page.do("text", at="#result").count("Its small picture is of a kind that is not shown") == 2
     assert "did not examine" not in outcome.text
+
+
+@pytest.mark.parametrize("browser", ["firefox", "webkit"], indirect=True, scope="session")
+def test_the_catalogue_of_a_bundle_shows_its_pictures_and_asks_for_nothing(browser: WebDriver, tmp_path: Path) -> None:
+    """As an editor sees it who unpacked the bundle: from the disk, beside the documents."""
+    bundle = compose(
+        [EDITOR.recipient], items_of(), signer=IdentitySigner(SENDER), clock_ns=CLOCK, bundle_id=ID,
+        thumbnails={0: made(), 4: png(width=3)},
+    )  # fmt: skip
+    tar = io.BytesIO()
+    bundle.write(tar, in_pieces(DOCUMENTS))
+    tar.seek(0)
+    with tarfile.open(fileobj=tar) as plain:
+        plain.extractall(tmp_path)
+    (catalogue,) = tmp_path.glob("*/index.html")
+    browser.requests()
+    browser.command("navigate", url=catalogue.as_uri())
+    assert browser.do("evaluate", script=WIDTHS) == [320, 3]
+    assert browser.do("text", at="body").count("SHA-256") == len(DOCUMENTS)
+    assert browser.requests() == []
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ from tests.support.browser import READER, Browser
 
 PATIENCE = 120
 """Seconds after which something that does not come is a failure."""
+CLICKS = 10
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """How WebDriver marks a reference to an element."""
 
@@ -43,9 +44,16 @@ for (const name of ["error", "warn"]) console[name] = (...said) => heard.errors.
 WAIT = """
 const [selector, done] = arguments
 const look = () => document.querySelector(selector) && (observer.disconnect(), done(null))
-const observer = new MutationObserver(look)
+const observer = window.waiting = new MutationObserver(look) // kept from the collector of garbage
 observer.observe(document, { attributes: true, childList: true, subtree: true })
 look()
+"""
+LISTEN = """
+const [at, done] = arguments
+const hit = (event) => event.composedPath().includes(at)
+window.clicked = new Promise((got) =>
+  addEventListener("click", (event) => got(hit(event)), { capture: true, once: true }))
+done(null)
 """
 SET = """
 const [at, value, done] = arguments
@@ -119,8 +127,8 @@ class WebDriver(Browser):
         page = page.replace(HEAD, f"{HEAD}<script>{WATCH}{before}</script>\n", 1)
         copy = self.home / "reader.html"
         copy.write_text(page, "utf-8")
-        self.command("navigate", url=copy.as_uri())
         self.requests()  # those before are another test's
+        self.command("navigate", url=copy.as_uri())
         assert self._evaluate("typeof heard.errors") == "object"
 
     def _attempt(self, files: list[str], key: str) -> dict[str, str]:
@@ -143,11 +151,18 @@ class WebDriver(Browser):
         self._fill(at, value)
 
     def _click(self, at: str) -> None:
-        """A click on what is disabled would be lost. Over when the page has got it: WebKit answers earlier."""
+        """A click on what is disabled would be lost. Over when the page has got it: WebKit answers earlier.
+
+        Where a page moves just then, WebKit can click beside it.
+        """
         self._wait(f":is({at}):not(:disabled)")
-        self._evaluate("void (window.clicked = new Promise((got) => addEventListener('click', got, { once: true })))")
-        self.command("click", id=self._find(at))
-        self._evaluate("clicked.then(() => null)")
+        element = self._find(at)
+        for _try in range(CLICKS):
+            self._run(LISTEN, {ELEMENT: element})
+            self.command("click", id=element)
+            if self._evaluate("clicked"):
+                return
+        raise AssertionError(f"no click reaches {at}")
 
     _check = _click
 
