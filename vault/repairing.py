@@ -67,6 +67,8 @@ def repair(vault: Vault, store: CaseStore, *, progress: Progress = lambda packs,
 
     Raises LibraryMissing and NewerFormat before anything is put aside for which there is parity; DiskFailed, Wiped.
     """
+    if store.refused is not None:  # what the packs should hold cannot be known: nothing may be put aside
+        raise store.refused
     run = _Run(vault, store)
     run.put_back()
     verdict = verify(store, progress=progress)

@@ -39,6 +39,7 @@ from vault.index import EventRow, PackRow
 from vault.model import Item, PackId
 from vault.pack import pack_name
 from vault.panic import panic
+from vault.repairing import repair
 from vault.sources import About
 from vault.store import CaseStore
 from vault.vaults import LockedVault, Vault
@@ -218,6 +219,8 @@ def test_a_vault_on_a_disk_without_any_room_is_read(tmp_path: Path) -> None:
             assert verify(store).whole
             with pytest.raises(DiskFailed):
                 store.rebuild()
+            with pytest.raises(DiskFailed):
+                repair(vault, store)
             filler.unlink()  # nothing is placed either when there is room again before the store is closed
             with pytest.raises(DiskFailed):
                 file(store, {b"new": b"1"})
