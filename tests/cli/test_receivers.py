@@ -11,7 +11,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.support.commands import LETTER, SCRIPT, Desk
+from tests.support import standby
+from tests.support.commands import LETTER, SCRIPT, Desk, Done
 from tests.support.tools import need, need_hybrid_age
 
 
@@ -172,6 +173,30 @@ def test_an_editor_with_sandyk_opens_the_zip_and_knows_the_sender(zipped: tuple[
     editor.run("case", "new", "Received")
     editor.run("open", path, "--into", "Received", "--zip-passphrase-file", words)
     assert editor.run("get", "letter.txt", "-o", "-").stdout == LETTER
+
+
+def test_where_there_is_no_vault_a_zip_is_opened_and_checked_with_its_passphrase_alone(
+    zipped: tuple[Desk, str, str, str],
+) -> None:
+    editor, path, words, _ = zipped
+
+    def run(*command: str, **more: str) -> Done:
+        done = standby.run([str(SCRIPT), *command], env=editor.environment() | more, cwd=editor.home)
+        return Done(command[0], done.returncode, done.stdout, done.stderr.decode())
+
+    here = ("--zip-passphrase-file", words)
+    opened = run("open", path, "-o", "out", *here, "--json")
+    assert (opened.code, opened.document["signer"]["trusted"], opened.document["signer"]["name"]) == (13, False, None)
+    assert (editor.home / opened.document["items"][0]["path"]).read_bytes() == LETTER
+    checked = run("verify", path, *here)
+    assert checked.code == 13 and "decrypted as a ZIP with AES-256" in checked.out
+    assert run("verify", path, "--zip-passphrase-file", editor.write("other", "other words")).code == 11
+    for vault in (("--vault", "none"), ("--passphrase-file", words)):
+        for command in (("open", path, "-o", "more"), ("verify", path)):
+            refused = run(*command, *here, *vault)
+            assert refused.code == 10 and "no vault" in refused.err, "a vault that was named is not done without"
+    assert run("verify", path, *here, SANDYK_VAULT="none").code == 10
+    assert run("open", path, "--into", "Received", *here).code == 10
 
 
 def test_another_passphrase_and_a_changed_zip_are_told_apart_and_leave_nothing(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vault import terminal
-from vault.cli import checking, exits
+from vault.cli import checking, exits, receivers
 from vault.cli.checking import BundleOptions, IdentityOption, ReportOption
 from vault.cli.receivers import ZipPassphraseOption
 from vault.cli.repairing import RepairOption, repaired_document, repaired_lines
@@ -229,6 +229,7 @@ def verify_command(
 
     Encryption, hashes, signatures, and that no pack is missing from a device's chain. Every document that
     does not read back is named. Of a bundle nothing is written but a report, which says what was proven and what not.
+    A ZIP needs no vault; where there is none, no sender is known.
     """
     from vault.cases import open_store
     from vault.repairing import repair
@@ -239,7 +240,8 @@ def verify_command(
         raise BadInput(_("--repair reads everything, and is for cases of this vault"))
     of_packs = repair_too or sample is not None
     bundle = BundleOptions(identity, zip_passphrase_file, tsa_ca, output, as_json, of_packs)
-    if identity is not None:
+    alone = name is not None and receivers.needs_no_vault([name], vault, passphrase_file, token)
+    if identity is not None or alone:
         checking.end(checking.verify_bundle(name, None, bundle))
         return
     documents, lines, whole, searchable = [], [], True, True

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from gettext import gettext as _
@@ -21,6 +22,7 @@ from vault.names import printable
 from vault.terminal import say
 
 if TYPE_CHECKING:
+    from keys.secret import Secret
     from vault.bundle_checking import Checked
     from vault.vaults import Vault
 
@@ -85,7 +87,7 @@ def _is_a_file(unlocked: Vault, name: str) -> bool:
 
 
 def verify_bundle(path: str | None, unlocked: Vault | None, options: BundleOptions) -> Checked:
-    """Check a bundle, with the keys of a vault or of an identity file, and print the report or write it.
+    """Check a bundle, with the keys of a vault, of an identity file or none, and print the report or write it.
 
     Raises what ``bundle_checking.check`` does, BadInput, and AlreadyThere for the report.
     """
@@ -104,13 +106,14 @@ def verify_bundle(path: str | None, unlocked: Vault | None, options: BundleOptio
     if options.output is not None:
         expect_outside_vaults(options.output)
     roots = stamps.roots_in(options.tsa_ca)
-    if unlocked is None:
-        harden()
-        keys = opening.read_identity_file(options.identity or "")
-        ask = receivers.no_zip_passphrase
-    else:
+    ask: Callable[[], Secret] = partial(receivers.ask_zip_passphrase, options.zip_passphrase_file)
+    harden()
+    if unlocked is not None:
         keys = opening.identities_of(unlocked)
-        ask = partial(receivers.ask_zip_passphrase, options.zip_passphrase_file)
+    elif options.identity is not None:
+        keys, ask = opening.read_identity_file(options.identity), receivers.no_zip_passphrase
+    else:
+        keys = []
     sealed = opening.what_to_open([path], keys, ask)
     with terminal.progress(_("verifying")) as advance:
         checked = check(sealed, keys, unlocked, roots=roots, progress=advance)

@@ -81,7 +81,8 @@ def open_command(
     """Open a sealed file: verify all of it, and say who signed it.
 
     What is inside is written to a folder, or filed into a case, only when all of it was verified. Of a bundle in
-    parts, one part is enough to name: the others are looked for beside it.
+    parts, one part is enough to name: the others are looked for beside it. A ZIP needs no vault; where there is none,
+    no sender is known.
     """
     from keys.memory import harden
     from vault import opening, receipts
@@ -104,12 +105,14 @@ def open_command(
     files = expanded(files)
     zip_passphrase = partial(receivers.ask_zip_passphrase, zip_passphrase_file)
     no_receipt: VaultError | None = None
-    way = nullcontext(None) if identity is not None else opened(vault, passphrase_file, token)
+    alone = into is None and receipt is None and receivers.needs_no_vault(files, vault, passphrase_file, token)
+    way = nullcontext(None) if identity is not None or alone else opened(vault, passphrase_file, token)
     with way as unlocked, terminal.progress(_("opening")) as advance:
         if unlocked is None:
             harden()
-            keys = opening.read_identity_file(identity or "")
-            sealed = opening.what_to_open(files, keys, receivers.no_zip_passphrase)
+            keys = opening.read_identity_file(identity) if identity is not None else []
+            ask = receivers.no_zip_passphrase if identity is not None else zip_passphrase
+            sealed = opening.what_to_open(files, keys, ask)
             result = opening.open_into_folder(sealed, keys, output or ".", None, roots=roots, progress=advance)
         elif into is not None:
             case = find_case(unlocked, into)

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vault import terminal
+from vault.cli.session import lies_a_vault
 from vault.errors import BadInput
 from vault.names import printable
 from vault.terminal import NoTerminal
@@ -134,6 +136,16 @@ def show_zip_passphrase(words: Secret) -> None:
             _("the terminal went away before the passphrase of the ZIP was shown"),
             _("the ZIP was removed, and the record says nothing of it; run the command again at a terminal"),
         ) from exc
+
+
+def needs_no_vault(files: Sequence[str], *vault: str | None) -> bool:
+    """Whether this is a ZIP, which its passphrase alone opens, and there is no vault that could tell who the sender is.
+
+    ``vault``: what was said of one, its folder first.
+    """
+    from vault.sealed_files import is_zip
+
+    return len(files) == 1 and is_zip(files[0]) and not any(vault) and not lies_a_vault()
 
 
 def no_zip_passphrase() -> Secret:

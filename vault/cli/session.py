@@ -21,8 +21,9 @@ from vault.cli import exits
 from vault.disk import Disk
 from vault.errors import BadInput, DoesNotOpen
 from vault.language import spoken
+from vault.layout import KEYRING
 from vault.names import json_safe, printable
-from vault.place import NoPlace, vault_folder
+from vault.place import VARIABLE, NoPlace, vault_folder
 from vault.refusals import refusal
 
 if TYPE_CHECKING:
@@ -97,6 +98,16 @@ def folder_of(vault: str | None) -> str:
         raise BadInput(
             _("there is no telling where the vault is: {reason}").format(reason=exc), _("say it: --vault DIR")
         ) from exc
+
+
+def lies_a_vault() -> bool:
+    """Whether a vault was named before the command or by a variable, or lies where it is looked for."""
+    if named_vault(None) is not None or os.environ.get(VARIABLE):
+        return True
+    try:
+        return os.path.lexists(os.path.join(folder_of(None), KEYRING))
+    except BadInput:
+        return False
 
 
 @contextmanager
