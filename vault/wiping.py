@@ -324,7 +324,8 @@ def _kind(relative: str) -> tuple[str, int]:
     parts = relative.split("/")
     if parts[0] in (ROSTERS, BOOKS) or parts[0].startswith(KEYRING) or (len(parts) == 4 and parts[2] == ACCESS):
         return "sealed_files", _WHOLE
-    if parts[0] == CASES and parts[-1].startswith((INDEX, TEXT)):
+    # SQLite's -shm says which pages are in the log and nothing of what is in them; on a full disk it is a hole.
+    if parts[0] == CASES and parts[-1].startswith((INDEX, TEXT)) and not parts[-1].endswith("-shm"):
         return "indexes", _HEAD
     if len(parts) == 4 and parts[2] in (PACKS, QUARANTINE):
         return "packs", 0
