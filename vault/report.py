@@ -429,5 +429,5 @@ def _failure(what: str, why: str, count: int, example: str) -> str:
     elif count == 1:
         text = _("{what} {path}: {why}")
     else:
-        text = _("{what} {count} files: {why} (the first: {path})")
-    return text.format(what=_(what), why=_(why), count=count, path=shown(example))
+        text = _("{what} {path} and {more} more: {why}")
+    return text.format(what=_(what), why=_(why), more=count - 1, path=shown(example))
