@@ -121,8 +121,16 @@ def counting(vault: Vault, store: CaseStore) -> Iterator[Callable[[tuple[Item, .
 
     try:
         yield coming
-    except (Exception, KeyboardInterrupt):
-        _count(vault, durable + there())
+    except (Exception, KeyboardInterrupt) as exc:
+        filed = durable + there()
+        _count(vault, filed)
+        if isinstance(exc, KeyboardInterrupt):
+            vault.notice(
+                _(
+                    "{count} document(s) of this command are filed and safe, the others are not filed; run it again: "
+                    "nothing is filed twice"
+                ).format(count=filed)
+            )
         raise
     _count(vault, durable + there())
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.newsroom import listing, newsroom, pack_paths, store_of, unlock
+from vault.disk import Disk
 from vault.filing import Outcome, add
 from vault.marks import SETTLED_NS, mark_of
 from vault.sources import About, FileIncoming, walk
@@ -75,6 +76,42 @@ def test_an_unchanged_folder_is_not_read_again_and_reported_as_before(vault: Vau
     assert all(one.item is None for one in again.filed)
     with store_of(vault) as store:
         assert len(listing(store)) == 3
+
+
+@pytest.mark.parametrize("whole", [0, 1])
+def test_whoever_stops_a_run_is_told_how_much_of_it_is_filed_and_the_next_files_the_rest(
+    tmp_path: Path, whole: int
+) -> None:
+    class Stopping(Disk):
+        """Ctrl-C comes when so many packs of the run are in their place."""
+
+        left = -1
+
+        def publish(self, temporary: str, path: str) -> None:
+            if path.endswith(".age"):
+                if self.left == 0:
+                    raise KeyboardInterrupt
+                self.left -= 1
+            super().publish(temporary, path)
+
+    big = tmp_path / "big"
+    big.mkdir()
+    for number in range(4):
+        (big / str(number)).write_bytes(os.urandom(20 << 20))
+    disk = Stopping()
+    with unlock(newsroom(tmp_path / "vault"), disk=disk) as vault:
+        disk.left = whole
+        with pytest.raises(KeyboardInterrupt):
+            run(vault, big)
+        disk.left = -1
+        with store_of(vault) as store:
+            filed = len(listing(store))
+        assert (filed > 0) == (whole > 0)
+        assert vault.notices == [
+            f"{filed} document(s) of this command are filed and safe, the others are not filed; run it again: nothing "
+            "is filed twice"
+        ]
+        assert sum(one.item is not None for one in run(vault, big).filed) == 4 - filed
 
 
 def test_rehash_reads_everything(vault: Vault, folder: Path) -> None:
