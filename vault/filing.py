@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from gettext import gettext as _
 from typing import TYPE_CHECKING
@@ -79,11 +79,12 @@ def add(
             for filed in intake.filed:
                 if note is not None:
                     note(filed)
-            for one in remove_originals(store, intake.filed):
-                if isinstance(one, Problem):
-                    outcome.problems.append(one)
-                else:
-                    outcome.moved.append(one)
+            with closing(remove_originals(store, intake.filed)) as results:  # Ctrl-C must not find the case closed
+                for one in results:
+                    if isinstance(one, Problem):
+                        outcome.problems.append(one)
+                    else:
+                        outcome.moved.append(one)
     return outcome
 
 

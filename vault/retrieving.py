@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from gettext import gettext as _
@@ -52,7 +52,7 @@ bytes, these are in the order in which the items lie, and a million of them take
 def get(
     store: CaseStore, items: Iterable[Item], folder: str, *, force: bool = False,
     progress: Callable[[int, int], None] = lambda documents, size: None,
-) -> Iterator[CopiedOut | Problem]:  # fmt: skip
+) -> Generator[CopiedOut | Problem]:  # fmt: skip
     """Write documents below ``folder`` under the paths they were filed with; each result as it is done, in the order
     in which they lie in the packs: then each block is unpacked once. ``items`` may be of any number; none is kept.
 
@@ -64,22 +64,33 @@ def get(
     copied: deque[bytes] = deque()
     work = partial(_copy_batch, store, out, force, copied)
     places = sorted(_places(items))
+    note = partial(_note_copies, store, copied)
+    with _also_when_stopped(note), ThreadPoolExecutor(WORKERS) as pool:
+        for result in _in_order(pool, work, _batches(_found_again(store, places))):
+            if isinstance(result, CopiedOut):
+                progress(1, result.item.size)
+            yield result
     try:
-        with ThreadPoolExecutor(WORKERS) as pool:
-            for result in _in_order(pool, work, _batches(_found_again(store, places))):
-                if isinstance(result, CopiedOut):
-                    progress(1, result.item.size)
-                yield result
-    except BaseException:
-        with undisturbed(), suppress(VaultError):  # what stopped it is told, and that is enough
-            _note_copies(store, copied)
-        raise
-    try:
-        _note_copies(store, copied)
+        note()
     except DiskFailed as exc:  # a read-only medium: the copies are there all the same, and that must be said
         count = sum(map(len, copied)) // ID_SIZE
         reason = _("the {count} document(s) that were copied out could not be noted: {reason}")
-        yield Problem(_("custody record").encode(), reason.format(count=count, reason=exc))
+        yield _not_noted(reason.format(count=count, reason=exc))
+
+
+@contextmanager
+def _also_when_stopped(note: Callable[[], None]) -> Iterator[None]:
+    """Note in the custody record what was done until Ctrl-C or an error came."""
+    try:
+        yield
+    except BaseException:
+        with undisturbed(), suppress(VaultError):  # what stopped it is told, and that is enough
+            note()
+        raise
+
+
+def _not_noted(reason: str) -> Problem:
+    return Problem(_("custody record").encode(), reason)
 
 
 def _note_copies(store: CaseStore, copied: Iterable[bytes]) -> None:
@@ -174,28 +185,39 @@ def _copy_out(store: CaseStore, out: OutWriter, force: bool, work: _Work) -> _Re
     return CopiedOut(item, where)
 
 
-def remove_originals(store: CaseStore, filed: Iterable[Filed]) -> Iterator[Filed | Problem]:
+def remove_originals(store: CaseStore, filed: Iterable[Filed]) -> Generator[Filed | Problem]:
     """Remove the originals of what was filed, each only after it was read back from its pack and is still the same.
 
-    Yields what was removed, and what was not and why. The removals are noted in the custody record.
+    Yields what was removed, and what was not and why. The removals are noted in the custody record, also when Ctrl-C or
+    an error stops it; where the record cannot be written, that is the last Problem.
     """
-    removed = []
+    removed: list[Filed] = []
     store.forget_cached()
-    for one in filed:
-        original = one.incoming
-        if not isinstance(original, FileIncoming):
-            continue
-        reason = _why_keep(store, one, original)
-        if reason is None:
-            try:
-                os.unlink(original.path)
-            except OSError as exc:
-                reason = reason_of(exc)
-        if reason is None:
-            removed.append(one)
-            yield one
-        else:
-            yield Problem(one.incoming.name, _("filed, but the original stays: {reason}").format(reason=reason))
+    note = partial(_note_removals, store, removed)
+    with _also_when_stopped(note):
+        for one in filed:
+            original = one.incoming
+            if not isinstance(original, FileIncoming):
+                continue
+            reason = _why_keep(store, one, original)
+            if reason is None:
+                try:
+                    os.unlink(original.path)
+                except OSError as exc:
+                    reason = reason_of(exc)
+            if reason is None:
+                removed.append(one)
+                yield one
+            else:
+                yield Problem(one.incoming.name, _("filed, but the original stays: {reason}").format(reason=reason))
+    try:
+        note()
+    except DiskFailed as exc:
+        reason = _("the removal of {count} original(s) could not be noted: {reason}")
+        yield _not_noted(reason.format(count=len(removed), reason=exc))
+
+
+def _note_removals(store: CaseStore, removed: list[Filed]) -> None:
     if removed:
         ids = tuple(one.item for one in removed if one.item is not None)
         store.record(Event(store.now(), EVENT_MOVED, ids, f"{len(removed)}"))

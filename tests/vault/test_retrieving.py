@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Copying out, and removing originals: never outside the folder, never over something else, never too early."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from tests.support.newsroom import (
     files_below,
     listing,
     newsroom,
+    on_disk,
     pack_paths,
     read_manifest,
     store_of,
@@ -26,6 +28,7 @@ from tests.support.newsroom import (
     write_pack,
 )
 from vault.cases import find_case
+from vault.disk import Disk
 from vault.errors import DiskFailed, VaultError
 from vault.filing import Outcome
 from vault.model import EVENT_COPIED_OUT, EVENT_MOVED, Event, Item
@@ -298,6 +301,31 @@ def test_originals_are_removed_once_they_were_read_back(vault: Vault, originals:
         assert [row.event.kind for row in store.index.events()][-1] == EVENT_MOVED
         copy_out(store, tmp_path / "out")
     assert everything_below(tmp_path / "out") == {b"in/" + n: n * 1000 for n in (b"a", b"b", b"c")}
+
+
+def test_removals_before_ctrl_c_are_noted(vault: Vault, originals: Path) -> None:
+    with store_of(vault) as store:
+        filed = store.file(on_disk(originals)).filed
+        results = remove_originals(store, filed)
+        next(results)
+        with pytest.raises(KeyboardInterrupt):
+            results.throw(KeyboardInterrupt)
+        *_, last = store.index.events()
+        assert last.event.kind == EVENT_MOVED
+        assert [store.index.items_by_id([i])[i].name for i in last.event.items] == [b"in/a"]
+    assert sorted(path.name for path in originals.iterdir()) == ["b", "c"]
+
+
+def test_removals_that_cannot_be_noted_are_said(tmp_path: Path, originals: Path) -> None:
+    class Full(Disk):
+        def step(self, operation: str, path: str) -> None:
+            if not any(originals.iterdir()) and operation == "create":
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    with unlock(newsroom(tmp_path / "vault"), disk=Full()) as vault:
+        outcome = add_paths(vault, originals, move=True)
+    assert len(outcome.moved) == 3 and list(originals.iterdir()) == []
+    assert "the removal of 3 original(s) could not be noted" in kept(outcome)[b"custody record"]
 
 
 def test_what_was_filed_before_is_removed_too(vault: Vault, originals: Path) -> None:

@@ -7,7 +7,8 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -361,30 +362,32 @@ def get_items(
         else:
             chosen += filing.choose_items(unlocked, case_name, references)
 
-        def rows() -> Iterator[CopiedOut]:
+        def rows() -> Generator[CopiedOut]:
             nonlocal done
             for case, items in chosen:
                 with open_store(unlocked, case) as store:
                     wanted = store.index.items() if items is None else items
-                    for result in get(store, wanted, output, force=force, progress=advance):
-                        if isinstance(result, CopiedOut):
-                            done += 1
-                            yield result
-                        else:
-                            problems.append(result)
+                    with closing(get(store, wanted, output, force=force, progress=advance)) as results:
+                        for result in results:
+                            if isinstance(result, CopiedOut):
+                                done += 1
+                                yield result
+                            else:
+                                problems.append(result)
 
-        if as_json:
-            print_json(
-                "copied", rows(), lambda one: {"id": one.item.id.hex(), "path": shown_path(one.path)},
-                lambda: {"problems": _problem_documents(problems)},
-            )  # fmt: skip
-        else:
-            deque(rows(), maxlen=0)
-            print(
-                _("copied out {count} document(s) into {output}, in clear").format(
-                    count=done, output=printable(output)
+        with closing(rows()) as copied:  # Ctrl-C must not find the case closed: what came out is noted there
+            if as_json:
+                print_json(
+                    "copied", copied, lambda one: {"id": one.item.id.hex(), "path": shown_path(one.path)},
+                    lambda: {"problems": _problem_documents(problems)},
+                )  # fmt: skip
+            else:
+                deque(copied, maxlen=0)
+                print(
+                    _("copied out {count} document(s) into {output}, in clear").format(
+                        count=done, output=printable(output)
+                    )
                 )
-            )
     _name_problems(problems, done=done)
 
 
