@@ -46,11 +46,15 @@ def test_a_bundle_that_was_cut_off_says_what_to_do_and_leaves_no_folder(
     assert not (tmp_path / "new").exists()
 
 
-def test_an_output_of_no_name_is_refused_before_anything_is_sealed_or_opened(bundle: tuple[Desk, Desk, str]) -> None:
-    """As it is given by a script whose variable is not set."""
+@pytest.mark.parametrize("name", ["", "-"])
+def test_an_output_of_no_name_is_refused_before_anything_is_sealed_or_opened(
+    bundle: tuple[Desk, Desk, str], name: str
+) -> None:
+    """As a script gives it whose variable is not set, or somebody who hopes for standard output."""
     desk, editor, sealed = bundle
-    assert "say where to" in desk.run("export", "Road works", "-o", "", "--to", "editor", code=2).err
-    assert "say where to" in editor.run("open", sealed, "-o", "", code=2).err
+    assert "say where to" in desk.run("export", "Road works", "-o", name, "--to", "editor", code=2).err
+    assert "say where to" in editor.run("open", sealed, "-o", name, code=2).err
+    assert not (desk.home / "-").exists() and not (editor.home / "-").exists()
 
 
 def test_the_same_contact_twice_is_listed_once(bundle: tuple[Desk, Desk, str]) -> None:

@@ -98,7 +98,7 @@ def export(
     from vault import exporting
     from vault.cases import find_case
 
-    if not output:
+    if output in ("", "-"):
         raise BadInput(_("say where to: -o FILE, or a folder for it"))
     stamper = stamps.stamper(timestamp, tsa_ca)
     in_parts = parts.wanted(volume_size, repair, force=force)

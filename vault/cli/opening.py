@@ -89,7 +89,7 @@ def open_command(
     from vault.bundle_layout import CARD
     from vault.cases import find_case
 
-    if output == "" or (output is None) == (into is None):
+    if output in ("", "-") or (output is None) == (into is None):
         raise BadInput(_("say where to: -o DIR for a folder, or --into CASE"))
     if identity is not None and into is not None:
         raise BadInput(_("a case is in a vault: open it with your passphrase, not with --identity"))
