@@ -235,7 +235,7 @@ def test_a_job_that_is_stopped_ends_as_an_interrupted_command_does(room: str, tm
 
         seat.app.desk.work("Filing", add, lambda _done: pytest.fail("it was not stopped"))
         await seat.settle()
-        assert "Stopped." in seat.text
+        assert "Stopped." in seat.text and "filed and safe" in seat.text
 
     sit(room, act, opened=unlock(room))
     with unlock(room) as vault, store_of(vault) as store:

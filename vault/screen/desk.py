@@ -82,7 +82,7 @@ class Desk:
 
     def _failed(self, error: BaseException) -> None:
         if isinstance(error, KeyboardInterrupt):
-            self.tell(_("Stopped."), [_("What was finished before is kept; the rest was not done.")])
+            self.tell(_("Stopped."), self._news() or [_("What was finished before is kept; the rest was not done.")])
         elif isinstance(error, Wiped) or (isinstance(error, VaultError | OSError) and self._was_wiped()):
             self._gone()
         elif isinstance(error, VaultError | KeysError | OSError):
@@ -100,12 +100,16 @@ class Desk:
         return False
 
     def _tell_notices(self) -> None:
+        if news := self._news():
+            self.tell(_("Please read this"), news)
+
+    def _news(self) -> list[str]:
+        """What the vault has noticed since this was asked last."""
         if self._shelf is None:
-            return
+            return []
         news = self._shelf.vault.notices[self._told :]
         self._told += len(news)
-        if news:
-            self.tell(_("Please read this"), [line if line.isprintable() else printable(line) for line in news])
+        return [line if line.isprintable() else printable(line) for line in news]
 
     def tell(self, heading: str, lines: list[str]) -> None:
         """Something to read."""
