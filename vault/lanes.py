@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 AHEAD = 4
 """Jobs that wait at most. With pieces of a megabyte or two each, a lane holds no more than 10 MB."""
+HEARS_EVERY = 0.5
+"""Seconds."""
 TOGETHER_BYTES = 1 << 20
 TOGETHER_PIECES = 256
 """What goes to a lane in one job: handing over costs as much as hashing 40 KB (docs/performance.md)."""
@@ -49,7 +51,7 @@ class Lane:
         self.dropped = error is not None
         try:
             if error is None:
-                self._waiting.join()
+                self._wait_until_done()
         except BaseException:
             self.dropped = True
             raise
@@ -67,8 +69,15 @@ class Lane:
 
     def wait(self) -> None:
         """Return when everything is done that was handed over. Raises what a job raised."""
-        self._waiting.join()
+        self._wait_until_done()
         self._expect_no_failure()
+
+    def _wait_until_done(self) -> None:
+        """``Queue.join`` that hears Ctrl-C in any case: one that comes just before a wait without end begins is heard
+        only when that ends, which on a dead disk is never (Python's signal handlers run between its own steps)."""
+        with self._waiting.all_tasks_done:
+            while self._waiting.unfinished_tasks:
+                self._waiting.all_tasks_done.wait(HEARS_EVERY)
 
     def _expect_no_failure(self) -> None:
         if self._failure is not None:

@@ -256,9 +256,10 @@ def _is_below(path: str, point: str) -> bool:
 def _text(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as f:
-            return f.read(1 << 20).rstrip("\n")
+            text = f.read(1 << 20).rstrip("\n")
     except OSError:
         return None
+    return None if "\0" in text else text  # no kernel writes one, and no path can have it
 
 
 def _flags_of(answer: bytearray) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.mounts import loop_mounted, survives
@@ -117,6 +117,8 @@ def test_white_space_in_a_mount_point_is_understood(machine: FakeMachine) -> Non
 
 
 @given(st.text())
+@example("Filename Type\nswap\0file file")
+@example("\x1e\0 0")
 def test_a_strange_mountinfo_raises_nothing(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     base = tmp_path_factory.mktemp("m")
     write(base / "proc/self/mountinfo", text.encode("utf-8", "replace").decode())
