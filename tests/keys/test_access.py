@@ -208,7 +208,7 @@ def test_a_record_has_one_spelling() -> None:
             open_access(sealed, ME)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.binary(max_size=300))
 def test_noise_is_refused_with_our_error(noise: bytes) -> None:
     for sealed in (noise, signed(noise), age.seal(noise, [ME.recipient])):

@@ -88,7 +88,7 @@ def sealed_in_pieces(plaintext: bytes, piece: int, *, armored: bool = False, wor
     return sink.getvalue()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SIZES, st.sampled_from([1000, BLOCK_SIZE, BLOCK_SIZE + 1, BATCH, 3 * BATCH]), st.sampled_from([1, 3]))
 def test_what_is_sealed_opens_to_the_same(size: int, piece: int, workers: int) -> None:
     """Any size around the borders, written and read in any pieces, by any number of workers."""
@@ -104,7 +104,7 @@ def test_what_is_sealed_opens_to_the_same(size: int, piece: int, workers: int) -
     assert opener.read() == opener.read(1) == b""
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(SIZES, st.sampled_from([48, 1000, BLOCK_SIZE, 3 * BATCH]), st.sampled_from([b"\n", b"\r\n"]))
 def test_armor_opens_to_the_same(size: int, piece: int, line_end: bytes) -> None:
     """Armor of any length, with either line end, and lines of at most 64 columns."""
@@ -116,7 +116,7 @@ def test_armor_opens_to_the_same(size: int, piece: int, line_end: bytes) -> None
     assert Opener(io.BytesIO(armored.replace(b"\n", line_end)), [IDENTITY]).read() == NOISE[:size]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SIZES, st.data())
 def test_random_access_equals_slicing(size: int, draw: st.DataObject) -> None:
     """``read_at`` is a slice of the plaintext, also across and beyond its end."""
@@ -129,7 +129,7 @@ def test_random_access_equals_slicing(size: int, draw: st.DataObject) -> None:
 
 
 @given(st.integers(0, 5 * BLOCK_SIZE), st.integers(1, 3))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_the_sealed_size_is_known_before(size: int, count: int) -> None:
     """``sealed_size`` is exact for each kind of recipient."""
     groups: list[list[Recipient]] = [

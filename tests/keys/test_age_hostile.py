@@ -262,7 +262,7 @@ def test_a_source_that_is_shorter_than_its_header() -> None:
         assert all(size >= 0 for _, size in source.reads)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.binary(max_size=60), st.integers(0, 200), st.integers(0, 20))
 @example(b"\r", 21, 0)
 @example(b"", 21, 1)
@@ -280,7 +280,7 @@ def test_a_header_that_parses_has_one_spelling(noise: bytes, place: int, dropped
     assert len(untrusted) == parsed.size
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.one_of(st.binary(max_size=400), st.binary(max_size=400).map(lambda b: b"age-encryption.org/v1\n" + b)))
 def test_noise_is_never_a_file(noise: bytes) -> None:
     """Arbitrary bytes are malformed, in every reader."""

@@ -69,7 +69,7 @@ def test_flipped_and_missing_bytes_are_refused_with_our_error() -> None:
         open_book(sealed[:-1], ME)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.binary(max_size=200))
 def test_noise_is_refused_with_our_error(noise: bytes) -> None:
     for sealed in (noise, age.seal(noise, [ME.recipient])):

@@ -204,7 +204,7 @@ def test_closing_an_open_slot_closes_its_secrets(opened: OpenSlot) -> None:
 # Damage
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.booleans(), st.integers(0, (1 << 32) - 1), st.integers(1, 255))
 def test_any_changed_byte_of_kill_area_or_region_kills_every_passphrase(in_region: bool, at: int, change: int) -> None:
     file = MemoryKeyring(keyring.create())

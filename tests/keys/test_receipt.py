@@ -40,7 +40,7 @@ def forged(**changed: object) -> bytes:
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=600), st.integers(0, (1 << 63) - 1))
 def test_a_receipt_survives_being_sealed_and_opened(documents: list[bytes], opened_ns: int) -> None:
     found = open_receipt(sealed(tuple(documents), opened_ns), [SENDER.age]).receipt
@@ -125,7 +125,7 @@ def test_every_truncation_is_refused() -> None:
             open_receipt(SEALED[:size], [SENDER.age])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 8 * len(SEALED) - 1))
 def test_every_flipped_bit_is_refused(bit: int) -> None:
     changed = bytearray(SEALED)
@@ -134,7 +134,7 @@ def test_every_flipped_bit_is_refused(bit: int) -> None:
         open_receipt(bytes(changed), [SENDER.age])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_whatever_somebody_seals_to_the_sender_is_refused(data: st.DataObject) -> None:
     """Anybody can seal to a card: the plaintext is a stranger's."""

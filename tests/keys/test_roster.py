@@ -109,7 +109,7 @@ def test_a_signed_roster_that_contradicts_itself_is_refused(pairs: tuple[int, ..
         open_roster(age.seal(plaintext, [identity.recipient]), DEVICE)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.binary(max_size=200))
 def test_noise_is_refused_with_our_error(noise: bytes) -> None:
     with pytest.raises(KeysError):

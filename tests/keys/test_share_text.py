@@ -105,7 +105,6 @@ def test_a_share_of_a_later_version_is_named_as_that() -> None:
         parse_text(b"sandyk share 2\nand more\n")
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=1200))
 def test_any_bytes_are_refused_with_our_error(data: bytes) -> None:
     with pytest.raises(KeysError):
@@ -114,7 +113,7 @@ def test_any_bytes_are_refused_with_our_error(data: bytes) -> None:
         open_share(data, HOLDER)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, len(plaintext(SEALED).partition(b"\n\n")[0]) - 1), st.integers(1, 255))
 def test_a_changed_byte_of_the_lines_is_noticed(place: int, change: int) -> None:
     text = bytearray(plaintext(SEALED))
@@ -123,7 +122,7 @@ def test_a_changed_byte_of_the_lines_is_noticed(place: int, change: int) -> None
         parse_text(bytes(text))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, len(SEALED) - 40))
 def test_a_sealed_share_that_was_cut_off_is_refused(size: int) -> None:
     with pytest.raises(KeysError):

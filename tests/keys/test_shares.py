@@ -55,7 +55,7 @@ def test_of_the_vectors_we_take_only_the_form_that_we_write(vector: dict[str, An
             combine([parse_share(mnemonic) for mnemonic in vector["mnemonics"]])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(SIZES), st.binary(min_size=32, max_size=32), st.randoms(use_true_random=False))
 def test_any_threshold_of_shares_give_the_secret_back_in_any_order(
     size: tuple[int, int], secret: bytes, random: Any
@@ -118,7 +118,6 @@ def test_another_number_of_words_is_refused(count: int) -> None:
         parse_share(" ".join((text(MADE[0]).split() * 2)[:count]))
 
 
-@settings(deadline=None)
 @given(st.integers(0, WORDS - 1), st.integers(0, 1023))
 def test_one_wrong_word_is_noticed_wherever_it_is(place: int, word: int) -> None:
     """RS1024 finds up to three wrong words."""
@@ -130,7 +129,6 @@ def test_one_wrong_word_is_noticed_wherever_it_is(place: int, word: int) -> None
         parse_share(" ".join(changed))
 
 
-@settings(deadline=None)
 @given(st.integers(0, WORDS - 2))
 def test_two_words_that_changed_places_are_noticed(place: int) -> None:
     changed = text(MADE[0]).split()
@@ -140,14 +138,12 @@ def test_two_words_that_changed_places_are_noticed(place: int) -> None:
             parse_share(" ".join(changed))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_whatever_is_typed_is_refused_with_our_error(typed: str) -> None:
     with pytest.raises(KeysError):
         parse_share(typed)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(WORDLIST), min_size=WORDS, max_size=WORDS))
 def test_words_of_the_list_that_nobody_made_are_refused(listed: list[str]) -> None:
     with pytest.raises(MalformedShare):

@@ -228,7 +228,7 @@ def test_a_picture_that_is_cut_off_is_refused(cleaner: Cleaner, form: str) -> No
 
 
 @given(at=st.floats(0, 0.999), change=st.integers(1, 255), form=st.sampled_from(sorted(DOCUMENTS)))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_a_damaged_document_gives_a_clean_copy_or_our_error(
     cleaner: Cleaner, at: float, change: int, form: str
 ) -> None:

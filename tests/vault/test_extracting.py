@@ -252,7 +252,7 @@ def test_no_control_characters_come_out(extract: Extract) -> None:
 
 
 @given(st.binary(max_size=2000), st.sampled_from(["a.txt", "a.eml", "a.xml", "a.pdf", "a.docx", "a.csv"]))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_any_bytes_are_text_or_refused(document: bytes, name: str) -> None:
     with Worker_of_all() as child:
         _checked(child, document, name)

@@ -36,7 +36,7 @@ def room(status: os.stat_result) -> int:
     return status.st_blocks * 512
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(RUNS, max_size=12), st.lists(st.integers(1, MIB), max_size=8))
 def test_whatever_is_written_in_whatever_pieces_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, runs: list[tuple[bool, int]], cuts: list[int]

@@ -46,7 +46,7 @@ def stored_chunks(store: CaseStore) -> list[bytes]:
 ANY_NAME = st.binary(min_size=1, max_size=60).filter(lambda name: b"\0" not in name)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(ANY_NAME, st.binary(max_size=2000), max_size=12))
 def test_whatever_is_filed_reads_back(tmp_path_factory: pytest.TempPathFactory, documents: dict[bytes, bytes]) -> None:
     with unlock(newsroom(tmp_path_factory.mktemp("v") / "vault")) as vault, store_of(vault) as store:

@@ -246,7 +246,7 @@ def whole(form: str) -> bytes:
     return converted(flat(form), form)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 1 << 32), st.floats(0.05, 1), st.sampled_from(["doc", "rtf", "xls", "ppt", "msg", "word6"]))
 def test_damaged_documents_are_text_or_refused_and_the_next_one_is_read(
     worker: Worker, seed: int, cut: float, form: str
@@ -261,7 +261,7 @@ def test_damaged_documents_are_text_or_refused_and_the_next_one_is_read(
     assert read(worker, b"{\\rtf1 next}").text == "next"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.binary(max_size=300))
 def test_any_rtf_is_text(worker: Worker, body: bytes) -> None:
     assert isinstance(read(worker, b"{\\rtf1 " + body).text, str)

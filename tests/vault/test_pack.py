@@ -354,7 +354,7 @@ def test_a_damaged_chunk_that_no_document_needs_is_found_too(store: CaseStore) -
     assert [finding.about for finding in verify(store).findings] == [path.stem[:8]]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(min_size=0, max_size=200), st.lists(st.integers(1, 100), min_size=1, max_size=4), st.booleans())
 def test_no_bytes_make_unpacking_raise_anything_else(data: bytes, sizes: list[int], packed: bool) -> None:
     first, *others = sizes
@@ -365,7 +365,7 @@ def test_no_bytes_make_unpacking_raise_anything_else(data: bytes, sizes: list[in
             check_chunk(raw, chunk, bytes(32))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.binary(min_size=1, max_size=3000), min_size=1, max_size=8))
 def test_chunks_that_are_packed_together_come_apart_again(contents: list[bytes]) -> None:
     stored, table = pack_block([(blake3(data, key=bytes(32)).digest(), data) for data in contents])
@@ -380,7 +380,7 @@ def test_chunks_that_are_packed_together_come_apart_again(contents: list[bytes])
         check_chunk(data, chunk, bytes(32))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_no_changed_manifest_makes_a_reader_raise_anything_else(data: st.DataObject) -> None:
     from vault import manifest as manifests

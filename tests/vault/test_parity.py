@@ -56,7 +56,7 @@ class Place:
         return sorted(os.listdir(self.folder)) == ["pack", "par"]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(size=st.integers(1, 700_000), percent=st.sampled_from((1, 5, 30, 100)), where=st.floats(0, 1))
 def test_a_stretch_as_long_as_the_parity_s_rows_is_mended(
     tmp_path_factory: pytest.TempPathFactory, size: int, percent: int, where: float
@@ -189,7 +189,7 @@ def test_stopped_anywhere_the_pack_is_the_old_or_the_mended_one(tmp_path: Path) 
 # The parity file itself
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(at=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_one_flipped_bit_anywhere_in_the_parity_is_found_and_still_mends(
     tmp_path_factory: pytest.TempPathFactory, at: float, bit: int

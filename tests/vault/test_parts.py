@@ -47,7 +47,7 @@ from vault.repair import Repair
 from vault.sealing import write_new
 from vault.tar import Sink
 
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 CROWD = round_up([bundles.EDITOR.recipient])
 
 

@@ -99,7 +99,7 @@ def test_the_pictures_say_nothing_but_their_codes(tmp_path: Path) -> None:
 # The texts
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=9000), st.randoms(use_true_random=False))
 def test_texts_in_any_order_repeated_and_broken_anywhere_give_back_the_content(
     content: bytes, chance: random.Random
@@ -141,7 +141,7 @@ def test_a_number_with_two_different_texts_is_refused() -> None:
         content_of(pasted([*lines, changed]), "CARD", limit=LIMIT)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_changed_text_is_refused_or_means_the_same(choose: st.DataObject) -> None:
     whole = pasted(lines_of("CARD", PERSON))
@@ -153,7 +153,7 @@ def test_a_changed_text_is_refused_or_means_the_same(choose: st.DataObject) -> N
         assert isinstance(refused, (BadInput, Damaged))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.one_of(st.binary(max_size=300), st.text(alphabet="SANDYK-CARD1/23ABCF7 \n", max_size=300).map(str.encode)))
 def test_any_bytes_give_our_error(untrusted: bytes) -> None:
     looks_like_lines(untrusted)

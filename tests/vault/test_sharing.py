@@ -83,7 +83,7 @@ def test_enough_shares_give_a_new_passphrase_and_the_same_journalist(folder: str
     assert not opens(folder, PASSPHRASE)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(2, 6), st.data())
 def test_any_enough_of_any_number_open_and_one_fewer_never(
     tmp_path_factory: pytest.TempPathFactory, count: int, data: st.DataObject

@@ -97,7 +97,7 @@ def test_a_flipped_bit_in_the_time_or_the_signature_is_refused(
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_hostile_bytes_are_our_error_or_say_no_other_time(
     answer: tuple[timestamp.Request, bytes], roots: tuple[x509.Certificate, ...], data: st.DataObject
 ) -> None:
