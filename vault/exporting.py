@@ -308,7 +308,7 @@ def _write(
             )  # fmt: skip
     except (ContentChanged, DamagedPack) as exc:
         raise DamagedPack(
-            _("a document does not read back: {reason}").format(reason=exc), _("`sandyk verify` names it")
+            _("a document does not read back: {reason}").format(reason=exc), *exc.hints, _("`sandyk verify` names it")
         ) from exc
     return begun[0]
 

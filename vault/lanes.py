@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 AHEAD = 4
 """Jobs that wait at most. With pieces of a megabyte or two each, a lane holds no more than 10 MB."""
 HEARS_EVERY = 0.5
-"""Seconds."""
+"""Seconds after which whoever waits for a lane looks whether Ctrl-C came."""
 TOGETHER_BYTES = 1 << 20
 TOGETHER_PIECES = 256
 """What goes to a lane in one job: handing over costs as much as hashing 40 KB (docs/performance.md)."""

@@ -111,6 +111,23 @@ def what_to_open(
     return find_parts(paths, identities) or paths[0]
 
 
+def what_to_open_without_vault(
+    paths: Sequence[str], identity_file: str | None, zip_passphrase: Callable[[], Secret]
+) -> tuple[list[age.Identity], Sealed]:
+    """The identities in a file, and what they are to open; without one none, and a ZIP.
+
+    Raises BadInput also for a ZIP with a file of identities, Damaged, and what ``what_to_open`` raises.
+    """
+    if identity_file is None:
+        return [], what_to_open(paths, [], zip_passphrase)
+    identities = read_identity_file(identity_file)
+    return identities, what_to_open(paths, identities, _no_zip_passphrase)
+
+
+def _no_zip_passphrase() -> Secret:
+    raise BadInput(_("a ZIP is opened with its passphrase, not with an identity: leave out --identity"))
+
+
 def open_into_folder(
     sealed: Sealed, identities: Sequence[age.Identity], folder: str, vault: Vault | None, *,
     roots: Roots = (), progress: Progress,

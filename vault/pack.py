@@ -231,6 +231,13 @@ def table_of(chunks: Sequence[Chunk]) -> Table:
     return Table(chunks, len(MAGIC))
 
 
+def unreadable(pack: PackId, error: OSError) -> DamagedPack:
+    """Of a pack that the medium does not give."""
+    return DamagedPack(
+        _("pack {pack} cannot be read: {reason}").format(pack=pack.hex()[:8], reason=refusal(error))
+    )  # fmt: skip
+
+
 class _as_damage:  # noqa: N801  # reads as a verb: with _as_damage(pack)
     """Turns the errors of ``keys``, and of a medium that does not read, into DamagedPack, in one place."""
 
@@ -240,10 +247,7 @@ class _as_damage:  # noqa: N801  # reads as a verb: with _as_damage(pack)
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        name = self._pack.hex()[:8]
         if isinstance(error, KeysError):
-            raise DamagedPack(_("pack {pack}: {reason}").format(pack=name, reason=error)) from error
+            raise DamagedPack(_("pack {pack}: {reason}").format(pack=self._pack.hex()[:8], reason=error)) from error
         if isinstance(error, OSError):
-            raise DamagedPack(
-                _("pack {pack} cannot be read: {reason}").format(pack=name, reason=refusal(error))
-            ) from error
+            raise unreadable(self._pack, error) from error

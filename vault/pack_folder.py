@@ -18,8 +18,7 @@ from vault.blocks import Table
 from vault.errors import DamagedPack
 from vault.index import Index
 from vault.model import PackId
-from vault.pack import PackReader, pack_name, table_of
-from vault.refusals import refusal
+from vault.pack import PackReader, pack_name, table_of, unreadable
 from vault.unpacking import Unpacker
 
 OPEN_READERS = 16
@@ -78,9 +77,7 @@ class PackFolder:
                 ) from exc
             raise DamagedPack(_("pack {pack} is missing").format(pack=pack.hex()[:8])) from exc
         except OSError as exc:
-            raise DamagedPack(
-                _("pack {pack} cannot be read: {reason}").format(pack=pack.hex()[:8], reason=refusal(exc))
-            ) from exc
+            raise unreadable(pack, exc) from exc
 
     def kept(self, pack: PackId) -> tuple[PackReader, Table]:
         """A reader that stays open for a while, and the pack's table of chunks. Raises DamagedPack, Wiped."""

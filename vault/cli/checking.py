@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from gettext import gettext as _
@@ -22,7 +21,6 @@ from vault.names import printable
 from vault.terminal import say
 
 if TYPE_CHECKING:
-    from keys.secret import Secret
     from vault.bundle_checking import Checked
     from vault.vaults import Vault
 
@@ -106,15 +104,13 @@ def verify_bundle(path: str | None, unlocked: Vault | None, options: BundleOptio
     if options.output is not None:
         expect_outside_vaults(options.output)
     roots = stamps.roots_in(options.tsa_ca)
-    ask: Callable[[], Secret] = partial(receivers.ask_zip_passphrase, options.zip_passphrase_file)
-    harden()
-    if unlocked is not None:
-        keys = opening.identities_of(unlocked)
-    elif options.identity is not None:
-        keys, ask = opening.read_identity_file(options.identity), receivers.no_zip_passphrase
+    zip_passphrase = partial(receivers.ask_zip_passphrase, options.zip_passphrase_file)
+    if unlocked is None:
+        harden()
+        keys, sealed = opening.what_to_open_without_vault([path], options.identity, zip_passphrase)
     else:
-        keys = []
-    sealed = opening.what_to_open([path], keys, ask)
+        keys = opening.identities_of(unlocked)
+        sealed = opening.what_to_open([path], keys, zip_passphrase)
     with terminal.progress(_("verifying")) as advance:
         checked = check(sealed, keys, unlocked, roots=roots, progress=advance)
     report = bundle_report.render(checked, version=VERSION, made_ns=time.time_ns())

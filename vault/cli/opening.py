@@ -110,9 +110,7 @@ def open_command(
     with way as unlocked, terminal.progress(_("opening")) as advance:
         if unlocked is None:
             harden()
-            keys = opening.read_identity_file(identity) if identity is not None else []
-            ask = receivers.no_zip_passphrase if identity is not None else zip_passphrase
-            sealed = opening.what_to_open(files, keys, ask)
+            keys, sealed = opening.what_to_open_without_vault(files, identity, zip_passphrase)
             result = opening.open_into_folder(sealed, keys, output or ".", None, roots=roots, progress=advance)
         elif into is not None:
             case = find_case(unlocked, into)

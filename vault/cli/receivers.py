@@ -145,12 +145,7 @@ def needs_no_vault(files: Sequence[str], *vault: str | None) -> bool:
     """
     from vault.sealed_files import is_zip
 
-    return len(files) == 1 and is_zip(files[0]) and not any(vault) and not lies_a_vault()
-
-
-def no_zip_passphrase() -> Secret:
-    """For ``open --identity``. Raises BadInput."""
-    raise BadInput(_("a ZIP is opened with its passphrase, not with an identity: leave out --identity"))
+    return len(files) == 1 and not any(vault) and not lies_a_vault() and is_zip(files[0])
 
 
 def ask_zip_passphrase(passphrase_file: str | None) -> Secret:
